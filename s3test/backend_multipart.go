@@ -1,0 +1,54 @@
+package s3test
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/versity/versitygw/s3response"
+)
+
+func (b *rootedBackend) CreateMultipartUpload(ctx context.Context, in s3response.CreateMultipartUploadInput) (s3response.InitiateMultipartUploadResult, error) {
+	name := in.Bucket
+	in.Bucket = b.pathOf(in.Bucket)
+	out, err := b.storage.CreateMultipartUpload(ctx, in)
+	out.Bucket = aws.ToString(name)
+	return out, b.named(err)
+}
+
+func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	c := *in
+	c.Bucket = b.pathOf(in.Bucket)
+	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
+	out.Bucket = in.Bucket
+	return out, versionID, b.named(err)
+}
+
+func (b *rootedBackend) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
+	c := *in
+	c.Bucket = b.pathOf(in.Bucket)
+	return b.named(b.storage.AbortMultipartUpload(ctx, &c))
+}
+
+func (b *rootedBackend) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+	c := *in
+	c.Bucket = b.pathOf(in.Bucket)
+	out, err := b.storage.ListMultipartUploads(ctx, &c)
+	out.Bucket = aws.ToString(in.Bucket)
+	return out, b.named(err)
+}
+
+func (b *rootedBackend) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3response.ListPartsResult, error) {
+	c := *in
+	c.Bucket = b.pathOf(in.Bucket)
+	out, err := b.storage.ListParts(ctx, &c)
+	out.Bucket = aws.ToString(in.Bucket)
+	return out, b.named(err)
+}
+
+func (b *rootedBackend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	c := *in
+	c.Bucket = b.pathOf(in.Bucket)
+	out, err := b.storage.UploadPart(ctx, &c)
+	return out, b.named(err)
+}

@@ -1,0 +1,186 @@
+package s3test_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/postern-go/postern/s3test"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCopyObjectKeepsDataAndMetadata(t *testing.T) {
+	srv := s3test.Start(t)
+	client, ctx := srv.Client(), t.Context()
+	key := "staging/größe 100%+ ?&.txt"
+	put1, err := client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &srv.Bucket, Key: &key, Body: strings.NewReader("data"),
+		ContentType: aws.String("text/plain"), Metadata: map[string]string{"id": "42"},
+	})
+	require.NoError(t, err)
+	source := aws.String(srv.Bucket + "/" + escape(key))
+
+	// A relative path would lead elsewhere from here.
+	t.Chdir(t.TempDir())
+
+	require.NoError(t, srv.CreateBucket(ctx, "final"))
+	for _, bucket := range []string{srv.Bucket, "final"} {
+		_, err := client.CopyObject(ctx, &s3.CopyObjectInput{
+			Bucket: &bucket, Key: aws.String("done.txt"), CopySource: source, CopySourceIfMatch: put1.ETag,
+		})
+		require.NoError(t, err)
+		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: aws.String("done.txt")})
+		require.NoError(t, err)
+		require.Equal(t, "text/plain", aws.ToString(head.ContentType))
+		require.Equal(t, map[string]string{"id": "42"}, head.Metadata)
+		require.Equal(t, put1.ETag, head.ETag)
+	}
+
+	refused := []struct {
+		name   string
+		code   int
+		change func(*s3.CopyObjectInput)
+	}{
+		{"another ETag", http.StatusPreconditionFailed, func(in *s3.CopyObjectInput) { in.CopySourceIfMatch = aws.String(`"other"`) }},
+		{"no such key", http.StatusNotFound, func(in *s3.CopyObjectInput) { in.CopySource = aws.String(srv.Bucket + "/none") }},
+		{"no such bucket", http.StatusNotFound, func(in *s3.CopyObjectInput) { in.CopySource = aws.String("missing/none") }},
+		{"another owner", http.StatusForbidden, func(in *s3.CopyObjectInput) { in.ExpectedSourceBucketOwner = aws.String("someone") }},
+		{"onto itself", http.StatusBadRequest, func(in *s3.CopyObjectInput) { in.Key = &key }},
+	}
+	for _, tc := range refused {
+		t.Run(tc.name, func(t *testing.T) {
+			in := &s3.CopyObjectInput{Bucket: &srv.Bucket, Key: aws.String("copy"), CopySource: source}
+			tc.change(in)
+			_, err := client.CopyObject(ctx, in)
+			require.Equal(t, tc.code, status(t, err), "%v", err)
+			require.NotContains(t, err.Error(), os.TempDir())
+		})
+	}
+
+	_, err = client.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: &srv.Bucket, Key: &key, CopySource: source,
+		MetadataDirective: types.MetadataDirectiveReplace, Metadata: map[string]string{"id": "43"},
+	})
+	require.NoError(t, err, "onto itself with other metadata")
+	head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &srv.Bucket, Key: &key})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"id": "43"}, head.Metadata)
+}
+
+func TestMultipartCopyCompletesOnce(t *testing.T) {
+	srv := s3test.Start(t)
+	client, ctx := srv.Client(), t.Context()
+	put(t, srv, "source", "0123456789")
+
+	complete := func() error {
+		up, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+			Bucket: &srv.Bucket, Key: aws.String("frozen"), ContentType: aws.String("image/png"),
+		})
+		require.NoError(t, err)
+		require.Equal(t, srv.Bucket, aws.ToString(up.Bucket))
+		part, err := client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+			Bucket: &srv.Bucket, Key: up.Key, UploadId: up.UploadId, PartNumber: aws.Int32(1),
+			CopySource: aws.String(srv.Bucket + "/source"),
+		})
+		require.NoError(t, err)
+		parts, err := client.ListParts(ctx, &s3.ListPartsInput{Bucket: &srv.Bucket, Key: up.Key, UploadId: up.UploadId})
+		require.NoError(t, err)
+		require.Equal(t, srv.Bucket, aws.ToString(parts.Bucket))
+		require.Len(t, parts.Parts, 1)
+		out, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+			Bucket: &srv.Bucket, Key: up.Key, UploadId: up.UploadId, IfNoneMatch: aws.String("*"),
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{
+				{PartNumber: aws.Int32(1), ETag: part.CopyPartResult.ETag},
+			}},
+		})
+		if err == nil {
+			require.Equal(t, srv.Bucket, aws.ToString(out.Bucket))
+			require.Equal(t, srv.Endpoint+"/"+srv.Bucket+"/frozen", aws.ToString(out.Location))
+		}
+		return err
+	}
+	require.NoError(t, complete())
+	require.Equal(t, "0123456789", get(t, srv, "frozen"))
+	require.Equal(t, http.StatusPreconditionFailed, status(t, complete()))
+
+	open, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &srv.Bucket})
+	require.NoError(t, err)
+	require.Len(t, open.Uploads, 1)
+	abort := &s3.AbortMultipartUploadInput{Bucket: &srv.Bucket, Key: open.Uploads[0].Key, UploadId: open.Uploads[0].UploadId}
+	_, err = client.AbortMultipartUpload(ctx, abort)
+	require.NoError(t, err)
+	_, err = client.AbortMultipartUpload(ctx, abort)
+	var gone *types.NoSuchUpload
+	require.ErrorAs(t, err, &gone)
+}
+
+func TestObjectsAreDeleted(t *testing.T) {
+	srv := s3test.Start(t)
+	client, ctx := srv.Client(), t.Context()
+	for _, key := range []string{"one", "dir/two", "dir/three"} {
+		put(t, srv, key, key)
+	}
+	_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &srv.Bucket, Key: aws.String("one")})
+	require.NoError(t, err)
+	_, err = client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &srv.Bucket, Delete: &types.Delete{
+		Objects: []types.ObjectIdentifier{{Key: aws.String("dir/two")}, {Key: aws.String("dir/three")}},
+	}})
+	require.NoError(t, err)
+	_, err = client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &srv.Bucket, Key: aws.String("one")})
+	require.Equal(t, http.StatusNotFound, status(t, err))
+	_, err = client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &srv.Bucket})
+	require.NoError(t, err, "the bucket is empty")
+}
+
+func TestParallelWritesHaveOneWinnerAndDeletesAllSucceed(t *testing.T) {
+	srv := s3test.Start(t)
+	client, ctx, key := srv.Client(), t.Context(), "dir/contended"
+	for range 10 {
+		var created atomic.Int32
+		var writes, deletes sync.WaitGroup
+		for range 8 {
+			writes.Go(func() {
+				_, err := client.PutObject(ctx, &s3.PutObjectInput{
+					Bucket: &srv.Bucket, Key: &key, Body: strings.NewReader("x"), IfNoneMatch: aws.String("*"),
+				})
+				if err == nil {
+					created.Add(1)
+				}
+			})
+		}
+		writes.Wait()
+		require.EqualValues(t, 1, created.Load())
+		for range 8 {
+			deletes.Go(func() {
+				_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &srv.Bucket, Key: &key})
+				assert.NoError(t, err)
+			})
+		}
+		deletes.Wait()
+	}
+}
+
+func status(t *testing.T, err error) int {
+	t.Helper()
+	var resp *awshttp.ResponseError
+	require.ErrorAs(t, err, &resp)
+	return resp.HTTPStatusCode()
+}
+
+// escape escapes a key for use in a copy's source.
+func escape(key string) string {
+	segments := strings.Split(key, "/")
+	for i, s := range segments {
+		segments[i] = url.QueryEscape(s)
+	}
+	return strings.Join(segments, "/")
+}
