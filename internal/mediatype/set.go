@@ -1,0 +1,71 @@
+package mediatype
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Set holds patterns: exact types, "image/*" for a family, "*/*" for all. A
+// wildcard never admits an active type; only its exact name does. The nil Set
+// admits nothing. It does not change once made.
+type Set struct {
+	patterns []string
+	exact    map[string]struct{}
+	families map[string]struct{}
+	all      bool
+}
+
+// NewSet compiles patterns. The error names every one that is wrong.
+func NewSet(patterns ...string) (*Set, error) {
+	s := &Set{exact: map[string]struct{}{}, families: map[string]struct{}{}}
+	var wrong []string
+	for _, p := range patterns {
+		pattern := strings.ToLower(p)
+		family, isFamily := strings.CutSuffix(pattern, "/*")
+		switch {
+		case pattern == "*/*":
+			s.all = true
+		case isFamily && restrictedName(family):
+			s.families[family] = struct{}{}
+		case valid(pattern):
+			s.exact[pattern] = struct{}{}
+		default:
+			wrong = append(wrong, p)
+			continue
+		}
+		if !slices.Contains(s.patterns, pattern) {
+			s.patterns = append(s.patterns, pattern)
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%w: %q", ErrInvalid, wrong)
+	}
+	return s, nil
+}
+
+// Has reports whether the set admits a type.
+func (s *Set) Has(essence string) bool {
+	if s == nil {
+		return false
+	}
+	if _, ok := s.exact[essence]; ok {
+		return true
+	}
+	if !s.all {
+		family, _, _ := strings.Cut(essence, "/")
+		if _, ok := s.families[family]; !ok {
+			return false
+		}
+	}
+	return !Active(essence)
+}
+
+// Patterns returns the patterns in the order given. The caller must not change
+// them.
+func (s *Set) Patterns() []string {
+	if s == nil {
+		return nil
+	}
+	return s.patterns
+}

@@ -1,0 +1,251 @@
+package postern
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/postern-go/postern/internal/mediatype"
+)
+
+// Rule returns a link that judges or narrows the upload: the request goes on if
+// fn returns nil, and is refused with its error otherwise, as [Refuse] says. It
+// must stand after [Decode]. A panic in fn costs that request only.
+func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Handler {
+	if fn == nil {
+		panic(&ConfigError{Option: "Rule", Err: errNil})
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u := UploadFrom(r.Context())
+			if u == nil {
+				Refuse(w, r, ErrChainIncomplete)
+				return
+			}
+			if err := guard(func() error { return fn(r, u) }); err != nil {
+				Refuse(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// SameOrigin refuses requests that a page of another origin makes with the
+// user's cookies, with the problem cross_origin. It is net/http's
+// [http.CrossOriginProtection]; a request with an Authorization header passes,
+// since no page can make a browser add one without CORS. It takes
+// [WithTrustedOrigins]. [Sign] does the same check where no SameOrigin ran.
+func SameOrigin(opts ...Option) func(http.Handler) http.Handler {
+	return sameOrigin(mustConfig(forSameOrigin, opts))
+}
+
+func sameOrigin(c *config) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r, u := begin(r, &c.settings)
+			if err := checkOrigin(c.trustedOrigins, r); err != nil {
+				Refuse(w, r, err)
+				return
+			}
+			u.originChecked = true
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+var sameOriginOnly = http.NewCrossOriginProtection()
+
+func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
+	if r.Header.Get("Authorization") != "" {
+		return nil
+	}
+	if err := p.Check(r); err != nil {
+		return ErrCrossOrigin.WithCause(err)
+	}
+	return nil
+}
+
+// Decode reads the request into an [Upload] and puts it into the context. It
+// takes [WithClock], [WithRandom], [WithBodyLimit], [WithLogger] and
+// [WithObserver].
+func Decode(opts ...Option) func(http.Handler) http.Handler {
+	return decode(mustConfig(forDecode, opts))
+}
+
+func decode(c *config) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r, u := begin(r, &c.settings)
+			u.settings, u.Action = &c.settings, ActionSign
+			u.now = c.clock()
+			if u.decoded {
+				Refuse(w, r, ErrChainIncomplete)
+				return
+			}
+			if err := readNative(w, r, u); err != nil {
+				Refuse(w, r, err)
+				return
+			}
+			u.decoded = true
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// begin gives the request an Upload, unless an earlier link did.
+func begin(r *http.Request, s *settings) (*http.Request, *Upload) {
+	if u := pending(r.Context()); u != nil {
+		return r, u
+	}
+	u := &Upload{Size: UnknownSize, settings: s, start: time.Now()}
+	return r.WithContext(context.WithValue(r.Context(), uploadKey{}, u)), u
+}
+
+// Authorize asks fn who uploads, and whether they may. fn sets u.Subject, and
+// u.Tenant where there are tenants, and may narrow u.MinSize, u.MaxSize and
+// u.AllowedTypes; it returns [ErrUnauthenticated], [ErrForbidden] or another
+// [Problem] to refuse. An error that is no Problem answers 500 without its text.
+// Without a subject the request fails, unless [AllowAnonymous] is given; then fn
+// may be nil.
+func Authorize(fn func(r *http.Request, u *Upload) error, opts ...Option) func(http.Handler) http.Handler {
+	c := mustConfig(forAuthorize, opts)
+	c.authorizer = fn
+	if fn == nil && !c.anonymous {
+		panic(&ConfigError{Option: "Authorize", Err: errNoAuthorizer})
+	}
+	return authorize(c)
+}
+
+var errNoAuthorizer = errors.New("an authorizer is needed, or AllowAnonymous")
+
+func authorize(c *config) func(http.Handler) http.Handler {
+	return Rule(func(r *http.Request, u *Upload) error {
+		if c.authorizer != nil {
+			if err := c.authorizer(r, u); err != nil {
+				return err
+			}
+		}
+		if u.Subject == "" && !c.anonymous {
+			return ErrSubjectMissing
+		}
+		u.authorized = true
+		return nil
+	})
+}
+
+// LimitSize refuses files of less than least or more than most bytes. Several
+// limits, and those that the authorizer sets, add up to the narrowest, in
+// whatever order they come.
+func LimitSize(least, most int64) func(http.Handler) http.Handler {
+	l := limits{least, most}
+	if err := l.check(); err != nil {
+		panic(&ConfigError{Option: "LimitSize", Err: err})
+	}
+	return Rule(func(_ *http.Request, u *Upload) error { return u.judgeSize(l) })
+}
+
+// LimitSizeFunc is [LimitSize] with limits in bytes that depend on the request.
+// Limits that make no sense refuse every file.
+func LimitSizeFunc(fn func(r *http.Request, u *Upload) (least, most int64)) func(http.Handler) http.Handler {
+	if fn == nil {
+		panic(&ConfigError{Option: "LimitSizeFunc", Err: errNil})
+	}
+	return Rule(func(r *http.Request, u *Upload) error {
+		least, most := fn(r, u)
+		return u.judgeSize(limits{least, most})
+	})
+}
+
+// AllowContentTypes refuses files whose declared type meets no pattern: a type,
+// a family such as "image/*", or "*/*". A wildcard never admits a type that a
+// browser executes, such as text/html and image/svg+xml: those must be named.
+// Several lists must all admit the type. What is declared is a promise of the
+// browser; the grant stores the object under it, whatever the bytes are.
+func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
+	set, err := newTypes(patterns)
+	if err != nil {
+		panic(&ConfigError{Option: "AllowContentTypes", Err: err})
+	}
+	return allowTypes(set)
+}
+
+func allowTypes(set *mediatype.Set) func(http.Handler) http.Handler {
+	return Rule(func(_ *http.Request, u *Upload) error {
+		err := u.judgeType(set)
+		u.types = append(u.types, set)
+		return err
+	})
+}
+
+// NameKey names the object by a policy. It must stand after [Authorize], whose
+// tenant and subject the key may have, and after the type rule, whose type gives
+// the extension.
+func NameKey(policy KeyPolicy) func(http.Handler) http.Handler {
+	if err := checkPolicy(policy); err != nil {
+		panic(err)
+	}
+	return Rule(func(r *http.Request, u *Upload) error {
+		if !u.authorized {
+			return ErrChainIncomplete
+		}
+		if err := nameKey(r.Context(), policy, u); err != nil {
+			return err
+		}
+		u.named = true
+		return nil
+	})
+}
+
+func nameKey(ctx context.Context, policy KeyPolicy, u *Upload) error {
+	return guard(func() error {
+		key, err := policy.Key(ctx, u)
+		if err != nil {
+			return err
+		}
+		if err := checkKey(key); err != nil {
+			return ErrKeyInvalid.WithCause(err)
+		}
+		u.Key = key
+		return nil
+	})
+}
+
+// Sign ends a chain: it issues the grant and writes it. It answers 500
+// chain_incomplete unless [Authorize] and then [NameKey] ran; where no size or
+// type rule ran, those of the Issuer hold.
+func Sign(issuer *Issuer) http.Handler {
+	if issuer == nil {
+		panic(&ConfigError{Option: "Sign", Err: errNil})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := UploadFrom(r.Context())
+		if u == nil {
+			Refuse(w, r, ErrChainIncomplete)
+			return
+		}
+		if !u.originChecked {
+			if err := checkOrigin(sameOriginOnly, r); err != nil {
+				Refuse(w, r, err)
+				return
+			}
+		}
+		grant, err := issuer.Issue(r.Context(), u)
+		if err != nil {
+			Refuse(w, r, err)
+			return
+		}
+		decide(r, u, grant, nil, nil)
+		writeGrant(w, grant)
+	})
+}
+
+// Refuse answers with the problem in err, and logs it. It is the one place that
+// does: links of your own call it too. An error without a [Problem] is a 500
+// whose text is logged and never sent.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	decide(r, pending(r.Context()), nil, p, err)
+	writeProblem(w, p)
+}
