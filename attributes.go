@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/postern-go/postern/internal/filename"
@@ -31,7 +32,7 @@ type Attributes struct {
 	// Encryption is the server-side encryption.
 	Encryption Encryption
 	// Tags are at most 10; keys of at most 128 and values of at most 256
-	// characters.
+	// characters: letters, digits, spaces and + - = . _ : / @.
 	Tags map[string]string
 	// Metadata is user metadata: names in lower case letters, digits and
 	// hyphens, values in printable ASCII, at most 2 KB in all.
@@ -76,7 +77,7 @@ const (
 var (
 	errDisposition    = errors.New("the disposition is attachment, inline or none")
 	errEncryption     = errors.New("the encryption is AES256, aws:kms or aws:kms:dsse, and only the latter two have a key")
-	errTags           = errors.New("there are at most 10 tags, with keys of 1 to 128 and values of at most 256 characters")
+	errTags           = errors.New("there are at most 10 tags, with keys of 1 to 128 and values of at most 256 letters, digits, spaces and + - = . _ : / @")
 	errMetadata       = errors.New("metadata has names in lower case letters, digits and hyphens, values in printable ASCII, and 2048 bytes at most")
 	errAttributeValue = errors.New("an attribute is printable ASCII")
 )
@@ -105,7 +106,7 @@ func (a *Attributes) check() error {
 		return errTags
 	}
 	for k, v := range a.Tags {
-		if k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue || !cleanText(k) || !cleanText(v) {
+		if k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue || !tagText(k) || !tagText(v) {
 			return errTags
 		}
 	}
@@ -144,9 +145,11 @@ func printableASCII(s string) bool {
 	return true
 }
 
-// cleanText reports whether s is UTF-8 without control characters.
-func cleanText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 })
+// tagText reports whether s is made of what S3 allows in tags.
+func tagText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ' ' && !strings.ContainsRune("+-=._:/@", r)
+	})
 }
 
 // over returns a with what is empty taken from base; maps are merged.

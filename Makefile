@@ -1,0 +1,45 @@
+# The modules, innermost first. Each is tested as users get it: alone.
+MODULES     := . s3test examples e2e
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+FUZZTIME    ?= 20s
+
+.PHONY: help check test fuzz demo fmt
+
+help:
+	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
+	@echo "make test   all tests, those in a real browser included"
+	@echo "make check  formatting, go vet, staticcheck, go.mod files"
+	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
+
+demo:
+	@mkdir -p data
+	@go -C examples run ./quickstart -dir "$(CURDIR)/data" $(ARGS)
+
+check:
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi
+	@for m in $(MODULES); do \
+		echo "check $$m" && \
+		go -C $$m mod tidy -diff && \
+		go -C $$m vet ./... && \
+		go -C $$m run $(STATICCHECK) ./... || exit 1; \
+	done
+
+# Allocations are counted without the race detector, which empties pools.
+test:
+	@scripts/chromium
+	@for m in $(MODULES); do \
+		go -C $$m test -race -timeout 20m ./... || exit 1; \
+	done
+	@go test -run Alloc ./...
+
+fuzz:
+	@for m in $(MODULES); do \
+		for p in $$(go -C $$m list ./...); do \
+			for f in $$(go -C $$m test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+				go -C $$m test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+			done; \
+		done; \
+	done
+
+fmt:
+	@gofmt -w .
