@@ -13,7 +13,8 @@ help:
 
 demo:
 	@mkdir -p data
-	@go -C examples run ./quickstart -dir "$(CURDIR)/data" $(ARGS)
+	@go -C examples build -o "$(CURDIR)/data/.quickstart" ./quickstart
+	@exec data/.quickstart -dir "$(CURDIR)/data" $(ARGS)
 
 check:
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi

@@ -1,0 +1,5 @@
+//go:build !race
+
+package quickstart
+
+const raceEnabled = false

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+)
+
+const defaultDir = "data"
+
+// options is what the flags say.
+type options struct {
+	help bool
+	addr string
+
+	// The S3 server that comes along.
+	s3Addr, dir string
+
+	// A real bucket.
+	endpoint, bucket, region string
+	pathStyle                bool
+}
+
+const usage = `Usage: quickstart [flags]
+
+Serves a page from which people upload straight into an S3 bucket. Without -bucket
+it brings its own S3 server.
+
+With -bucket the credentials come from the standard AWS environment. If
+POSTERN_SIGNING_ACCESS_KEY_ID, POSTERN_SIGNING_SECRET_ACCESS_KEY and
+POSTERN_SIGNING_SESSION_TOKEN are set, those sign the uploads, for which
+s3:PutObject suffices, and the AWS ones only read. The bucket's CORS rules must
+allow POST from the page's origin.
+
+`
+
+// parseFlags returns an error of one line.
+func parseFlags(args []string, help io.Writer) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` of the page and the API")
+	fs.StringVar(&o.s3Addr, "s3-addr", "127.0.0.1:9000", "`address` of the S3 server that comes along")
+	fs.StringVar(&o.dir, "dir", defaultDir, "`folder` of that server's data, made only if it is the default")
+	fs.StringVar(&o.bucket, "bucket", "", "`name` of a real bucket to use instead")
+	fs.StringVar(&o.region, "region", "", "the bucket's `region` (default: as the AWS environment says)")
+	fs.StringVar(&o.endpoint, "endpoint", "", "`URL` of the bucket's S3 server (default: Amazon's)")
+	fs.BoolVar(&o.pathStyle, "path-style", false, "put the bucket's name into the path, not the host name")
+
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		o.help = true
+		fmt.Fprint(help, usage)
+		fs.SetOutput(help)
+		fs.PrintDefaults()
+		return o, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w (see -h)", err)
+	case fs.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q (see -h)", fs.Arg(0))
+	}
+	return o, o.check()
+}
+
+func (o *options) check() error {
+	if o.bucket == "" {
+		for _, f := range []struct {
+			name string
+			set  bool
+		}{{"-endpoint", o.endpoint != ""}, {"-region", o.region != ""}, {"-path-style", o.pathStyle}} {
+			if f.set {
+				return fmt.Errorf("%s needs -bucket, the name of the bucket to use", f.name)
+			}
+		}
+	}
+	if o.endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(o.endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return fmt.Errorf("-endpoint must be an http or https URL such as https://s3.example.com:9000")
+	}
+	return nil
+}
