@@ -26,7 +26,8 @@ type Bucket struct {
 	Credentials aws.CredentialsProvider
 
 	// Endpoint is where the server finds S3, an http or https URL: "https://minio.internal:9000".
-	// Empty means Amazon S3 in the region.
+	// Empty means Amazon S3 in the region. A host whose first label is the bucket's
+	// name is taken for the bucket's own; if it is not, set PathStyle.
 	Endpoint string
 	// PublicEndpoint is where the browser finds S3, if that is another address:
 	// outside a container network, behind a CDN, "https://s3-accelerate.amazonaws.com".
@@ -53,7 +54,7 @@ func (a address) url(key string) string {
 var (
 	errNoName        = errors.New("a bucket needs a name")
 	errName          = errors.New("the name of a bucket is 3 to 63 letters, digits, dots, hyphens and underscores")
-	errNoRegion      = errors.New("Amazon S3 needs a region")
+	errNoRegion      = errors.New("a bucket at Amazon S3 needs a region")
 	errRegion        = errors.New("a region is made of letters, digits and hyphens")
 	errNoCredentials = errors.New("a bucket needs credentials")
 	errEndpoint      = errors.New("an endpoint is an absolute http or https URL without user, query and fragment")
@@ -87,16 +88,17 @@ func (b Bucket) check() (checked Bucket, public address, errs []error) {
 	if b.Credentials == nil {
 		fail("Credentials", errNoCredentials)
 	}
-	if b.Endpoint == "" {
+	amazon := b.Endpoint == ""
+	if amazon {
 		b.Endpoint = amazonEndpoint(b.Region)
+	}
+	public, err := b.at(b.Endpoint)
+	if err != nil && !amazon { // else the region was the mistake
+		fail("Endpoint", err)
 	}
 	if b.PublicEndpoint == "" {
 		b.PublicEndpoint = b.Endpoint
-	} else if _, err := b.at(b.Endpoint); err != nil {
-		fail("Endpoint", err)
-	}
-	public, err := b.at(b.PublicEndpoint)
-	if err != nil {
+	} else if public, err = b.at(b.PublicEndpoint); err != nil {
 		fail("PublicEndpoint", err)
 	}
 	return b, public, errs

@@ -37,7 +37,7 @@ type Grant struct {
 }
 
 // MarshalJSON writes the grant as the native protocol has it.
-func (g *Grant) MarshalJSON() ([]byte, error) { return g.appendJSON(nil), nil }
+func (g Grant) MarshalJSON() ([]byte, error) { return g.appendJSON(nil), nil }
 
 func (g *Grant) appendJSON(b []byte) []byte {
 	b = append(b, `{"mode":`...)

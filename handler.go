@@ -58,8 +58,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	road, ok := h.roads[path[strings.LastIndexByte(path, '/')+1:]]
 	if !ok {
-		r, _ = begin(r, &h.config.settings)
-		Refuse(w, r, ErrNotFound)
+		Refuse(w, h.begin(r), ErrNotFound)
 		return
 	}
 	h.serve(road, w, r)
@@ -78,15 +77,25 @@ func (h *Handler) Route(name string) http.Handler {
 var errNoRoad = errors.New(`the roads are "sign"`)
 
 func (h *Handler) serve(road http.Handler, w http.ResponseWriter, r *http.Request) {
-	r, _ = begin(r, &h.config.settings)
+	r = h.begin(r)
 	if r.Method != http.MethodPost {
 		Refuse(w, r, ErrMethodNotAllowed)
 		return
 	}
 	if h.config.logger != nil {
-		if logger := contextLogger(r.Context(), &h.config.settings); logger == h.config.logger {
+		if contextLogger(r.Context(), &h.config.settings) == h.config.logger {
+			// A copy, fields included, so that links may call UpdateContext.
+			logger := h.config.logger.With().Logger()
 			r = r.WithContext(logger.WithContext(r.Context()))
 		}
 	}
 	road.ServeHTTP(w, r)
+}
+
+// begin gives the request an Upload of this Handler, also where a SameOrigin
+// outside it was first.
+func (h *Handler) begin(r *http.Request) *http.Request {
+	r, u := begin(r, &h.config.settings)
+	u.settings = &h.config.settings
+	return r
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,7 @@ type Issuer struct {
 	public  address
 	signer  *sigv4.Signer
 	postURL string
+	early   time.Duration // by how much Credentials tells an earlier expiry
 	config  *config
 }
 
@@ -39,8 +41,10 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	bucket.Credentials = cached(bucket.Credentials)
+	provider, early := cached(bucket.Credentials)
+	bucket.Credentials = provider
 	return &Issuer{
+		early:   early,
 		bucket:  bucket,
 		public:  public,
 		signer:  sigv4.NewSigner(bucket.Region),
@@ -96,7 +100,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 
 	form, err := i.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
 	if err != nil {
-		return nil, err
+		return nil, unusable(err)
 	}
 	return &Grant{
 		Mode:      ModePost,
@@ -208,16 +212,17 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 		return "", fmt.Errorf("postern: PresignGet: a URL lives from 1 s to 7 days, not %s", ttl)
 	}
 	now := i.config.clock()
-	creds, expires, err := i.credentials(ctx, now, ttl)
+	creds, expires, err := i.credentials(ctx, now, ttl.Truncate(time.Second))
 	if err != nil {
 		return "", err
 	}
-	return i.signer.Presign(creds, now, sigv4.Request{
+	signed, err := i.signer.Presign(creds, now, sigv4.Request{
 		Method:   "GET",
 		Endpoint: i.public.endpoint,
 		Path:     i.public.prefix + key,
 		Expires:  expires.Sub(now).Truncate(time.Second),
 	})
+	return signed, unusable(err)
 }
 
 const (
@@ -231,7 +236,7 @@ const (
 )
 
 // credentials returns credentials, and when a signature made now with a
-// lifetime expires.
+// lifetime expires: a policy expires at a whole second, the next one.
 func (i *Issuer) credentials(ctx context.Context, now time.Time, lifetime time.Duration) (sigv4.Credentials, time.Time, error) {
 	var c aws.Credentials
 	err := guard(func() (err error) {
@@ -241,9 +246,9 @@ func (i *Issuer) credentials(ctx context.Context, now time.Time, lifetime time.D
 	if err != nil {
 		return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(err)
 	}
-	expires := now.Add(lifetime).Truncate(time.Second)
-	if c.CanExpire && c.Expires.Before(expires) {
-		expires = c.Expires.Truncate(time.Second)
+	expires := now.Add(lifetime + time.Second - 1).Truncate(time.Second)
+	if end := c.Expires.Add(i.early); c.CanExpire && end.Before(expires) {
+		expires = end.Truncate(time.Second)
 		if expires.Sub(now) < minRemaining {
 			return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(errExpired)
 		}
@@ -257,26 +262,37 @@ func (i *Issuer) credentials(ctx context.Context, now time.Time, lifetime time.D
 
 var errExpired = errors.New("the credentials have expired")
 
-// cached wraps a provider that does not cache.
-func cached(provider aws.CredentialsProvider) aws.CredentialsProvider {
+// unusable makes a problem of credentials that cannot sign, such as empty ones.
+func unusable(err error) error {
+	if errors.Is(err, sigv4.ErrCredentials) {
+		return ErrCredentials.WithCause(err)
+	}
+	return err
+}
+
+// cached wraps a provider that does not cache. What the cache returns says that
+// it expires earlier than it does, by the duration.
+func cached(provider aws.CredentialsProvider) (aws.CredentialsProvider, time.Duration) {
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
-		return cache
+		return cache, 0
 	}
 	return aws.NewCredentialsCache(guardedProvider{provider}, func(o *aws.CredentialsCacheOptions) {
 		o.ExpiryWindow = refreshBefore
-	})
+	}), refreshBefore
 }
 
-// guardedProvider bounds a provider's time and catches its panics: the cache
-// calls it on a goroutine of its own, where a panic would end the process.
+// guardedProvider bounds a provider's time and catches its panics, whatever they
+// are: the cache calls it on a goroutine of its own, where one would end the
+// process.
 type guardedProvider struct{ provider aws.CredentialsProvider }
 
 func (p guardedProvider) Retrieve(ctx context.Context) (c aws.Credentials, err error) {
 	ctx, cancel := context.WithTimeout(ctx, retrieveTimeout)
 	defer cancel()
-	err = guard(func() (err error) {
-		c, err = p.provider.Retrieve(ctx)
-		return err
-	})
-	return c, err
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{value: v, stack: debug.Stack()}
+		}
+	}()
+	return p.provider.Retrieve(ctx)
 }

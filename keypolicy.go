@@ -42,7 +42,7 @@ func EncodePrincipals() KeyOption {
 // principals writes a tenant or a subject as a whole segment.
 type principals struct{ encode bool }
 
-var errPrincipal = errors.New("a tenant or subject in a key is 1 to 255 of the characters A-Z a-z 0-9 . _ @ = -, and neither . nor ..")
+var errPrincipal = errors.New("a tenant or subject in a key is not . or .. and has 1 to 255 of the characters A-Z a-z 0-9 . _ @ = -")
 
 func (p principals) segment(value string) (string, error) {
 	if p.encode {
@@ -87,7 +87,7 @@ func encodePrincipal(value string) string {
 //	{subject}  the subject, always a whole segment
 //	{date}     the day of the request in UTC: 2026-02-28
 //	{yyyy} {mm} {dd}  its parts
-//	{uuid}     a random UUID, version 7 (RFC 9562): 74 random bits after the time
+//	{uuid}     a random UUID, version 7 (RFC 9562): 73 random bits after the time
 //	{ext}      the usual extension of the granted type with its dot, or nothing
 //	{slug}     the file's name without extension in a-z, 0-9 and hyphens, or "file"
 //	{sha256}   the checksum in hexadecimal; without one the upload is refused
@@ -203,7 +203,19 @@ func parseTemplate(template string) ([]templatePart, error) {
 		}
 		parts = append(parts, own...)
 	}
-	return parts, nil
+	var least strings.Builder
+	for _, part := range parts {
+		least.WriteString(part.literal)
+		least.WriteString(shortest[part.placeholder])
+	}
+	return parts, checkKey(least.String())
+}
+
+// shortest is the least that each placeholder becomes.
+var shortest = map[string]string{
+	"tenant": "t", "subject": "s", "slug": "s", "ext": "",
+	"date": "2006-01-02", "yyyy": "2006", "mm": "01", "dd": "02",
+	"uuid": strings.Repeat("0", 36), "sha256": strings.Repeat("0", 64),
 }
 
 func parseSegment(segment string) (parts []templatePart, err error) {
@@ -222,25 +234,17 @@ func parseSegment(segment string) (parts []templatePart, err error) {
 			return nil, errTemplateBrace
 		}
 		name := rest[1:end]
-		switch name {
-		case "tenant", "subject":
-			if segment != rest[:end+1] {
-				return nil, errTemplateSegment
-			}
-		case "date", "yyyy", "mm", "dd", "uuid", "ext", "slug", "sha256":
-		default:
+		if _, ok := shortest[name]; !ok {
 			return nil, fmt.Errorf("%w, not {%s}", errTemplatePlaceholder, name)
+		}
+		if (name == "tenant" || name == "subject") && segment != rest[:end+1] {
+			return nil, errTemplateSegment
 		}
 		parts = append(parts, templatePart{placeholder: name})
 		rest = rest[end+1:]
 	}
 	if len(parts) == 0 || len(parts) == 1 && parts[0].placeholder == "ext" {
 		return nil, errTemplateEmptyPart
-	}
-	if len(parts) == 1 && parts[0].literal != "" {
-		if err := checkKey(parts[0].literal); err != nil {
-			return nil, err
-		}
 	}
 	return parts, nil
 }
@@ -315,7 +319,7 @@ const (
 var (
 	errKeyLength  = errors.New("a key is 1 to 1024 bytes long")
 	errKeyText    = errors.New("a key is UTF-8 without control characters")
-	errKeySegment = errors.New("a segment of a key is 1 to 255 bytes long and neither . nor ..")
+	errKeySegment = errors.New("a segment of a key is not . or .. and is 1 to 255 bytes long")
 	errKeyMagic   = errors.New("S3 replaces ${filename} in a key")
 )
 

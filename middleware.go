@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/postern-go/postern/internal/mediatype"
@@ -35,8 +36,9 @@ func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Han
 // SameOrigin refuses requests that a page of another origin makes with the
 // user's cookies, with the problem cross_origin. It is net/http's
 // [http.CrossOriginProtection]; a request with an Authorization header passes,
-// since no page can make a browser add one without CORS. It takes
-// [WithTrustedOrigins]. [Sign] does the same check where no SameOrigin ran.
+// since no page can make a browser add one without CORS, but for the schemes in
+// which browsers authenticate by themselves: Basic, Digest, Negotiate and NTLM.
+// It takes [WithTrustedOrigins]. [Sign] does the same check where no SameOrigin ran.
 func SameOrigin(opts ...Option) func(http.Handler) http.Handler {
 	return sameOrigin(mustConfig(forSameOrigin, opts))
 }
@@ -58,7 +60,10 @@ func sameOrigin(c *config) func(http.Handler) http.Handler {
 var sameOriginOnly = http.NewCrossOriginProtection()
 
 func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
-	if r.Header.Get("Authorization") != "" {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch strings.ToLower(scheme) {
+	case "", "basic", "digest", "negotiate", "ntlm":
+	default:
 		return nil
 	}
 	if err := p.Check(r); err != nil {
@@ -130,7 +135,8 @@ func authorize(c *config) func(http.Handler) http.Handler {
 		if u.Subject == "" && !c.anonymous {
 			return ErrSubjectMissing
 		}
-		u.authorized = true
+		// A key that was named before has the tenant of another decision.
+		u.authorized, u.named = true, false
 		return nil
 	})
 }

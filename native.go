@@ -52,10 +52,11 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error 
 
 // malformed makes a problem of what encoding/json says.
 func malformed(err error) error {
+	if err == nil {
+		return nil
+	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
-	case err == nil:
-		return nil
 	case !errors.As(err, &wrongType) || wrongType.Field == "":
 		return ErrMalformed.WithCause(err)
 	case wrongType.Field == "size":
@@ -67,9 +68,12 @@ func malformed(err error) error {
 
 // readNative reads a request for a grant in the native protocol.
 func readNative(w http.ResponseWriter, r *http.Request, u *Upload) error {
-	var q signRequest
+	q := new(signRequest)
 	if err := readJSON(w, r, u.settings.bodyLimit, &q); err != nil {
 		return err
+	}
+	if q == nil { // the body is null
+		return ErrMalformed
 	}
 	if u.Filename = filename.Clean(q.Filename); u.Filename == "" {
 		return ErrFilenameRequired

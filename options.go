@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/justinas/alice"
@@ -43,7 +44,9 @@ type ConfigError struct {
 }
 
 // Error returns the option and the reason.
-func (e *ConfigError) Error() string { return "postern: " + e.Option + ": " + e.Err.Error() }
+func (e *ConfigError) Error() string {
+	return "postern: " + e.Option + ": " + strings.TrimPrefix(e.Err.Error(), "postern: ")
+}
 
 // Unwrap returns the reason.
 func (e *ConfigError) Unwrap() error { return e.Err }

@@ -11,7 +11,7 @@ import (
 // with a stable code. Two problems are the same to [errors.Is] when their codes
 // are. A Problem does not change; its With methods return copies.
 type Problem struct {
-	// Status is the HTTP status.
+	// Status is the HTTP status. One that is no error's, such as 0, becomes 500.
 	Status int
 	// Code is stable and meant for programs: "size_too_large".
 	Code string
@@ -61,6 +61,9 @@ var (
 // Error returns the code, the detail, and the cause if there is one. The cause
 // is for logs: it is never sent.
 func (p *Problem) Error() string {
+	if p == nil {
+		return "a nil *Problem is an error all the same"
+	}
 	s := p.Code + ": " + p.Detail
 	if p.cause != nil {
 		s += " (" + p.cause.Error() + ")"
@@ -69,12 +72,17 @@ func (p *Problem) Error() string {
 }
 
 // Unwrap returns the cause.
-func (p *Problem) Unwrap() error { return p.cause }
+func (p *Problem) Unwrap() error {
+	if p == nil {
+		return nil
+	}
+	return p.cause
+}
 
 // Is reports whether target is a Problem with the same code.
 func (p *Problem) Is(target error) bool {
 	t, ok := target.(*Problem)
-	return ok && t.Code == p.Code
+	return ok && p != nil && t != nil && t.Code == p.Code
 }
 
 // WithDetail returns a copy that says something else to the person.
@@ -95,10 +103,15 @@ func (p *Problem) WithCause(err error) *Problem {
 // nothing of its text is sent.
 func problemOf(err error) *Problem {
 	var p *Problem
-	if errors.As(err, &p) {
-		return p
+	if !errors.As(err, &p) || p == nil {
+		return ErrInternal
 	}
-	return ErrInternal
+	if p.Status < 400 || p.Status > 599 {
+		c := *p
+		c.Status = http.StatusInternalServerError
+		return &c
+	}
+	return p
 }
 
 // appendJSON appends the problem document (RFC 9457 §3). There is no type

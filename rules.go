@@ -82,14 +82,14 @@ func humanSize(n int64) string {
 	return fmt.Sprintf("%.4g %s", v, units[unit])
 }
 
-// judgeSize applies limits to an upload, and leaves in its fields what may
-// still be narrowed.
+// judgeSize applies limits to an upload, together with what its fields narrow,
+// and leaves in the fields what may still be narrowed.
 func (u *Upload) judgeSize(l limits) error {
 	if u.limited {
 		l = l.and(u.limits)
 	}
-	u.limits, u.limited = l, true
 	l = l.narrowed(u)
+	u.limits, u.limited = l, true
 	if err := l.judge(u.Size); err != nil {
 		return err
 	}

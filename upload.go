@@ -79,7 +79,6 @@ type Upload struct {
 	originChecked bool
 	decoded       bool
 	authorized    bool
-	anonymous     bool
 	named         bool
 	limited       bool             // a size rule ran
 	limits        limits           // what the size rules allow

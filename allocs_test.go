@@ -1,0 +1,77 @@
+package postern_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+)
+
+// discard is a ResponseWriter that costs nothing.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// benchmarkHandler is the usual configuration, with a logger.
+func benchmarkHandler(t testing.TB) http.Handler {
+	return newHandler(t,
+		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
+		postern.WithSizeLimit(1, 10<<20),
+		postern.WithContentTypes("image/*", "application/pdf"),
+		postern.WithLogger(zerolog.New(io.Discard)))
+}
+
+// repeatable returns a function that sends the same request again and again.
+func repeatable(t testing.TB, h http.Handler) func() {
+	body := strings.NewReader(photo)
+	r := httptest.NewRequest("POST", "/uploads/sign", io.NopCloser(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := &discard{header: http.Header{}}
+	return func() {
+		body.Reset(photo)
+		if h.ServeHTTP(w, r); w.status != 201 {
+			t.Fatal(w.status)
+		}
+	}
+}
+
+func TestSignRequestAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, benchmarkHandler(t))), 31.0)
+}
+
+func TestIssueAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	i := newIssuer(t, postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")))
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		_, err := i.Issue(t.Context(), &postern.Upload{
+			Subject: "ada", Tenant: "acme", Filename: "photo.png", Type: "image/png", Size: 1000,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}), 14.0)
+}
+
+func BenchmarkSignRequest(b *testing.B) {
+	request := repeatable(b, benchmarkHandler(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		request()
+	}
+}
