@@ -49,6 +49,7 @@ func (b *rootedBackend) ListParts(ctx context.Context, in *s3.ListPartsInput) (s
 func (b *rootedBackend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
+	c.Body = wholeBody(in.Body, in.ContentLength)
 	out, err := b.storage.UploadPart(ctx, &c)
 	return out, b.named(err)
 }

@@ -11,6 +11,7 @@ import (
 
 func (b *rootedBackend) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	in.Bucket = b.pathOf(in.Bucket)
+	in.Body = wholeBody(in.Body, in.ContentLength)
 	out, err := b.storage.PutObject(ctx, in)
 	return out, b.named(err)
 }
