@@ -39,7 +39,7 @@ func EscapePath(path string) string {
 }
 
 // compareEscaped orders parameters by escaped name, then by escaped value.
-func compareEscaped(a, b Param) int {
+func compareEscaped(a, b Field) int {
 	if c := compareEscapedString(a.Name, b.Name); c != 0 {
 		return c
 	}
@@ -67,7 +67,7 @@ func compareEscapedString(a, b string) int {
 }
 
 // appendNames appends the names of the signed headers.
-func appendNames(dst []byte, header []Param, separator string) []byte {
+func appendNames(dst []byte, header []Field, separator string) []byte {
 	for i := range header {
 		if i > 0 {
 			dst = append(dst, separator...)

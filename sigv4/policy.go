@@ -60,12 +60,13 @@ func ContentLengthRange(least, most int64) Condition {
 	return Condition{kind: contentLengthRange, least: least, most: most}
 }
 
-// Field is one field of a form, in the order in which to send it.
+// Field is a name and a value: a field of a form, a header, or a parameter of a
+// query.
 type Field struct {
 	Name, Value string
 }
 
-// Form is the set of fields of a signed policy. The file comes after them, in a
+// Form is the fields of a signed policy, in the order in which to send them. The file comes after them, in a
 // field named "file": S3 ignores what follows it.
 type Form []Field
 

@@ -23,18 +23,13 @@ type Request struct {
 	// Every byte of it is signed; nothing is cleaned.
 	Path string
 	// Query holds further parameters, not yet escaped, such as uploadId.
-	Query []Param
+	Query []Field
 	// Header holds headers that the client must send with exactly these values.
 	// The host is signed in any case.
-	Header []Param
+	Header []Field
 	// Expires is the life of the URL from the time of signing: whole seconds,
 	// 1 s to [MaxExpires]. S3 looks at it when the request starts.
 	Expires time.Duration
-}
-
-// Param is a name and a value, of a query or of a header.
-type Param struct {
-	Name, Value string
 }
 
 // maxParams is how many parameters and headers are sorted without allocating.
@@ -46,17 +41,28 @@ const maxParams = 16
 //
 // The error wraps [ErrCredentials], [ErrExpiry] or [ErrValue].
 func (s *Signer) Presign(creds Credentials, now time.Time, r Request) (string, error) {
-	if err := creds.check(); err != nil {
+	var array [1024]byte
+	url, err := s.AppendPresign(array[:0], creds, now, r)
+	if err != nil {
 		return "", err
+	}
+	return string(url), nil
+}
+
+// AppendPresign appends what [Signer.Presign] returns to dst, for URLs in great
+// number. With an error dst is returned as it was.
+func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r Request) ([]byte, error) {
+	if err := creds.check(); err != nil {
+		return dst, err
 	}
 	host, err := r.check()
 	if err != nil {
-		return "", err
+		return dst, err
 	}
-	var headerArray, queryArray [maxParams]Param
+	var headerArray, queryArray [maxParams]Field
 	header, err := r.canonicalHeader(headerArray[:0], host)
 	if err != nil {
-		return "", err
+		return dst, err
 	}
 
 	date := newTimestamp(now)
@@ -106,7 +112,7 @@ func (s *Signer) Presign(creds Credentials, now time.Time, r Request) (string, e
 	b = append(b[:urlEnd], "&X-Amz-Signature="...)
 	b = hex.AppendEncode(b, sc.mac.Sum(sc.sum[:0]))
 	sc.buf = b
-	return string(b), nil
+	return append(dst, b...), nil
 }
 
 // check returns the host of a request that can be signed.
@@ -148,15 +154,15 @@ func reserved(name string) bool {
 
 // canonicalHeader returns host and the headers to sign: names in lower case and
 // sorted, values without needless white space.
-func (r *Request) canonicalHeader(dst []Param, host string) ([]Param, error) {
-	dst = append(dst, Param{"host", host})
+func (r *Request) canonicalHeader(dst []Field, host string) ([]Field, error) {
+	dst = append(dst, Field{"host", host})
 	for _, h := range r.Header {
 		if !plainName(h.Name) || !printable(h.Value) {
 			return nil, fmt.Errorf("%w: header %q", ErrValue, h.Name)
 		}
-		dst = append(dst, Param{strings.ToLower(h.Name), collapse(h.Value)})
+		dst = append(dst, Field{strings.ToLower(h.Name), collapse(h.Value)})
 	}
-	slices.SortFunc(dst, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(dst, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(dst); i++ {
 		if dst[i].Name == dst[i-1].Name {
 			return nil, fmt.Errorf("%w: header %q stands twice", ErrValue, dst[i].Name)
@@ -176,13 +182,13 @@ func collapse(s string) string {
 
 // appendQuery appends the canonical query string: all parameters but the
 // signature, escaped and sorted.
-func (s *Signer) appendQuery(b []byte, creds Credentials, date timestamp, r *Request, header, own []Param) []byte {
+func (s *Signer) appendQuery(b []byte, creds Credentials, date timestamp, r *Request, header, own []Field) []byte {
 	own = append(own, r.Query...)
 	slices.SortFunc(own, compareEscaped)
 
 	next := 0
 	flush := func(b []byte, before string) []byte {
-		for ; next < len(own) && (before == "" || compareEscaped(own[next], Param{Name: before}) < 0); next++ {
+		for ; next < len(own) && (before == "" || compareEscaped(own[next], Field{Name: before}) < 0); next++ {
 			b = appendEscaped(b, own[next].Name, false)
 			b = append(b, '=')
 			b = appendEscaped(b, own[next].Value, false)

@@ -18,8 +18,8 @@ func TestPresignSortsQueryAndHeaders(t *testing.T) {
 		Method:   "PUT",
 		Endpoint: "http://127.0.0.1:9000",
 		Path:     "/bucket/a b+c&d%e'f\"g$h\\i/日/😀",
-		Query:    []Param{{"uploadId", "x/y="}, {"partNumber", "2"}, {"A", "1"}, {"X-Amz-Foo", "f"}},
-		Header:   []Param{{"If-None-Match", "*"}, {"content-length", " 5  6 "}},
+		Query:    []Field{{"uploadId", "x/y="}, {"partNumber", "2"}, {"A", "1"}, {"X-Amz-Foo", "f"}},
+		Header:   []Field{{"If-None-Match", "*"}, {"content-length", " 5  6 "}},
 		Expires:  5 * time.Minute,
 	})
 	require.NoError(t, err)
@@ -48,10 +48,10 @@ func TestPresignRefusesWhatCannotBeSigned(t *testing.T) {
 		"an endpoint with a path":    {func(r *Request) { r.Endpoint = "https://h/p" }, ErrValue},
 		"an endpoint with a user":    {func(r *Request) { r.Endpoint = "https://u@h" }, ErrValue},
 		"a host without a scheme":    {func(r *Request) { r.Endpoint = "h" }, ErrValue},
-		"a header with a line break": {func(r *Request) { r.Header = []Param{{"a", "b\r\nc: d"}} }, ErrValue},
-		"a header twice":             {func(r *Request) { r.Header = []Param{{"a", "1"}, {"A", "2"}} }, ErrValue},
-		"a second host":              {func(r *Request) { r.Header = []Param{{"Host", "x"}} }, ErrValue},
-		"a parameter of ours":        {func(r *Request) { r.Query = []Param{{"x-amz-expires", "9"}} }, ErrValue},
+		"a header with a line break": {func(r *Request) { r.Header = []Field{{"a", "b\r\nc: d"}} }, ErrValue},
+		"a header twice":             {func(r *Request) { r.Header = []Field{{"a", "1"}, {"A", "2"}} }, ErrValue},
+		"a second host":              {func(r *Request) { r.Header = []Field{{"Host", "x"}} }, ErrValue},
+		"a parameter of ours":        {func(r *Request) { r.Query = []Field{{"x-amz-expires", "9"}} }, ErrValue},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := good
@@ -132,8 +132,8 @@ func benchmarkRequest() Request {
 		Method:   "PUT",
 		Endpoint: "https://acme-uploads.s3.eu-central-1.amazonaws.com",
 		Path:     "/acme/2026-02-28/019c9f2e-3b1c-7c5e-9d43-6a1f0c2b7e88.mp4",
-		Query:    []Param{{"partNumber", "17"}, {"uploadId", "VXBsb2FkIElEIGZvciA2aWWpbmcncyBteS1tb3ZpZS5tMnRzIHVwbG9hZA"}},
-		Header:   []Param{{"content-length", "8388608"}},
+		Query:    []Field{{"partNumber", "17"}, {"uploadId", "VXBsb2FkIElEIGZvciA2aWWpbmcncyBteS1tb3ZpZS5tMnRzIHVwbG9hZA"}},
+		Header:   []Field{{"content-length", "8388608"}},
 		Expires:  5 * time.Minute,
 	}
 }
@@ -151,7 +151,7 @@ func FuzzPresignedURLDecodesToWhatWasSigned(f *testing.F) {
 	f.Add("/%2F//..", "~", "é\x00")
 	f.Fuzz(func(t *testing.T, path, name, value string) {
 		signed, err := NewSigner("us-east-1").Presign(vectorCredentials, noon, Request{
-			Method: "GET", Endpoint: "https://h", Path: path, Query: []Param{{name, value}}, Expires: time.Minute,
+			Method: "GET", Endpoint: "https://h", Path: path, Query: []Field{{name, value}}, Expires: time.Minute,
 		})
 		if err != nil {
 			require.ErrorIs(t, err, ErrValue)
