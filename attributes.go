@@ -35,7 +35,8 @@ type Attributes struct {
 	// characters: letters, digits, spaces and + - = . _ : / @.
 	Tags map[string]string
 	// Metadata is user metadata: names in lower case letters, digits and
-	// hyphens, values in printable ASCII, at most 2 KB in all.
+	// hyphens, not beginning with "postern-", values in printable ASCII, at most
+	// 2 KB in all.
 	Metadata map[string]string
 	// WebsiteRedirect is where a bucket that is a website redirects requests for
 	// the object: a path or an http or https URL.
@@ -78,7 +79,7 @@ var (
 	errDisposition    = errors.New("the disposition is attachment, inline or none")
 	errEncryption     = errors.New("the encryption is AES256, aws:kms or aws:kms:dsse, and only the latter two have a key")
 	errTags           = errors.New("there are at most 10 tags, with keys of 1 to 128 and values of at most 256 letters, digits, spaces and + - = . _ : / @")
-	errMetadata       = errors.New("metadata has names in lower case letters, digits and hyphens, values in printable ASCII, and 2048 bytes at most")
+	errMetadata       = errors.New("metadata has names in lower case letters, digits and hyphens that do not begin with postern-, values in printable ASCII, and 2048 bytes at most")
 	errAttributeValue = errors.New("an attribute is printable ASCII")
 )
 
@@ -113,10 +114,14 @@ func (a *Attributes) check() error {
 	return checkMetadata(a.Metadata)
 }
 
+// reservedMetadata begins the names that grants seal themselves.
+const reservedMetadata = "postern-"
+
 func checkMetadata(metadata map[string]string) error {
 	total := 0
 	for name, value := range metadata {
-		if !metadataName(name) || !printableASCII(value) || strings.TrimSpace(value) != value {
+		if !metadataName(name) || strings.HasPrefix(name, reservedMetadata) ||
+			value == "" || !printableASCII(value) || strings.TrimSpace(value) != value {
 			return errMetadata
 		}
 		total += len(name) + len(value)
@@ -219,7 +224,7 @@ func (a *Attributes) appendConditions(to []sigv4.Condition, name string) []sigv4
 		set("x-amz-server-side-encryption-bucket-key-enabled", "true")
 	}
 	for _, name := range sortedKeys(a.Metadata) {
-		to = append(to, sigv4.Exact("x-amz-meta-"+name, a.Metadata[name]))
+		to = append(to, sigv4.Exact(metaPrefix+name, a.Metadata[name]))
 	}
 	return to
 }

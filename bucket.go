@@ -21,9 +21,16 @@ type Bucket struct {
 	// empty and is then "us-east-1".
 	Region string
 	// Credentials sign the grants. They need s3:PutObject under the keys that the
-	// key policy names, and nothing else. A provider that does not cache is
-	// wrapped in [aws.NewCredentialsCache].
+	// key policy names, or under the staging prefix, and nothing else. A provider
+	// that does not cache is wrapped in [aws.NewCredentialsCache].
 	Credentials aws.CredentialsProvider
+	// ServiceCredentials make the handler's own calls: to begin, list, complete
+	// and abort multipart uploads, to read, copy and delete objects. Without them
+	// Credentials do, which [New] refuses where a grant could then do more than it
+	// says: see [AllowSharedCredentials].
+	ServiceCredentials aws.CredentialsProvider
+	// Provider is the S3 implementation; empty means by the endpoint's host.
+	Provider Provider
 
 	// Endpoint is where the server finds S3, an http or https URL: "https://minio.internal:9000".
 	// Empty means Amazon S3 in the region. A host whose first label is the bucket's
@@ -57,6 +64,7 @@ var (
 	errNoRegion      = errors.New("a bucket at Amazon S3 needs a region")
 	errRegion        = errors.New("a region is made of letters, digits and hyphens")
 	errNoCredentials = errors.New("a bucket needs credentials")
+	errProvider      = errors.New("no such provider")
 	errEndpoint      = errors.New("an endpoint is an absolute http or https URL without user, query and fragment")
 
 	// bucketName is wider than Amazon's rule: other servers allow capitals and
@@ -96,6 +104,12 @@ func (b Bucket) check() (checked Bucket, public address, errs []error) {
 	if err != nil && !amazon { // else the region was the mistake
 		fail("Endpoint", err)
 	}
+	if b.Provider == "" {
+		b.Provider = detect(b.Endpoint)
+	}
+	if _, known := providers[b.Provider]; !known {
+		fail("Provider", errProvider)
+	}
 	if b.PublicEndpoint == "" {
 		b.PublicEndpoint = b.Endpoint
 	} else if public, err = b.at(b.PublicEndpoint); err != nil {
@@ -129,6 +143,21 @@ func (b Bucket) at(endpoint string) (address, error) {
 		host += ":" + port
 	}
 	return address{endpoint: u.Scheme + "://" + host, prefix: path}, nil
+}
+
+// forSDK returns the endpoint without the bucket's name, and whether the name
+// goes into the path: what the SDK wants to know.
+func (b Bucket) forSDK() (endpoint string, pathStyle bool) {
+	u, err := url.Parse(b.Endpoint)
+	if err != nil {
+		return b.Endpoint, b.PathStyle
+	}
+	host := strings.ToLower(u.Hostname())
+	if b.PathStyle || !hostCarries(b.Name, u.Scheme, host) {
+		return strings.TrimSuffix(b.Endpoint, "/"), true
+	}
+	u.Host = strings.TrimPrefix(strings.ToLower(u.Host), b.Name+".")
+	return strings.TrimSuffix(u.String(), "/"), false
 }
 
 // hostCarries reports whether a bucket can stand in front of a host's name. A

@@ -158,7 +158,7 @@ func TestRegionOfAnotherServerIsOptional(t *testing.T) {
 
 func TestGrantIsSignedForTheRegion(t *testing.T) {
 	b := bucket
-	b.Region, b.Endpoint = "auto", "https://example.r2.cloudflarestorage.com"
+	b.Region, b.Endpoint = "auto", "https://storage.example.com"
 	g := granted(t, send(newHandlerFor(t, b), photo))
 	require.Contains(t, g.Fields["x-amz-credential"], "/auto/s3/")
 }

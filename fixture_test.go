@@ -1,6 +1,7 @@
 package postern_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -59,6 +60,7 @@ func newHandlerFor(t testing.TB, b postern.Bucket, opts ...postern.Option) *post
 	h, err := postern.New(b, append([]postern.Option{
 		postern.WithAuthorizer(asAda),
 		postern.WithClock(atNoon),
+		postern.WithTicketKeys(ticketKey),
 	}, opts...)...)
 	require.NoError(t, err)
 	return h
@@ -66,7 +68,7 @@ func newHandlerFor(t testing.TB, b postern.Bucket, opts ...postern.Option) *post
 
 func newIssuer(t testing.TB, opts ...postern.Option) *postern.Issuer {
 	t.Helper()
-	i, err := postern.NewIssuer(bucket, append([]postern.Option{postern.WithClock(atNoon)}, opts...)...)
+	i, err := postern.NewIssuer(bucket, append([]postern.Option{postern.WithClock(atNoon), postern.WithTicketKeys(ticketKey)}, opts...)...)
 	require.NoError(t, err)
 	return i
 }
@@ -91,6 +93,8 @@ func send(h http.Handler, body string, change ...func(*http.Request)) *httptest.
 	return w
 }
 
+var ticketKey = bytes.Repeat([]byte{7}, 32)
+
 // grant is what a browser sees of a grant.
 type grant struct {
 	Mode      string            `json:"mode"`
@@ -101,6 +105,8 @@ type grant struct {
 	Location  string            `json:"location"`
 	Expires   string            `json:"expires"`
 	ExpiresIn int               `json:"expires_in"`
+	Complete  bool              `json:"complete"`
+	Ticket    string            `json:"ticket"`
 }
 
 func granted(t testing.TB, w *httptest.ResponseRecorder) grant {

@@ -10,11 +10,16 @@ import (
 // Mode is the way in which a grant uploads.
 type Mode string
 
-// ModePost uploads by a form: Fields in their order, then the file in a field
-// named "file".
-const ModePost Mode = "post"
+// The modes. ModePost uploads by a form: Fields in their order, then the file in
+// a field named "file". ModePut uploads by one PUT with Headers. ModeMultipart
+// uploads parts to URLs that are asked for with the ticket.
+const (
+	ModePost      Mode = "post"
+	ModePut       Mode = "put"
+	ModeMultipart Mode = "multipart"
+)
 
-// Field is a field of a form.
+// Field is a field of a form, or a header.
 type Field = sigv4.Field
 
 // Grant is what the browser gets: all it needs for one upload. It is a bearer
@@ -23,13 +28,25 @@ type Grant struct {
 	Mode Mode
 	// Key is the object's key.
 	Key string
-	// Method and URL are where the file goes. The URL of a form ends in a slash.
+	// Method and URL are where the file goes. The URL of a form ends in a slash;
+	// a multipart upload has none.
 	Method, URL string
 	// Fields are the fields of the form, in order; the file comes last.
 	Fields []Field
+	// Headers must be sent with a PUT exactly as they are, and no others.
+	Headers []Field
+	// PartSize is the size in bytes of every part of a multipart upload but the
+	// last, and Parts their number.
+	PartSize int64
+	Parts    int32
 	// Location is the address of the object, once it is there.
 	Location string
-	// Expires is when the upload must have begun.
+	// Complete tells the browser to ask for completion once the file is there.
+	Complete bool
+	// Ticket is what the browser shows to ask for more: parts, completion.
+	Ticket string
+	// Expires is when the upload must have begun; that of a multipart upload is
+	// when its ticket expires.
 	Expires time.Time
 	// ExpiresIn is the same from the time of signing, for browsers whose clock
 	// is wrong.
@@ -44,12 +61,38 @@ func (g *Grant) appendJSON(b []byte) []byte {
 	b = appendJSONString(b, string(g.Mode))
 	b = append(b, `,"key":`...)
 	b = appendJSONString(b, g.Key)
-	b = append(b, `,"method":`...)
-	b = appendJSONString(b, g.Method)
-	b = append(b, `,"url":`...)
-	b = appendJSONString(b, g.URL)
-	b = append(b, `,"fields":{`...)
-	for i, f := range g.Fields {
+	if g.Mode == ModeMultipart {
+		b = append(b, `,"part_size":`...)
+		b = strconv.AppendInt(b, g.PartSize, 10)
+		b = append(b, `,"parts":`...)
+		b = strconv.AppendInt(b, int64(g.Parts), 10)
+	} else {
+		b = append(b, `,"method":`...)
+		b = appendJSONString(b, g.Method)
+		b = append(b, `,"url":`...)
+		b = appendJSONString(b, g.URL)
+		if g.Mode == ModePut {
+			b = appendJSONFields(append(b, `,"headers":`...), g.Headers)
+		} else {
+			b = appendJSONFields(append(b, `,"fields":`...), g.Fields)
+		}
+	}
+	b = append(b, `,"location":`...)
+	b = appendJSONString(b, g.Location)
+	b = append(b, `,"expires":"`...)
+	b = g.Expires.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `","expires_in":`...)
+	b = strconv.AppendInt(b, int64(g.ExpiresIn/time.Second), 10)
+	b = append(b, `,"complete":`...)
+	b = strconv.AppendBool(b, g.Complete)
+	b = append(b, `,"ticket":`...)
+	b = appendJSONString(b, g.Ticket)
+	return append(b, '}')
+}
+
+func appendJSONFields(b []byte, fields []Field) []byte {
+	b = append(b, '{')
+	for i, f := range fields {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -57,11 +100,5 @@ func (g *Grant) appendJSON(b []byte) []byte {
 		b = append(b, ':')
 		b = appendJSONString(b, f.Value)
 	}
-	b = append(b, `},"location":`...)
-	b = appendJSONString(b, g.Location)
-	b = append(b, `,"expires":"`...)
-	b = g.Expires.UTC().AppendFormat(b, time.RFC3339)
-	b = append(b, `","expires_in":`...)
-	b = strconv.AppendInt(b, int64(g.ExpiresIn/time.Second), 10)
 	return append(b, '}')
 }

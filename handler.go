@@ -8,9 +8,10 @@ import (
 	"github.com/justinas/alice"
 )
 
-// Handler issues grants. It serves the address that ends in /sign, below
-// whatever prefix the router gives it; every other address is 404. It is safe
-// for concurrent use and does not change.
+// Handler issues grants and completes uploads. It serves the addresses that end
+// in /sign, /parts, /list, /complete and /abort, below whatever prefix the
+// router gives it; every other address is 404. It is safe for concurrent use and
+// does not change.
 type Handler struct {
 	issuer *Issuer
 	roads  map[string]http.Handler
@@ -20,10 +21,15 @@ type Handler struct {
 // New returns a Handler for a bucket. The error joins a [ConfigError] for each
 // mistake.
 //
-// It builds nothing that one could not build by hand: its one road is the chain
+// It builds nothing that one could not build by hand. Its roads are the chains
 //
 //	SameOrigin > Decode > Authorize > your middleware > LimitSize >
 //	AllowContentTypes > NameKey > Sign
+//
+// and, where the browser shows the ticket of a grant,
+//
+//	SameOrigin > OpenTicket > Authorize > your middleware > Parts, List,
+//	Complete or Abort
 func New(bucket Bucket, opts ...Option) (*Handler, error) {
 	c, errs := newConfig(forHandler, opts)
 	if c.authorizer == nil && !c.anonymous {
@@ -38,13 +44,21 @@ func New(bucket Bucket, opts ...Option) (*Handler, error) {
 	if c.limitFunc != nil {
 		size = LimitSizeFunc(c.limitFunc)
 	}
-	chain := alice.New(sameOrigin(c), decode(c), authorize(c)).
-		Append(c.middleware...).
-		Append(size, allowTypes(c.types), NameKey(c.keyPolicy))
+	// chain begins alike on all roads: a ticket takes the place of the request.
+	chain := func(read func(http.Handler) http.Handler) alice.Chain {
+		return alice.New(sameOrigin(c), read, authorize(c)).Append(c.middleware...)
+	}
+	shown := func(action Action) alice.Chain { return chain(openTicket(issuer, action, c)) }
 	return &Handler{
 		issuer: issuer,
 		config: c,
-		roads:  map[string]http.Handler{"sign": chain.Then(Sign(issuer))},
+		roads: map[string]http.Handler{
+			"sign":     chain(decode(c)).Append(size, allowTypes(c.types), NameKey(c.keyPolicy)).Then(Sign(issuer)),
+			"parts":    shown(ActionParts).Then(Parts(issuer)),
+			"list":     shown(ActionList).Then(List(issuer)),
+			"complete": shown(ActionComplete).Then(Complete(issuer)),
+			"abort":    shown(ActionAbort).Then(Abort(issuer)),
+		},
 	}, nil
 }
 
@@ -74,7 +88,7 @@ func (h *Handler) Route(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(road, w, r) })
 }
 
-var errNoRoad = errors.New(`the roads are "sign"`)
+var errNoRoad = errors.New("the roads are sign, parts, list, complete and abort")
 
 func (h *Handler) serve(road http.Handler, w http.ResponseWriter, r *http.Request) {
 	r = h.begin(r)

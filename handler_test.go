@@ -22,7 +22,8 @@ func TestHandlerAnswersAGrantInTheNativeProtocol(t *testing.T) {
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 	g := granted(t, w)
 	fields := g.Fields
-	g.Fields = nil
+	require.NotEmpty(t, g.Ticket)
+	g.Fields, g.Ticket = nil, ""
 	require.Equal(t, grant{
 		Mode:      "post",
 		Key:       "acme/2026-02-28/photo.png",
@@ -37,6 +38,8 @@ func TestHandlerAnswersAGrantInTheNativeProtocol(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{64}$`, fields["x-amz-signature"])
 	delete(fields, "policy")
 	delete(fields, "x-amz-signature")
+	require.Regexp(t, `^[0-9a-f]{32}$`, fields["x-amz-meta-postern-id"])
+	delete(fields, "x-amz-meta-postern-id")
 	require.Equal(t, map[string]string{
 		"key":                   "acme/2026-02-28/photo.png",
 		"Content-Type":          "image/png",
@@ -70,9 +73,9 @@ func TestGrantHasItsMembersInAStableOrder(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"mode", "key", "method", "url", "fields",
-		"key", "Content-Type", "Content-Disposition", "success_action_status",
+		"key", "Content-Type", "Content-Disposition", "x-amz-meta-postern-id", "success_action_status",
 		"x-amz-algorithm", "x-amz-credential", "x-amz-date", "policy", "x-amz-signature",
-		"location", "expires", "expires_in",
+		"location", "expires", "expires_in", "complete", "ticket",
 	}, names)
 }
 
@@ -86,6 +89,7 @@ func TestPolicyBindsEveryFieldAndTheExactSize(t *testing.T) {
 		map[string]any{"key": "acme/photo.png"},
 		map[string]any{"Content-Type": "image/png"},
 		map[string]any{"Content-Disposition": `attachment; filename="photo.png"`},
+		map[string]any{"x-amz-meta-postern-id": g.Fields["x-amz-meta-postern-id"]},
 		map[string]any{"success_action_status": "201"},
 		[]any{"content-length-range", 1000.0, 1000.0},
 		map[string]any{"x-amz-algorithm": "AWS4-HMAC-SHA256"},

@@ -5,25 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
 	"github.com/postern-go/postern/internal/filename"
+	"github.com/postern-go/postern/internal/store"
 	"github.com/postern-go/postern/sigv4"
+	"github.com/postern-go/postern/ticket"
 )
 
-// Issuer signs grants for one bucket. It knows no HTTP: [Sign] is an Issuer with
-// the wire around it, and a program that renders forms itself uses one directly.
-// It is safe for concurrent use and does not change.
+// Issuer signs grants for one bucket, and completes their uploads. It knows no
+// HTTP: [Sign] and the other ends of chains are an Issuer with the wire around
+// it, and a program that renders forms itself uses one directly. It is safe for
+// concurrent use and does not change.
 type Issuer struct {
-	bucket  Bucket
-	public  address
+	config   *config
+	bucket   Bucket
+	provider abilities
+	public   address
+	postURL  string
+
 	signer  *sigv4.Signer
-	postURL string
-	early   time.Duration // by how much Credentials tells an earlier expiry
-	config  *config
+	signing identity
+	service identity
+	store   *store.Store
+
+	tickets       *ticket.Keyring
+	ticketContext []byte
+	throwaway     bool // the ticket key is this process's own
+	warn          sync.Once
+	completions   *completions
 }
 
 // NewIssuer returns an Issuer. The error joins a [ConfigError] for each mistake.
@@ -38,23 +49,41 @@ func NewIssuer(bucket Bucket, opts ...Option) (*Issuer, error) {
 
 func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	bucket, public, errs := bucket.check()
-	if len(errs) > 0 {
+	provider := providers[bucket.Provider]
+	if errs = append(errs, c.check(bucket, provider)...); len(errs) > 0 {
 		return nil, errs
 	}
-	provider, early := cached(bucket.Credentials)
-	bucket.Credentials = provider
-	return &Issuer{
-		early:   early,
-		bucket:  bucket,
-		public:  public,
-		signer:  sigv4.NewSigner(bucket.Region),
-		postURL: public.url(""),
-		config:  c,
-	}, nil
+	i := &Issuer{
+		config:      c,
+		bucket:      bucket,
+		provider:    provider,
+		public:      public,
+		postURL:     public.url(""),
+		signer:      sigv4.NewSigner(bucket.Region),
+		signing:     newIdentity(bucket.Credentials),
+		tickets:     c.ticketKeys,
+		completions: newCompletions(c.maxCompletions),
+	}
+	i.service = i.signing
+	if bucket.ServiceCredentials != nil {
+		i.service = newIdentity(bucket.ServiceCredentials)
+	}
+	endpoint, pathStyle := bucket.forSDK()
+	i.store = store.New(store.Config{
+		Bucket: bucket.Name, Region: bucket.Region, Endpoint: endpoint, PathStyle: pathStyle, Credentials: i.service.provider,
+	})
+	if i.tickets == nil {
+		i.tickets, _ = ticket.NewKeyring(ticket.RandomKey())
+		i.throwaway = true
+	}
+	// The address of the bucket, path included: one host may serve several S3s.
+	i.ticketContext = []byte(c.name + "\x00" + i.postURL + "\x00" + bucket.Name)
+	return i, nil
 }
 
 // Issue signs a grant for an upload: who may upload it was decided, what it may
-// be is judged here once more. It sets u.Key where nothing has.
+// be is judged here once more. It sets u.Key where nothing has. For a multipart
+// upload it asks S3 to begin one; otherwise it does no I/O but for credentials.
 //
 // An upload that came through [Decode] must have passed [Authorize] (or
 // [AllowAnonymous]) and then [NameKey]. One that the program filled itself needs
@@ -63,88 +92,102 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 //
 // The error is a [Problem], or an error of a key policy.
 func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
-	if err := i.prepare(ctx, u); err != nil {
-		return nil, err
-	}
-	now := u.Time()
-	creds, expires, err := i.credentials(ctx, now, i.config.lifetime)
+	i.warnAboutTickets(ctx)
+	mode, err := i.prepare(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	attributes, err := i.attributes(u)
+	t, err := i.newTicket(u, mode)
 	if err != nil {
 		return nil, err
 	}
-
-	var array [24]sigv4.Condition
-	conditions := append(array[:0],
-		sigv4.Exact("bucket", i.bucket.Name),
-		sigv4.Exact("key", u.Key),
-		sigv4.Exact("Content-Type", u.Type))
-	conditions = attributes.appendConditions(conditions, u.Filename)
-	if u.SHA256 != nil {
-		conditions = append(conditions,
-			sigv4.Exact("x-amz-checksum-algorithm", "SHA256"),
-			sigv4.Exact("x-amz-checksum-sha256", u.SHA256Base64()))
+	var g *Grant
+	switch mode {
+	case ModeMultipart:
+		g, err = i.beginMultipart(ctx, t)
+	case ModePut:
+		g, err = i.signPut(ctx, u.Time(), t)
+	default:
+		g, err = i.signPost(ctx, u, t)
 	}
-	if u.SuccessRedirect != "" {
-		conditions = append(conditions, sigv4.Exact("success_action_redirect", u.SuccessRedirect))
-	} else {
-		conditions = append(conditions, sigv4.Exact("success_action_status", "201"))
-	}
-	size := u.limits.narrowed(u)
-	if u.Size != UnknownSize {
-		size = limits{u.Size, u.Size}
-	}
-	conditions = append(conditions, sigv4.ContentLengthRange(size.least, size.most))
-
-	form, err := i.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
 	if err != nil {
-		return nil, unusable(err)
+		return nil, err
 	}
-	return &Grant{
-		Mode:      ModePost,
-		Key:       u.Key,
-		Method:    "POST",
-		URL:       i.postURL,
-		Fields:    form,
-		Location:  i.public.url(u.Key),
-		Expires:   expires,
-		ExpiresIn: expires.Sub(now).Truncate(time.Second),
-	}, nil
+	g.Mode, g.Key, g.Location = mode, t.key, i.public.url(t.key)
+	g.Complete = i.config.completes() || mode == ModeMultipart
+	g.Ticket, err = i.seal(t)
+	return g, err
 }
 
 // prepare refuses an upload that was not decided about, and judges what was.
-func (i *Issuer) prepare(ctx context.Context, u *Upload) error {
+func (i *Issuer) prepare(ctx context.Context, u *Upload) (Mode, error) {
 	switch {
 	case u.decoded && !(u.authorized && u.named):
-		return ErrChainIncomplete
+		return "", ErrChainIncomplete
 	case !u.decoded:
 		if err := i.adopt(u); err != nil {
-			return err
+			return "", err
 		}
 	}
+	mode := i.mode(u)
+	// What was said to the Issuer holds in any chain; its defaults hold where no
+	// rule ran.
 	limit := i.config.limits
-	if u.limited {
+	if u.limited && !i.config.ownLimits {
 		limit = u.limits
 	}
-	if err := u.judgeSize(limit.and(limits{most: maxSingle})); err != nil {
-		return err
+	if mode != ModeMultipart {
+		limit = limit.and(limits{most: maxSingle})
+	}
+	if err := u.judgeSize(limit); err != nil {
+		return "", err
 	}
 	types := i.config.types
-	if len(u.types) > 0 {
+	if len(u.types) > 0 && !i.config.ownTypes {
 		types = u.types[0]
 	}
 	if err := u.judgeType(types); err != nil {
-		return err
+		return "", err
 	}
 	if u.Key == "" && !u.decoded {
 		if err := nameKey(ctx, i.config.keyPolicy, u); err != nil {
-			return err
+			return "", err
 		}
 	}
-	if err := checkKey(u.Key); err != nil {
-		return ErrKeyInvalid.WithCause(err)
+	if err := i.checkFinalKey(u.Key); err != nil {
+		return "", ErrKeyInvalid.WithCause(err)
+	}
+	return mode, i.checkMode(mode, u)
+}
+
+// mode chooses the way: many parts above the threshold, a form where the
+// provider takes one and no seal is needed that a form lacks, else a PUT.
+func (i *Issuer) mode(u *Upload) Mode {
+	switch {
+	case u.Size > i.config.multipartAbove && !i.config.anonymous:
+		return ModeMultipart
+	case i.config.mode != "":
+		return i.config.mode
+	case !i.provider.post:
+		return ModePut
+	case i.config.onComplete != nil && i.config.staging == "":
+		return ModePut
+	default:
+		return ModePost
+	}
+}
+
+// checkMode refuses what a mode cannot carry.
+func (i *Issuer) checkMode(mode Mode, u *Upload) error {
+	switch {
+	case mode != ModePost && u.SuccessRedirect != "":
+		return ErrRedirectInvalid.WithCause(errRedirectMode)
+	case mode == ModePut && u.Size == UnknownSize:
+		return ErrSizeRequired
+	case mode == ModeMultipart && u.SHA256 != nil:
+		return ErrChecksumUnsupported
+	case mode == ModePost && i.config.completes() && i.config.staging == "" && u.SHA256 == nil:
+		return ErrChecksumRequired
 	}
 	return checkRedirect(u.SuccessRedirect)
 }
@@ -166,28 +209,7 @@ func (i *Issuer) adopt(u *Upload) error {
 	return nil
 }
 
-// attributes returns what is stored with the object: the upload's own
-// attributes over the Issuer's, and the metadata that the browser may set.
-func (i *Issuer) attributes(u *Upload) (*Attributes, error) {
-	a := u.Attributes.over(&i.config.attributes)
-	if err := a.check(); err != nil {
-		return nil, ErrAttributesInvalid.WithCause(err)
-	}
-	if len(u.Metadata) == 0 || len(i.config.clientMetadata) == 0 {
-		return &a, nil
-	}
-	client := map[string]string{}
-	for _, name := range i.config.clientMetadata {
-		if value, ok := u.Metadata[name]; ok {
-			client[name] = value
-		}
-	}
-	a.Metadata = merge(client, a.Metadata)
-	if err := checkMetadata(a.Metadata); err != nil {
-		return nil, ErrMetadataInvalid.WithCause(err)
-	}
-	return &a, nil
-}
+var errRedirectMode = errors.New("only a form can redirect")
 
 func checkRedirect(redirect string) error {
 	if redirect == "" {
@@ -195,7 +217,7 @@ func checkRedirect(redirect string) error {
 	}
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !printableASCII(redirect) {
-		return errRedirectNotAllowed
+		return ErrRedirectInvalid
 	}
 	return nil
 }
@@ -203,7 +225,7 @@ func checkRedirect(redirect string) error {
 // PresignGet returns a URL with which a browser reads an object until ttl has
 // passed: 1 s to 7 days, and never longer than the credentials live. It does not
 // ask S3 whether the object is there. Who may read what is the caller's to
-// decide.
+// decide. It signs with [Bucket.ServiceCredentials], which need s3:GetObject.
 func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", ErrKeyInvalid.WithCause(err)
@@ -212,7 +234,7 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 		return "", fmt.Errorf("postern: PresignGet: a URL lives from 1 s to 7 days, not %s", ttl)
 	}
 	now := i.config.clock()
-	creds, expires, err := i.credentials(ctx, now, ttl.Truncate(time.Second))
+	creds, expires, err := i.service.credentials(ctx, now, ttl.Truncate(time.Second))
 	if err != nil {
 		return "", err
 	}
@@ -225,74 +247,12 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 	return signed, unusable(err)
 }
 
-const (
-	// minRemaining is how long credentials must live to be worth signing with.
-	minRemaining = time.Second
-	// refreshBefore is how early cached credentials are replaced, so that grants
-	// seldom live shorter than they should.
-	refreshBefore = time.Minute
-	// retrieveTimeout bounds one call of a credentials provider.
-	retrieveTimeout = 10 * time.Second
-)
-
-// credentials returns credentials, and when a signature made now with a
-// lifetime expires: a policy expires at a whole second, the next one.
-func (i *Issuer) credentials(ctx context.Context, now time.Time, lifetime time.Duration) (sigv4.Credentials, time.Time, error) {
-	var c aws.Credentials
-	err := guard(func() (err error) {
-		c, err = i.bucket.Credentials.Retrieve(ctx)
-		return err
-	})
-	if err != nil {
-		return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(err)
+// warnAboutTickets says once that tickets die with the process.
+func (i *Issuer) warnAboutTickets(ctx context.Context) {
+	if i.throwaway && (i.config.completes() || i.config.multipart()) {
+		i.warn.Do(func() {
+			contextLogger(ctx, &i.config.settings).Warn().
+				Msg("postern: without WithTicketKeys, tickets are valid in this process only: not on other replicas, not after a restart")
+		})
 	}
-	expires := now.Add(lifetime + time.Second - 1).Truncate(time.Second)
-	if end := c.Expires.Add(i.early); c.CanExpire && end.Before(expires) {
-		expires = end.Truncate(time.Second)
-		if expires.Sub(now) < minRemaining {
-			return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(errExpired)
-		}
-	}
-	return sigv4.Credentials{
-		AccessKeyID:     c.AccessKeyID,
-		SecretAccessKey: c.SecretAccessKey,
-		SessionToken:    c.SessionToken,
-	}, expires, nil
-}
-
-var errExpired = errors.New("the credentials have expired")
-
-// unusable makes a problem of credentials that cannot sign, such as empty ones.
-func unusable(err error) error {
-	if errors.Is(err, sigv4.ErrCredentials) {
-		return ErrCredentials.WithCause(err)
-	}
-	return err
-}
-
-// cached wraps a provider that does not cache. What the cache returns says that
-// it expires earlier than it does, by the duration.
-func cached(provider aws.CredentialsProvider) (aws.CredentialsProvider, time.Duration) {
-	if cache, ok := provider.(*aws.CredentialsCache); ok {
-		return cache, 0
-	}
-	return aws.NewCredentialsCache(guardedProvider{provider}, func(o *aws.CredentialsCacheOptions) {
-		o.ExpiryWindow = refreshBefore
-	}), refreshBefore
-}
-
-// guardedProvider bounds a provider's time and catches its panics, whatever they
-// are: the cache calls it on a goroutine of its own, where one would end the
-// process.
-type guardedProvider struct{ provider aws.CredentialsProvider }
-
-func (p guardedProvider) Retrieve(ctx context.Context) (c aws.Credentials, err error) {
-	ctx, cancel := context.WithTimeout(ctx, retrieveTimeout)
-	defer cancel()
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{value: v, stack: debug.Stack()}
-		}
-	}()
-	return p.provider.Retrieve(ctx)
 }

@@ -249,6 +249,18 @@ func parseSegment(segment string) (parts []templatePart, err error) {
 	return parts, nil
 }
 
+// beginning is the text with which all keys begin.
+func (t *keyTemplate) beginning() string {
+	var b strings.Builder
+	for _, part := range t.parts {
+		if part.placeholder != "" {
+			break
+		}
+		b.WriteString(part.literal)
+	}
+	return b.String()
+}
+
 func (t *keyTemplate) Key(_ context.Context, u *Upload) (string, error) {
 	if t.err != nil {
 		return "", t.err
@@ -322,6 +334,16 @@ var (
 	errKeySegment = errors.New("a segment of a key is not . or .. and is 1 to 255 bytes long")
 	errKeyMagic   = errors.New("S3 replaces ${filename} in a key")
 )
+
+var errKeyStaging = errors.New("a key does not lie under the staging prefix")
+
+// checkFinalKey also keeps the key of a receipt out of where grants write.
+func (i *Issuer) checkFinalKey(key string) error {
+	if i.config.staging != "" && strings.HasPrefix(key, i.config.staging) {
+		return errKeyStaging
+	}
+	return checkKey(key)
+}
 
 // checkKey holds every key to what all servers and browsers agree about.
 func checkKey(key string) error {

@@ -80,16 +80,20 @@ func Decode(opts ...Option) func(http.Handler) http.Handler {
 }
 
 func decode(c *config) func(http.Handler) http.Handler {
+	return read(c, ActionSign, readNative)
+}
+
+// read is the link that makes the upload of a request.
+func read(c *config, action Action, fill func(http.ResponseWriter, *http.Request, *Upload) error) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r, u := begin(r, &c.settings)
-			u.settings, u.Action = &c.settings, ActionSign
-			u.now = c.clock()
 			if u.decoded {
 				Refuse(w, r, ErrChainIncomplete)
 				return
 			}
-			if err := readNative(w, r, u); err != nil {
+			u.settings, u.Action, u.now = &c.settings, action, c.clock()
+			if err := fill(w, r, u); err != nil {
 				Refuse(w, r, err)
 				return
 			}
@@ -242,7 +246,7 @@ func Sign(issuer *Issuer) http.Handler {
 			Refuse(w, r, err)
 			return
 		}
-		decide(r, u, grant, nil, nil)
+		decide(r, u, grant.Mode, http.StatusCreated, nil, nil)
 		writeGrant(w, grant)
 	})
 }
@@ -252,6 +256,6 @@ func Sign(issuer *Issuer) http.Handler {
 // whose text is logged and never sent.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
-	decide(r, pending(r.Context()), nil, p, err)
+	decide(r, pending(r.Context()), "", p.Status, p, err)
 	writeProblem(w, p)
 }

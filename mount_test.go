@@ -35,7 +35,7 @@ func TestHandlerKnowsNoOtherAddress(t *testing.T) {
 	for _, path := range []string{
 		"/", "", "/uploads", "/uploads/", "/uploads/sign/", "/uploads/sign//", "/uploads/SIGN", "/uploads/sign.json",
 		"/uploads/signs", "/uploads/%73ign", "/uploads%2Fsign", "/uploads/x%2Fsign", "/uploads/sign%2F",
-		"/uploads/sign%00", "/uploads/sign;a=b", "/uploads/complete", "/uploads/..", "*",
+		"/uploads/sign%00", "/uploads/sign;a=b", "/uploads/completed", "/uploads/..", "*",
 	} {
 		for _, method := range []string{"POST", "GET"} {
 			t.Run(method+" "+path, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestRouteAnswersPostOnly(t *testing.T) {
 }
 
 func TestRouteOfAnotherNamePanics(t *testing.T) {
-	for _, name := range []string{"", "signs", "complete", "/sign"} {
+	for _, name := range []string{"", "signs", "completed", "/sign"} {
 		require.Equal(t, "Route", panicsWithConfigError(t, func() { newHandler(t).Route(name) }).Option)
 	}
 }

@@ -21,7 +21,31 @@ type signRequest struct {
 	Metadata map[string]string `json:"metadata"`
 	Checksum struct {
 		SHA256 *string `json:"sha256"`
+		Parts  string  `json:"parts"` // "sha256"
 	} `json:"checksum"`
+}
+
+// ticketRequest is the body of a request with a ticket.
+type ticketRequest struct {
+	Ticket    string           `json:"ticket"`
+	Numbers   []int32          `json:"numbers"`   // parts
+	Checksums map[int32]string `json:"checksums"` // parts
+	Parts     []nativePart     `json:"parts"`     // complete
+}
+
+type nativePart struct {
+	Number int32  `json:"number"`
+	ETag   string `json:"etag"`
+}
+
+// ticketLimits bound the bodies of requests with a ticket, in bytes: a ticket is
+// 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
+// parts 800 KiB.
+var ticketLimits = map[Action]int64{
+	ActionParts:    128 << 10,
+	ActionList:     16 << 10,
+	ActionComplete: 2 << 20,
+	ActionAbort:    16 << 10,
 }
 
 // bodies holds buffers for the bodies of requests.
@@ -94,7 +118,26 @@ func readNative(w http.ResponseWriter, r *http.Request, u *Upload) error {
 	if q.Checksum.SHA256 != nil {
 		u.SHA256, err = parseSHA256(*q.Checksum.SHA256)
 	}
+	switch q.Checksum.Parts {
+	case "":
+	case "sha256":
+		u.PartChecksums = true
+	default:
+		return ErrChecksumInvalid
+	}
 	return err
+}
+
+// readTicketRequest reads a request that shows a ticket.
+func readTicketRequest(w http.ResponseWriter, r *http.Request, action Action) (*ticketRequest, error) {
+	q := new(ticketRequest)
+	if err := readJSON(w, r, ticketLimits[action], &q); err != nil {
+		return nil, err
+	}
+	if q == nil { // the body is null
+		return nil, ErrMalformed
+	}
+	return q, nil
 }
 
 func parseSHA256(s string) (*[32]byte, error) {
@@ -110,18 +153,27 @@ func parseSHA256(s string) (*[32]byte, error) {
 	return sum, nil
 }
 
-// answers holds buffers for grants.
+// answers holds buffers for answers.
 var answers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
 func writeGrant(w http.ResponseWriter, g *Grant) {
+	writeJSON(w, http.StatusCreated, g.appendJSON)
+}
+
+// writeJSON answers with what fill appends.
+func writeJSON(w http.ResponseWriter, status int, fill func([]byte) []byte) {
+	jsonHeader(w)
+	b := answers.Get().(*[]byte)
+	defer answers.Put(b)
+	*b = fill((*b)[:0])
+	w.WriteHeader(status)
+	_, _ = w.Write(*b)
+}
+
+func jsonHeader(w http.ResponseWriter) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
-	b := answers.Get().(*[]byte)
-	defer answers.Put(b)
-	*b = g.appendJSON((*b)[:0])
-	w.WriteHeader(http.StatusCreated)
-	_, _ = w.Write(*b)
 }
 
 // Header values are made once; net/http does not change them.

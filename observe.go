@@ -14,7 +14,8 @@ import (
 // Outcome is how a request ended.
 type Outcome string
 
-// The outcomes: a grant was issued; a rule refused; the server failed.
+// The outcomes: the request got what it asked for; a rule refused; the server
+// failed.
 const (
 	OutcomeGranted Outcome = "granted"
 	OutcomeRefused Outcome = "refused"
@@ -44,18 +45,15 @@ type Decision struct {
 }
 
 // decide logs a decision and shows it to the observers.
-func decide(r *http.Request, u *Upload, g *Grant, p *Problem, err error) {
-	d := Decision{Outcome: OutcomeGranted, Status: http.StatusCreated, Size: UnknownSize, Err: err}
+func decide(r *http.Request, u *Upload, mode Mode, status int, p *Problem, err error) {
+	d := Decision{Outcome: OutcomeGranted, Mode: mode, Status: status, Size: UnknownSize, Err: err}
 	if u != nil {
 		d.Action, d.Subject, d.Tenant, d.Key = u.Action, u.Subject, u.Tenant, u.Key
 		d.Size, d.Type = u.Size, u.Type
 		d.Duration = time.Since(u.start)
 	}
-	if g != nil {
-		d.Mode = g.Mode
-	}
 	if p != nil {
-		d.Outcome, d.Code, d.Status = OutcomeRefused, p.Code, p.Status
+		d.Outcome, d.Code = OutcomeRefused, p.Code
 		if p.Status >= 500 {
 			d.Outcome = OutcomeFailed
 		}
@@ -156,6 +154,16 @@ func guard(hook func() error) (err error) {
 		case http.ErrAbortHandler:
 			panic(v)
 		default:
+			err = &panicError{value: v, stack: debug.Stack()}
+		}
+	}()
+	return hook()
+}
+
+// guardAll is guard for a goroutine of ours, which nobody could hang up.
+func guardAll(hook func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
 			err = &panicError{value: v, stack: debug.Stack()}
 		}
 	}()

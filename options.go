@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postern-go/postern/internal/mediatype"
+	"github.com/postern-go/postern/ticket"
 )
 
 // Option configures [New], [NewIssuer] or a single link; its comment says which.
@@ -62,17 +63,46 @@ type config struct {
 
 	keyPolicy      KeyPolicy
 	limits         limits
+	ownLimits      bool // WithSizeLimit was given
 	limitFunc      func(*http.Request, *Upload) (least, most int64)
 	types          *mediatype.Set
+	ownTypes       bool // WithContentTypes was given
 	attributes     Attributes
 	clientMetadata []string
 	lifetime       time.Duration
+
+	name           string
+	ticketKeys     *ticket.Keyring
+	ticketLifetime time.Duration
+	mode           Mode
+	multipartAbove int64
+	partSize       int64
+	sharedAllowed  bool
+
+	staging        string
+	onComplete     func(context.Context, Receipt) error
+	sniff          bool
+	maxCompletions int
+}
+
+// completes reports whether the application asked for receipts.
+func (c *config) completes() bool { return c.onComplete != nil || c.staging != "" }
+
+// multipart reports whether an upload may be so large that it needs parts.
+func (c *config) multipart() bool {
+	unbounded := c.limitFunc != nil && !c.ownLimits
+	return unbounded || c.limits.most > c.multipartAbove
 }
 
 // The defaults of a grant.
 const (
 	defaultMaxSize  = 10 << 20
 	defaultLifetime = 5 * time.Minute
+
+	defaultTicketLifetime = 24 * time.Hour
+	defaultMultipartAbove = 100 << 20
+	defaultPartSize       = 8 << 20
+	defaultMaxCompletions = 64
 )
 
 func newConfig(where scope, opts []Option) (*config, []error) {
@@ -83,6 +113,9 @@ func newConfig(where scope, opts []Option) (*config, []error) {
 		limits:         limits{least: 1, most: defaultMaxSize},
 		types:          inertTypes,
 		lifetime:       defaultLifetime,
+		multipartAbove: defaultMultipartAbove,
+		partSize:       defaultPartSize,
+		maxCompletions: defaultMaxCompletions,
 	}
 	var errs []error
 	for _, opt := range opts {
@@ -98,6 +131,9 @@ func newConfig(where scope, opts []Option) (*config, []error) {
 		if err != nil {
 			errs = append(errs, &ConfigError{Option: opt.name, Err: err})
 		}
+	}
+	if c.ticketLifetime == 0 {
+		c.ticketLifetime = max(defaultTicketLifetime, c.lifetime)
 	}
 	return c, errs
 }
@@ -119,7 +155,7 @@ var (
 	errNoTypes      = errors.New("at least one content type is needed")
 	errLifetime     = errors.New("a grant lives from 1 s to 7 days")
 	errBodyLimit    = errors.New("a body limit is from 1 KiB to 1 MiB")
-	errMetadataName = errors.New("a metadata name is made of lower case letters, digits and hyphens")
+	errMetadataName = errors.New("a metadata name is made of lower case letters, digits and hyphens, and does not begin with postern-")
 )
 
 // WithAuthorizer sets the function that decides who uploads: see [Authorize].
@@ -156,13 +192,14 @@ func WithKeyPolicy(policy KeyPolicy) Option {
 // default. For [New] and [NewIssuer].
 func WithSizeLimit(least, most int64) Option {
 	return Option{"WithSizeLimit", forHandler | forIssuer, func(c *config) error {
-		c.limits = limits{least: least, most: most}
+		c.limits, c.ownLimits = limits{least: least, most: most}, true
 		return c.limits.check()
 	}}
 }
 
 // WithSizeLimitFunc sets the limits by request, such as those of the customer's
-// plan, in place of [WithSizeLimit]: see [LimitSizeFunc]. For [New].
+// plan, in place of the default; with [WithSizeLimit] both hold. See
+// [LimitSizeFunc]. For [New].
 func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (least, most int64)) Option {
 	return Option{"WithSizeLimitFunc", forHandler, func(c *config) error {
 		if fn == nil {
@@ -177,6 +214,7 @@ func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (least, most int64)) 
 // default all but those that a browser executes. For [New] and [NewIssuer].
 func WithContentTypes(patterns ...string) Option {
 	return Option{"WithContentTypes", forHandler | forIssuer, func(c *config) (err error) {
+		c.ownTypes = true
 		c.types, err = newTypes(patterns)
 		return err
 	}}
@@ -197,7 +235,7 @@ func WithAttributes(a Attributes) Option {
 func WithClientMetadata(names ...string) Option {
 	return Option{"WithClientMetadata", forHandler | forIssuer, func(c *config) error {
 		for _, name := range names {
-			if !metadataName(name) {
+			if !metadataName(name) || strings.HasPrefix(name, reservedMetadata) {
 				return fmt.Errorf("%w: %q", errMetadataName, name)
 			}
 		}

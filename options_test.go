@@ -72,7 +72,7 @@ func TestValuesOutOfRangeAreMistakes(t *testing.T) {
 		"the zero Option":             {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := postern.New(bucket, postern.AllowAnonymous(), opt)
+			_, err := postern.New(bucket, postern.WithAuthorizer(asAda), opt)
 			require.Len(t, options(t, err), 1)
 		})
 	}
@@ -90,7 +90,7 @@ func TestValuesAtTheEndsOfTheirRangesAreFine(t *testing.T) {
 		postern.WithMiddleware(),
 		postern.WithTrustedOrigins(),
 	} {
-		_, err := postern.New(bucket, postern.AllowAnonymous(), opt)
+		_, err := postern.New(bucket, postern.WithAuthorizer(asAda), opt)
 		require.NoError(t, err)
 	}
 }

@@ -30,32 +30,54 @@ type Problem struct {
 // The problems that Postern answers with. Authorizers and rules return
 // [ErrUnauthenticated], [ErrForbidden] or a Problem of their own.
 var (
-	ErrMalformed          = &Problem{Status: 400, Code: "malformed_request", Detail: "The request is not the JSON object that is expected here."}
-	ErrBodyTooLarge       = &Problem{Status: 413, Code: "body_too_large", Detail: "The request is too large."}
-	ErrNotJSON            = &Problem{Status: 415, Code: "unsupported_media_type", Detail: "The request must have the Content-Type application/json."}
-	ErrNotFound           = &Problem{Status: 404, Code: "not_found", Detail: "There is nothing at this address."}
-	ErrMethodNotAllowed   = &Problem{Status: 405, Code: "method_not_allowed", Detail: "This address answers POST requests only."}
-	ErrCrossOrigin        = &Problem{Status: 403, Code: "cross_origin", Detail: "Requests from this origin are refused. The server can admit it with postern.WithTrustedOrigins."}
-	ErrUnauthenticated    = &Problem{Status: 401, Code: "unauthenticated", Detail: "Sign in to upload files."}
-	ErrForbidden          = &Problem{Status: 403, Code: "forbidden", Detail: "You may not upload this file here."}
-	ErrFilenameRequired   = &Problem{Status: 400, Code: "filename_required", Detail: "The file needs a name."}
-	ErrSizeRequired       = &Problem{Status: 400, Code: "size_required", Detail: "The size of the file in bytes is needed."}
-	ErrSizeInvalid        = &Problem{Status: 400, Code: "size_invalid", Detail: "The size of the file is not a number of bytes."}
-	ErrSizeTooSmall       = &Problem{Status: 400, Code: "size_too_small", Detail: "The file is too small."}
-	ErrSizeTooLarge       = &Problem{Status: 413, Code: "size_too_large", Detail: "The file is too large."}
-	ErrTypeInvalid        = &Problem{Status: 400, Code: "type_invalid", Detail: "The type of the file is not a media type such as image/png."}
-	ErrTypeNotAllowed     = &Problem{Status: 415, Code: "type_not_allowed", Detail: "Files of this type are not accepted."}
-	ErrChecksumInvalid    = &Problem{Status: 400, Code: "checksum_invalid", Detail: "The checksum is not the base64 of a SHA-256."}
-	ErrChecksumRequired   = &Problem{Status: 400, Code: "checksum_required", Detail: "The SHA-256 of the file is needed."}
-	ErrMetadataInvalid    = &Problem{Status: 400, Code: "metadata_invalid", Detail: "The metadata is too large or has characters that cannot be stored."}
-	ErrCredentials        = &Problem{Status: 503, Code: "credentials_unavailable", Detail: "Uploads are not possible right now. Try again in a moment.", RetryAfter: 5 * time.Second}
-	ErrPrincipalInvalid   = &Problem{Status: 500, Code: "principal_invalid", Detail: "The server cannot name a place for your uploads."}
-	ErrKeyInvalid         = &Problem{Status: 500, Code: "key_invalid", Detail: "The server could not name the file."}
-	ErrAttributesInvalid  = &Problem{Status: 500, Code: "attributes_invalid", Detail: "The server could not describe the file."}
-	ErrChainIncomplete    = &Problem{Status: 500, Code: "chain_incomplete", Detail: "The server is not set up to decide about this upload."}
-	ErrSubjectMissing     = &Problem{Status: 500, Code: "subject_missing", Detail: "The server let this request pass without saying whose it is."}
-	ErrInternal           = &Problem{Status: 500, Code: "internal", Detail: "Something went wrong on the server."}
-	errRedirectNotAllowed = &Problem{Status: 500, Code: "redirect_invalid", Detail: "The server's redirect is not an absolute address."}
+	ErrMalformed         = &Problem{Status: 400, Code: "malformed_request", Detail: "The request is not the JSON object that is expected here."}
+	ErrBodyTooLarge      = &Problem{Status: 413, Code: "body_too_large", Detail: "The request is too large."}
+	ErrNotJSON           = &Problem{Status: 415, Code: "unsupported_media_type", Detail: "The request must have the Content-Type application/json."}
+	ErrNotFound          = &Problem{Status: 404, Code: "not_found", Detail: "There is nothing at this address."}
+	ErrMethodNotAllowed  = &Problem{Status: 405, Code: "method_not_allowed", Detail: "This address answers POST requests only."}
+	ErrCrossOrigin       = &Problem{Status: 403, Code: "cross_origin", Detail: "Requests from this origin are refused. The server can admit it with postern.WithTrustedOrigins."}
+	ErrUnauthenticated   = &Problem{Status: 401, Code: "unauthenticated", Detail: "Sign in to upload files."}
+	ErrForbidden         = &Problem{Status: 403, Code: "forbidden", Detail: "You may not upload this file here."}
+	ErrFilenameRequired  = &Problem{Status: 400, Code: "filename_required", Detail: "The file needs a name."}
+	ErrSizeRequired      = &Problem{Status: 400, Code: "size_required", Detail: "The size of the file in bytes is needed."}
+	ErrSizeInvalid       = &Problem{Status: 400, Code: "size_invalid", Detail: "The size of the file is not a number of bytes."}
+	ErrSizeTooSmall      = &Problem{Status: 400, Code: "size_too_small", Detail: "The file is too small."}
+	ErrSizeTooLarge      = &Problem{Status: 413, Code: "size_too_large", Detail: "The file is too large."}
+	ErrTypeInvalid       = &Problem{Status: 400, Code: "type_invalid", Detail: "The type of the file is not a media type such as image/png."}
+	ErrTypeNotAllowed    = &Problem{Status: 415, Code: "type_not_allowed", Detail: "Files of this type are not accepted."}
+	ErrChecksumInvalid   = &Problem{Status: 400, Code: "checksum_invalid", Detail: "The checksum is not the base64 of a SHA-256."}
+	ErrChecksumRequired  = &Problem{Status: 400, Code: "checksum_required", Detail: "The SHA-256 of the file is needed."}
+	ErrMetadataInvalid   = &Problem{Status: 400, Code: "metadata_invalid", Detail: "The metadata is too large or has characters that cannot be stored."}
+	ErrCredentials       = &Problem{Status: 503, Code: "credentials_unavailable", Detail: "Uploads are not possible right now. Try again in a moment.", RetryAfter: 5 * time.Second}
+	ErrPrincipalInvalid  = &Problem{Status: 500, Code: "principal_invalid", Detail: "The server cannot name a place for your uploads."}
+	ErrKeyInvalid        = &Problem{Status: 500, Code: "key_invalid", Detail: "The server could not name the file."}
+	ErrAttributesInvalid = &Problem{Status: 500, Code: "attributes_invalid", Detail: "The server could not describe the file."}
+	ErrChainIncomplete   = &Problem{Status: 500, Code: "chain_incomplete", Detail: "The server is not set up to decide about this upload."}
+	ErrSubjectMissing    = &Problem{Status: 500, Code: "subject_missing", Detail: "The server let this request pass without saying whose it is."}
+	ErrInternal          = &Problem{Status: 500, Code: "internal", Detail: "Something went wrong on the server."}
+	ErrRedirectInvalid   = &Problem{Status: 500, Code: "redirect_invalid", Detail: "The server's redirect is not possible here."}
+
+	ErrChecksumUnsupported = &Problem{Status: 400, Code: "checksum_unsupported", Detail: "A file that is uploaded in parts has no checksum as a whole. Send one of each part instead."}
+	ErrTicketInvalid       = &Problem{Status: 400, Code: "ticket_invalid", Detail: "This upload is not known here. Begin it again."}
+	ErrTicketExpired       = &Problem{Status: 410, Code: "ticket_expired", Detail: "The upload took too long. Begin it again."}
+	ErrTicketForeign       = &Problem{Status: 403, Code: "ticket_foreign", Detail: "This upload was begun by someone else."}
+	ErrPartsInvalid        = &Problem{Status: 400, Code: "parts_invalid", Detail: "These are not parts of this upload."}
+	ErrPartsMissing        = &Problem{Status: 409, Code: "parts_missing", Detail: "Not all of the file has arrived."}
+	ErrNotMultipart        = &Problem{Status: 400, Code: "not_multipart", Detail: "This upload is not made of parts."}
+	ErrUploadGone          = &Problem{Status: 404, Code: "upload_gone", Detail: "This upload was completed, given up, or has expired."}
+	ErrObjectMissing       = &Problem{Status: 404, Code: "object_missing", Detail: "The file has not arrived."}
+	ErrObjectConflict      = &Problem{Status: 409, Code: "object_conflict", Detail: "Another file has this name already."}
+	ErrObjectChanged       = &Problem{Status: 409, Code: "object_changed", Detail: "The file was replaced while it was being checked. Try again."}
+	ErrNotSealed           = &Problem{Status: 409, Code: "not_sealed", Detail: "This upload cannot be completed: nothing keeps it from changing."}
+	ErrSizeMismatch        = &Problem{Status: 422, Code: "size_mismatch", Detail: "The file that arrived has another size than was declared."}
+	ErrTypeMismatch        = &Problem{Status: 422, Code: "type_mismatch", Detail: "The file that arrived has another type than was declared."}
+	ErrAttributesMismatch  = &Problem{Status: 422, Code: "attributes_mismatch", Detail: "The file that arrived is not stored as was agreed."}
+	ErrChecksumMismatch    = &Problem{Status: 422, Code: "checksum_mismatch", Detail: "The file that arrived is not the file that was declared."}
+	ErrContentMismatch     = &Problem{Status: 422, Code: "content_mismatch", Detail: "The content of the file is not of the type that was declared."}
+	ErrHookFailed          = &Problem{Status: 503, Code: "completion_failed", Detail: "The upload is there, but the server could not take note of it. Try again in a moment.", RetryAfter: 5 * time.Second}
+	ErrBusy                = &Problem{Status: 503, Code: "busy", Detail: "Too many uploads are being completed. Try again in a moment.", RetryAfter: 5 * time.Second}
+	ErrStorage             = &Problem{Status: 503, Code: "storage_unavailable", Detail: "The storage does not answer. Try again in a moment.", RetryAfter: 5 * time.Second}
+	ErrStorageDenied       = &Problem{Status: 500, Code: "storage_denied", Detail: "The server may not do this in its storage."}
 )
 
 // Error returns the code, the detail, and the cause if there is one. The cause

@@ -113,7 +113,8 @@ func TestEmptyFilesCanBeAllowed(t *testing.T) {
 }
 
 func TestNoGrantIsLargerThanOneUploadCanBe(t *testing.T) {
-	h := newHandler(t, postern.WithSizeLimit(1, 5<<40))
+	h := newHandler(t, postern.AllowAnonymous(), // who gets no multipart uploads
+		postern.WithSizeLimitFunc(func(*http.Request, *postern.Upload) (int64, int64) { return 1, 5 << 40 }))
 	granted(t, send(h, sized(5<<30)))
 	require.Equal(t, int64(5<<30), refused(t, send(h, sized(5<<30+1))).MaxSize)
 }

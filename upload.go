@@ -16,8 +16,15 @@ import (
 // Action is what a request wants with an upload.
 type Action string
 
-// ActionSign asks for a grant.
-const ActionSign Action = "sign"
+// The actions: sign asks for a grant; the others show its ticket, to ask for the
+// URLs of parts, for the parts that have arrived, for completion, or to give up.
+const (
+	ActionSign     Action = "sign"
+	ActionParts    Action = "parts"
+	ActionList     Action = "list"
+	ActionComplete Action = "complete"
+	ActionAbort    Action = "abort"
+)
 
 // UnknownSize as [Upload.Size] means that the browser did not tell. The grant
 // then permits any size within the limits.
@@ -47,12 +54,15 @@ type Upload struct {
 	// SHA256 is set when the browser sent the checksum of the file: the grant then
 	// permits these bytes only.
 	SHA256 *[32]byte
+	// PartChecksums means that the browser will send the SHA-256 of every part of
+	// a multipart upload.
+	PartChecksums bool
 	// Metadata is what the browser sent along. Only names that
 	// [WithClientMetadata] lists are stored with the object.
 	Metadata map[string]string
 
 	// Subject is the principal who uploads, Tenant the customer they belong to.
-	// The authorizer sets them; the browser never does.
+	// The authorizer sets them; the browser never does, and neither does a ticket.
 	Subject, Tenant string
 
 	// MinSize and MaxSize, in bytes, narrow what the rules allow; 0 leaves it as
@@ -75,6 +85,10 @@ type Upload struct {
 	settings *settings
 	start    time.Time // when the request came, for durations
 	now      time.Time // the clock's time of the request
+
+	ticket  *ticketData    // of a ticket request
+	opener  *Issuer        // who opened it
+	request *ticketRequest // what else the request has
 
 	originChecked bool
 	decoded       bool

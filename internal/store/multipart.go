@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// CreateMultipart begins a multipart upload. What is stored with the object is
+// set here: a copy of parts carries nothing over.
+func (s *Store) CreateMultipart(ctx context.Context, key string, h Header) (uploadID string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	in := &s3.CreateMultipartUploadInput{
+		Bucket: &s.bucket, Key: &key,
+		ACL:                     types.ObjectCannedACL(h.ACL),
+		ContentType:             text(h.Type),
+		CacheControl:            text(h.CacheControl),
+		ContentDisposition:      text(h.ContentDisposition),
+		ContentEncoding:         text(h.ContentEncoding),
+		StorageClass:            types.StorageClass(h.StorageClass),
+		WebsiteRedirectLocation: text(h.WebsiteRedirect),
+		ServerSideEncryption:    types.ServerSideEncryption(h.Encryption),
+		SSEKMSKeyId:             text(h.KMSKeyID),
+		Tagging:                 text(h.Tags),
+		Metadata:                h.Metadata,
+		ChecksumAlgorithm:       types.ChecksumAlgorithm(h.ChecksumAlgorithm),
+	}
+	if h.BucketKey {
+		in.BucketKeyEnabled = aws.Bool(true)
+	}
+	out, err := s.client.CreateMultipartUpload(ctx, in)
+	if err != nil {
+		return "", fail("CreateMultipartUpload", err)
+	}
+	return aws.ToString(out.UploadId), nil
+}
+
+// Parts lists the parts that have arrived, in order. The error is [ErrNoUpload]
+// if the upload is gone.
+func (s *Store) Parts(ctx context.Context, key, uploadID string) (parts []Part, err error) {
+	var marker *string
+	for {
+		page, err := s.partsPage(ctx, key, uploadID, marker)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Parts {
+			parts = append(parts, Part{
+				Number: aws.ToInt32(p.PartNumber),
+				Size:   aws.ToInt64(p.Size),
+				ETag:   aws.ToString(p.ETag),
+				SHA256: aws.ToString(p.ChecksumSHA256),
+			})
+		}
+		next := aws.ToString(page.NextPartNumberMarker)
+		if !aws.ToBool(page.IsTruncated) || next == "" || next == aws.ToString(marker) {
+			return parts, nil
+		}
+		marker = &next
+	}
+}
+
+func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *string) (*s3.ListPartsOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	out, err := s.client.ListParts(ctx, &s3.ListPartsInput{
+		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumberMarker: marker, MaxParts: aws.Int32(1000),
+	})
+	return out, fail("ListParts", err)
+}
+
+// CompleteMultipart makes an object of parts; ifAbsent unless there is one at the
+// key: [ErrExists]. After a retry, [ErrNoUpload] and ErrExists may mean that an
+// earlier try has done it: look at the object.
+func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, ifAbsent bool) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	defer cancel()
+	completed := make([]types.CompletedPart, len(parts))
+	for i := range parts {
+		completed[i] = types.CompletedPart{
+			PartNumber: &parts[i].Number, ETag: &parts[i].ETag, ChecksumSHA256: text(parts[i].SHA256),
+		}
+	}
+	in := &s3.CompleteMultipartUploadInput{
+		Bucket: &s.bucket, Key: &key, UploadId: &uploadID,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
+	}
+	if ifAbsent {
+		in.IfNoneMatch = aws.String("*")
+	}
+	_, err := s.mover.CompleteMultipartUpload(ctx, in)
+	return fail("CompleteMultipartUpload", err)
+}
+
+// Abort ends a multipart upload and looks that nothing is left of it: a part
+// that is in flight survives an abort. It is no error if the upload is gone.
+func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
+	const tries = 5
+	for try := range tries {
+		err := s.abortOnce(ctx, key, uploadID)
+		if err != nil && !errors.Is(err, ErrNoUpload) {
+			return err
+		}
+		_, err = s.partsPage(ctx, key, uploadID, nil)
+		if errors.Is(err, ErrNoUpload) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-time.After(time.Duration(try+1) * 100 * time.Millisecond):
+		case <-ctx.Done():
+			return fail("AbortMultipartUpload", ctx.Err())
+		}
+	}
+	return &Error{Op: "AbortMultipartUpload", Kind: ErrUnavailable, Err: fmt.Errorf("parts are left after %d aborts", tries)}
+}
+
+func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
+	return fail("AbortMultipartUpload", err)
+}
+
+// CopyPart copies the bytes first to last of an object into a part, provided
+// that the object still has the ETag: [ErrChanged], [ErrNotFound].
+func (s *Store) CopyPart(ctx context.Context, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	defer cancel()
+	out, err := s.mover.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumber: &number,
+		CopySource:        aws.String(s.copySource(source)),
+		CopySourceIfMatch: &etag,
+		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, last)),
+	})
+	if err := ifChanged(fail("UploadPartCopy", err)); err != nil {
+		return Part{}, err
+	}
+	p := Part{Number: number, Size: last - first + 1}
+	if out.CopyPartResult != nil {
+		p.ETag, p.SHA256 = aws.ToString(out.CopyPartResult.ETag), aws.ToString(out.CopyPartResult.ChecksumSHA256)
+	}
+	return p, nil
+}

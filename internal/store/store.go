@@ -1,0 +1,235 @@
+// Package store is what the handler asks of S3 itself: multipart uploads, and
+// looking at objects, freezing and deleting them. Signing for browsers is not
+// here; it asks nothing.
+package store
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// Limits bound the calls. They are variables for the tests of e2e, which set them
+// before anything runs.
+var Limits = struct {
+	// Attempt is how long S3 may take to begin its answer, before the SDK tries
+	// again: a connection that hangs must not use up the whole call. It does not
+	// apply where S3 moves bytes before it answers.
+	Attempt time.Duration
+	// Call bounds a call with all its attempts.
+	Call time.Duration
+	// Copy bounds a call in which S3 moves up to 5 GiB, at some hundred MB a
+	// second.
+	Copy time.Duration
+	// Read bounds reading a whole object.
+	Read time.Duration
+}{4 * time.Second, 15 * time.Second, 5 * time.Minute, 30 * time.Minute}
+
+// attempts is how often the SDK tries a call.
+const attempts = 3
+
+// Config says where the bucket is.
+type Config struct {
+	Bucket, Region, Endpoint string
+	PathStyle                bool
+	Credentials              aws.CredentialsProvider
+}
+
+// Store is one bucket. It is safe for concurrent use.
+type Store struct {
+	client *s3.Client
+	mover  *s3.Client // for calls in which S3 moves bytes before it answers
+	bucket string
+}
+
+// New returns a Store. It calls nothing.
+func New(c Config) *Store {
+	client := func(attempt time.Duration) *s3.Client {
+		return s3.New(s3.Options{
+			Region:       c.Region,
+			BaseEndpoint: aws.String(c.Endpoint),
+			UsePathStyle: c.PathStyle,
+			Credentials:  c.Credentials,
+			Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts = attempts
+				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
+					if cutOff(err) {
+						return aws.TrueTernary
+					}
+					return aws.UnknownTernary
+				}))
+			}),
+			HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+				t.MaxIdleConnsPerHost = 64
+				t.ResponseHeaderTimeout = attempt
+			}),
+			// Servers other than Amazon's need not know the newer checksums.
+			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+		})
+	}
+	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
+}
+
+// Object is what a HEAD tells of an object.
+type Object struct {
+	Size         int64
+	ETag         string
+	Header       Header
+	SHA256       string // base64, or a composite one that ends in "-1" and so on
+	LastModified time.Time
+}
+
+// Header is what is stored with an object.
+type Header struct {
+	ACL                string // never read back
+	Type               string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	StorageClass       string
+	WebsiteRedirect    string
+	Encryption         string
+	KMSKeyID           string
+	BucketKey          bool
+	Tags               string // as a query; only its count is read back
+	Metadata           map[string]string
+	TagCount           int
+	ChecksumAlgorithm  string // "SHA256" asks for checksums of parts
+
+	// Read back and never set: whoever holds a PUT grant can add these headers.
+	ContentLanguage, Expires string
+}
+
+// Part is a part of a multipart upload.
+type Part struct {
+	Number int32
+	Size   int64
+	ETag   string
+	SHA256 string
+}
+
+// Head looks at an object. The error is [ErrNotFound] if there is none.
+func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
+		Bucket: &s.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled,
+	})
+	if err != nil {
+		return nil, fail("HeadObject", err)
+	}
+	return &Object{
+		Size:         aws.ToInt64(out.ContentLength),
+		ETag:         aws.ToString(out.ETag),
+		SHA256:       aws.ToString(out.ChecksumSHA256),
+		LastModified: aws.ToTime(out.LastModified),
+		Header: Header{
+			Type:               aws.ToString(out.ContentType),
+			CacheControl:       aws.ToString(out.CacheControl),
+			ContentDisposition: aws.ToString(out.ContentDisposition),
+			ContentEncoding:    aws.ToString(out.ContentEncoding),
+			StorageClass:       string(out.StorageClass),
+			WebsiteRedirect:    aws.ToString(out.WebsiteRedirectLocation),
+			Encryption:         string(out.ServerSideEncryption),
+			KMSKeyID:           aws.ToString(out.SSEKMSKeyId),
+			BucketKey:          aws.ToBool(out.BucketKeyEnabled),
+			Metadata:           out.Metadata,
+			TagCount:           int(aws.ToInt32(out.TagCount)),
+			ContentLanguage:    aws.ToString(out.ContentLanguage),
+			Expires:            aws.ToString(out.ExpiresString),
+		},
+	}, nil
+}
+
+// Delete deletes an object; with an ETag only the one that has it: [ErrChanged].
+// It is no error if there is none.
+func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: text(ifMatch)})
+	if err := ifChanged(fail("DeleteObject", err)); err != nil && !isKind(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// PutEmpty makes an object of no bytes, unless there is one: [ErrExists]. It
+// stands in for a freeze, since no part can be empty.
+func (s *Store) PutEmpty(ctx context.Context, key string, h Header) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	in := &s3.PutObjectInput{
+		Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0), IfNoneMatch: aws.String("*"),
+		ACL:                     types.ObjectCannedACL(h.ACL),
+		ContentType:             text(h.Type),
+		CacheControl:            text(h.CacheControl),
+		ContentDisposition:      text(h.ContentDisposition),
+		ContentEncoding:         text(h.ContentEncoding),
+		StorageClass:            types.StorageClass(h.StorageClass),
+		WebsiteRedirectLocation: text(h.WebsiteRedirect),
+		ServerSideEncryption:    types.ServerSideEncryption(h.Encryption),
+		SSEKMSKeyId:             text(h.KMSKeyID),
+		Tagging:                 text(h.Tags),
+		Metadata:                h.Metadata,
+	}
+	if h.BucketKey {
+		in.BucketKeyEnabled = aws.Bool(true)
+	}
+	_, err := s.client.PutObject(ctx, in)
+	return fail("PutObject", err)
+}
+
+// Get opens the object that has an ETag from its first byte: n bytes of it, or all
+// if n is 0. The caller closes it. The error is [ErrChanged] if the object has
+// another ETag.
+func (s *Store) Get(ctx context.Context, key, ifMatch string, n int64) (io.ReadCloser, error) {
+	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: &ifMatch}
+	limit := Limits.Read
+	if n > 0 {
+		in.Range = aws.String("bytes=0-" + strconv.FormatInt(n-1, 10))
+		limit = Limits.Call
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	out, err := s.client.GetObject(ctx, in)
+	if err != nil {
+		cancel()
+		return nil, ifChanged(fail("GetObject", err))
+	}
+	return &body{out.Body, cancel}, nil
+}
+
+// body ends its context when it is closed.
+type body struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (b *body) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
+
+// text is nil for the empty string: S3 refuses empty headers.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// copySource is the header that names a source: escaped, with a plus sign too,
+// which some servers read as a space.
+func (s *Store) copySource(key string) string {
+	return strings.ReplaceAll((&url.URL{Path: s.bucket + "/" + key}).EscapedPath(), "+", "%2B")
+}

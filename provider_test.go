@@ -1,0 +1,158 @@
+package postern_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+)
+
+func at5GiB() postern.Option { return postern.WithSizeLimit(1, 5<<30) }
+
+func onComplete() postern.Option {
+	return postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
+}
+
+func TestModeFollowsTheProviderAndTheSeal(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		provider postern.Provider
+		endpoint string
+		opts     []postern.Option
+		want     string
+	}{
+		{"Amazon takes forms", "", "", nil, "post"},
+		{"Amazon by PUT on request", "", "", []postern.Option{postern.WithMode(postern.ModePut)}, "put"},
+		{"Amazon by PUT where a seal is needed", "", "", []postern.Option{onComplete()}, "put"},
+		{"Amazon by form where promotion seals", "", "", []postern.Option{onComplete(), postern.WithPromotion("staging/")}, "post"},
+		{"R2 takes no forms", "", "https://account.r2.cloudflarestorage.com", nil, "put"},
+		{"B2 takes no forms", "", "https://s3.us-west-004.backblazeb2.com", nil, "put"},
+		{"Google takes no forms of Amazon's", "", "https://storage.googleapis.com", nil, "put"},
+		{"Wasabi takes forms", "", "https://s3.eu-central-1.wasabisys.com", nil, "post"},
+		{"Spaces take forms", "", "https://fra1.digitaloceanspaces.com", nil, "post"},
+		{"an unknown server takes forms", "", "https://s3.example.com", nil, "post"},
+		{"the table can be overruled", postern.CloudflareR2, "https://s3.example.com", nil, "put"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := bucket
+			b.Endpoint, b.Provider = tc.endpoint, tc.provider
+			h, err := postern.New(b, append(tc.opts, postern.WithAuthorizer(asAda), postern.WithTicketKeys(ticketKey), postern.AllowSharedCredentials())...)
+			require.NoError(t, err)
+			require.Contains(t, send(h, photo).Body.String(), `"mode":"`+tc.want+`"`)
+		})
+	}
+}
+
+func TestPutGrantSignsEverythingThatIsStored(t *testing.T) {
+	h := newHandler(t, postern.WithMode(postern.ModePut), postern.WithClientMetadata("album"),
+		postern.WithAttributes(postern.Attributes{
+			ACL: "private", CacheControl: "no-cache", StorageClass: "STANDARD_IA",
+			Tags: map[string]string{"a b": "c+d"}, Metadata: map[string]string{"origin": "web"},
+			Encryption: postern.Encryption{Algorithm: "aws:kms", KMSKeyID: "key-1", BucketKey: true},
+		}))
+	body := send(h, withMetadata).Body.String()
+	signed := "content-disposition%3Bcontent-length%3Bcontent-type%3Bhost%3Bif-none-match%3B" +
+		"x-amz-acl%3Bx-amz-meta-album%3Bx-amz-meta-origin%3Bx-amz-meta-postern-id%3Bx-amz-server-side-encryption%3B" +
+		"x-amz-server-side-encryption-aws-kms-key-id%3Bx-amz-server-side-encryption-bucket-key-enabled%3B" +
+		"x-amz-storage-class%3Bx-amz-tagging\\u0026"
+	require.Contains(t, body, "X-Amz-SignedHeaders=cache-control%3B"+signed)
+	for _, header := range []string{`"if-none-match":"*"`, `"x-amz-tagging":"a%20b=c%2Bd"`, `"x-amz-acl":"private"`, `"x-amz-meta-album":"holiday"`} {
+		require.Contains(t, body, header)
+	}
+	require.NotContains(t, body, `"content-length"`, "no script may set it")
+	require.NotContains(t, body, `"host"`)
+}
+
+func TestWhatDoesNotGoTogetherIsAMistake(t *testing.T) {
+	minio := "https://minio.example.com"
+	for _, tc := range []struct {
+		name, endpoint string
+		provider       postern.Provider
+		opts           []postern.Option
+		want           []string
+	}{
+		{"forms at a provider without", "https://x.r2.cloudflarestorage.com", "", []postern.Option{postern.WithMode(postern.ModePost)}, []string{"WithMode"}},
+		{"promotion at a provider that cannot freeze", "https://x.r2.cloudflarestorage.com", "", []postern.Option{postern.WithPromotion("s/"), postern.AllowSharedCredentials()}, []string{"WithPromotion"}},
+		{"receipts at a provider without conditions", "https://s3.x.backblazeb2.com", "", []postern.Option{onComplete(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
+		{"receipts of parts at a provider that cannot seal them", "https://x.r2.cloudflarestorage.com", "", []postern.Option{onComplete(), at5GiB(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
+		{"one identity for receipts at a lenient server", minio, postern.MinIO, []postern.Option{onComplete()}, []string{"Bucket.ServiceCredentials"}},
+		{"one identity for parts at a lenient server", minio, "", []postern.Option{at5GiB()}, []string{"Bucket.ServiceCredentials"}},
+		{"one identity for limits that nobody knows", minio, "", []postern.Option{postern.WithSizeLimitFunc(nil)}, []string{"WithSizeLimitFunc"}},
+		{"strangers with parts", "", "", []postern.Option{postern.AllowAnonymous(), at5GiB()}, []string{"AllowAnonymous"}},
+		{"strangers with receipts", "", "", []postern.Option{postern.AllowAnonymous(), onComplete()}, []string{"AllowAnonymous"}},
+		{"a key that is too short", "", "", []postern.Option{postern.WithTicketKeys(ticketKey[1:])}, []string{"WithTicketKeys"}},
+		{"a key twice", "", "", []postern.Option{postern.WithTicketKeys(ticketKey, ticketKey)}, []string{"WithTicketKeys"}},
+		{"a ticket of a second", "", "", []postern.Option{postern.WithTicketLifetime(time.Second)}, []string{"WithTicketLifetime"}},
+		{"a mode that the size decides", "", "", []postern.Option{postern.WithMode(postern.ModeMultipart)}, []string{"WithMode"}},
+		{"parts below 5 MiB", "", "", []postern.Option{postern.WithPartSize(1 << 20)}, []string{"WithPartSize"}},
+		{"a threshold above 5 GiB", "", "", []postern.Option{postern.WithMultipartThreshold(5<<30 + 1)}, []string{"WithMultipartThreshold"}},
+		{"staging without a slash", "", "", []postern.Option{postern.WithPromotion("staging")}, []string{"WithPromotion"}},
+		{"staging everywhere", "", "", []postern.Option{postern.WithPromotion("/")}, []string{"WithPromotion"}},
+		{"no completion", "", "", []postern.Option{postern.WithMaxCompletions(0)}, []string{"WithMaxCompletions"}},
+		{"a hook of nil", "", "", []postern.Option{postern.WithOnComplete(nil)}, []string{"WithOnComplete"}},
+		{"a name with a line break", "", "", []postern.Option{postern.WithName("a\n")}, []string{"WithName"}},
+		{"a provider that nobody knows", minio, "acme", nil, []string{"Bucket.Provider"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := bucket
+			b.Endpoint, b.Provider = tc.endpoint, tc.provider
+			_, err := postern.New(b, append([]postern.Option{postern.WithAuthorizer(asAda)}, tc.opts...)...)
+			require.Equal(t, tc.want, options(t, err))
+		})
+	}
+}
+
+func TestTwoIdentitiesAreFineAnywhere(t *testing.T) {
+	b := bucket
+	b.Endpoint, b.Provider = "https://minio.example.com", postern.MinIO
+	b.ServiceCredentials = accessKey("SERVICE")
+	_, err := postern.New(b, postern.WithAuthorizer(asAda), onComplete(), at5GiB())
+	require.NoError(t, err)
+
+	b.Credentials = b.ServiceCredentials
+	_, err = postern.New(b, postern.WithAuthorizer(asAda), onComplete())
+	require.Equal(t, []string{"Bucket.ServiceCredentials"}, options(t, err), "the same identity twice")
+}
+
+func TestFormsThatNothingSealsNeedAChecksum(t *testing.T) {
+	h := newHandler(t, postern.WithMode(postern.ModePost), onComplete())
+	require.Equal(t, "checksum_required", refused(t, send(h, photo)).Code)
+	granted(t, send(h, strings.TrimSuffix(photo, "}")+`,"checksum":{"sha256":"`+strings.Repeat("A", 43)+`="}}`))
+}
+
+func TestKeysNeverLieInStaging(t *testing.T) {
+	h := newHandler(t, postern.WithPromotion("acme/"), postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{uuid}")))
+	require.Equal(t, "key_invalid", refused(t, send(h, photo)).Code)
+}
+
+func TestPromotionLetsGrantsWriteInStagingOnly(t *testing.T) {
+	g := granted(t, send(newHandler(t, postern.WithPromotion("staging/")), photo))
+	require.Equal(t, "staging/"+g.Fields["x-amz-meta-postern-id"], g.Fields["key"])
+	require.True(t, strings.HasPrefix(g.Key, "acme/"), g.Key)
+	require.Equal(t, "https://acme-uploads.s3.eu-central-1.amazonaws.com/"+g.Key, g.Location)
+	require.True(t, g.Complete)
+}
+
+func TestNobodyKnowsAboutTicketsOfThisProcessUnwarned(t *testing.T) {
+	var log bytes.Buffer
+	h, err := postern.New(bucket, postern.WithAuthorizer(asAda), postern.WithLogger(zerolog.New(&log)), at5GiB())
+	require.NoError(t, err)
+	for range 3 {
+		granted(t, send(h, photo))
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "WithTicketKeys"))
+}
+
+// accessKey is a provider that can be compared, as those of the SDK can.
+type accessKey string
+
+func (id accessKey) Retrieve(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: string(id), SecretAccessKey: "secret"}, nil
+}

@@ -1,0 +1,65 @@
+package postern
+
+import (
+	"strconv"
+)
+
+// Receipt tells the application that an upload is there: complete, frozen, and
+// verified to be what was granted.
+type Receipt struct {
+	// ID is the grant's own: 32 hexadecimal digits. The same upload has the same
+	// one however often it is completed.
+	ID string
+	// Key is the object's key, and Location its address.
+	Key, Location string
+	// Filename, Type and Metadata are as they were granted, Size is in bytes.
+	Filename string
+	Type     string
+	Size     int64
+	Metadata map[string]string
+	// ETag is the object's, in quotes.
+	ETag string
+	// Subject and Tenant are whose upload it is.
+	Subject, Tenant string
+	// SHA256 is the checksum in hexadecimal, if the grant was sealed by it.
+	SHA256 string
+	// Replayed hints that the upload was completed before.
+	Replayed bool
+	// Duplicate means that the object was there already: another upload of the
+	// same owner, with the same key, checksum, size, type and attributes.
+	Duplicate bool
+}
+
+// MarshalJSON writes the receipt as the native protocol has it.
+func (r Receipt) MarshalJSON() ([]byte, error) { return r.appendJSON(nil), nil }
+
+func (r *Receipt) appendJSON(b []byte) []byte {
+	text := func(name, value string) {
+		b = append(b, name...)
+		b = appendJSONString(b, value)
+	}
+	text(`{"id":`, r.ID)
+	text(`,"key":`, r.Key)
+	text(`,"filename":`, r.Filename)
+	b = strconv.AppendInt(append(b, `,"size":`...), r.Size, 10)
+	text(`,"type":`, r.Type)
+	text(`,"etag":`, r.ETag)
+	text(`,"location":`, r.Location)
+	text(`,"subject":`, r.Subject)
+	text(`,"tenant":`, r.Tenant)
+	b = append(b, `,"metadata":{`...)
+	for i, name := range sortedKeys(r.Metadata) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendJSONString(b, name)
+		text(`:`, r.Metadata[name])
+	}
+	b = append(b, '}')
+	if r.SHA256 != "" {
+		text(`,"sha256":`, r.SHA256)
+	}
+	b = strconv.AppendBool(append(b, `,"replayed":`...), r.Replayed)
+	b = strconv.AppendBool(append(b, `,"duplicate":`...), r.Duplicate)
+	return append(b, '}')
+}

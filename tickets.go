@@ -1,0 +1,113 @@
+package postern
+
+import (
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/postern-go/postern/ticket"
+)
+
+// seal makes the ticket of a grant.
+func (i *Issuer) seal(t *ticketData) (string, error) {
+	var array [1024]byte
+	t.expires = t.issued.Add(i.config.ticketLifetime)
+	s, err := i.tickets.Seal(t.append(array[:0]), i.ticketContext, t.expires)
+	if errors.Is(err, ticket.ErrTooLarge) {
+		return "", ErrMetadataInvalid.WithCause(err)
+	}
+	return s, err
+}
+
+// open reads a ticket of this handler.
+func (i *Issuer) open(token string, now time.Time) (*ticketData, error) {
+	if token == "" {
+		return nil, ErrTicketInvalid.WithDetail("The request needs the ticket of an upload.")
+	}
+	content, err := i.tickets.Open(token, i.ticketContext, now)
+	switch {
+	case errors.Is(err, ticket.ErrExpired):
+		return nil, ErrTicketExpired
+	case err != nil:
+		return nil, ErrTicketInvalid
+	}
+	t, err := parseTicketData(content)
+	if err != nil {
+		return nil, ErrTicketInvalid.WithCause(err)
+	}
+	return t, nil
+}
+
+// OpenTicket stands in the place of [Decode] in the chains of [Parts], [List],
+// [Complete] and [Abort]: it reads a request that shows a ticket, and restores
+// the upload from it. Subject and Tenant stay empty for [Authorize] to set; the
+// end of the chain compares them with those of the ticket. It takes what Decode
+// takes.
+func OpenTicket(issuer *Issuer, action Action, opts ...Option) func(http.Handler) http.Handler {
+	if issuer == nil {
+		panic(&ConfigError{Option: "OpenTicket", Err: errNil})
+	}
+	if !slices.Contains(ticketActions, action) {
+		panic(&ConfigError{Option: "OpenTicket", Err: errAction})
+	}
+	return openTicket(issuer, action, mustConfig(forDecode, opts))
+}
+
+var (
+	ticketActions = []Action{ActionParts, ActionList, ActionComplete, ActionAbort}
+	errAction     = errors.New("the actions with a ticket are parts, list, complete and abort")
+)
+
+func openTicket(issuer *Issuer, action Action, c *config) func(http.Handler) http.Handler {
+	return read(c, action, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		q, err := readTicketRequest(w, r, action)
+		if err != nil {
+			return err
+		}
+		t, err := issuer.open(q.Ticket, u.now)
+		if err != nil {
+			return err
+		}
+		u.ticket, u.opener, u.request = t, issuer, q
+		u.Filename, u.Type, u.Size, u.Key = t.filename, t.typ, t.size, t.key
+		u.SHA256, u.Metadata, u.PartChecksums = t.sha256, t.metadata, t.partChecksums
+		return nil
+	})
+}
+
+// onTicket ends a chain: it serves an action with the ticket of an upload that
+// was authorized for the principal that the ticket names.
+func onTicket(issuer *Issuer, action Action, serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
+	if issuer == nil {
+		panic(&ConfigError{Option: string(action), Err: errNil})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := UploadFrom(r.Context())
+		if err := checkTicket(issuer, action, r, u); err != nil {
+			Refuse(w, r, err)
+			return
+		}
+		if err := serve(w, r, u); err != nil {
+			Refuse(w, r, err)
+		}
+	})
+}
+
+func checkTicket(issuer *Issuer, action Action, r *http.Request, u *Upload) error {
+	if u == nil || u.ticket == nil || u.opener != issuer || u.Action != action || !u.authorized {
+		return ErrChainIncomplete
+	}
+	if !u.originChecked {
+		if err := checkOrigin(sameOriginOnly, r); err != nil {
+			return err
+		}
+	}
+	subject := subtle.ConstantTimeCompare([]byte(u.Subject), []byte(u.ticket.subject))
+	tenant := subtle.ConstantTimeCompare([]byte(u.Tenant), []byte(u.ticket.tenant))
+	if subject&tenant != 1 {
+		return ErrTicketForeign
+	}
+	return nil
+}
