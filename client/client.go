@@ -1,0 +1,73 @@
+// Package client serves the browser's side of Postern: postern.js, an ES module
+// that uploads by whatever a grant says, in parts where it must, and goes on after
+// a lost connection or a reload.
+//
+// A page imports it from where the handler is mounted:
+//
+//	import { upload, UploadError } from "/client/postern.js";
+//
+//	const receipt = await upload(file, {
+//	  endpoint: "/uploads",
+//	  onProgress: ({ loaded, total }) => (bar.value = loaded / total),
+//	});
+//
+// It has no dependency and needs no build step. postern.d.ts beside it has its
+// types, and says what each option does.
+package client
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+)
+
+var (
+	//go:embed postern.js
+	module []byte
+	//go:embed postern.d.ts
+	types []byte
+)
+
+// file is one of the files, and how it is served.
+type file struct {
+	content     []byte
+	contentType string
+	etag        string
+}
+
+func newFile(content []byte, contentType string) *file {
+	sum := sha256.Sum256(content)
+	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
+}
+
+// Handler serves postern.js and postern.d.ts at any mount: the last segment of the
+// path names the file; every other address is 404. Browsers keep the files and ask
+// each time whether they are still the same.
+func Handler() http.Handler {
+	files := map[string]*file{
+		"postern.js":   newFile(module, "text/javascript; charset=utf-8"),
+		"postern.d.ts": newFile(types, "application/typescript; charset=utf-8"),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, ok := files[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]
+		switch {
+		case !ok:
+			http.NotFound(w, r)
+			return
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", f.contentType)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", f.etag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+	})
+}

@@ -1,0 +1,132 @@
+// The types of postern.js, which runs in browsers since the spring of 2024: it needs
+// AbortSignal.any.
+
+/**
+ * Uploads a file by whatever grant the server gives: a form, one PUT, or parts.
+ *
+ * An upload in parts outlives the page: paused, cut off, or closed, it goes on
+ * where it was when upload is called with the same file again, here or after a
+ * reload. What has arrived is asked from the server.
+ *
+ * Resolves to the receipt if the server completes uploads, else to what the grant
+ * says. Rejects with an UploadError.
+ */
+export function upload(file: File | Unfinished, options: Options): Promise<Stored>;
+
+/**
+ * The uploads that can go on, the oldest first. One whose bytes have all been
+ * sent needs no file: pass it to upload as it is. For the others the person
+ * chooses the file again.
+ */
+export function unfinished(options: Place): Unfinished[];
+
+/** Gives an unfinished upload up, here and on the server. */
+export function discard(upload: File | Unfinished, options: Options): Promise<void>;
+
+/**
+ * The reason that pauses: controller.abort(PAUSE). Any other reason gives the
+ * upload up, and leaves nothing of it on the server.
+ */
+export const PAUSE: unique symbol;
+
+/** Which uploads are meant, of all that this browser began. */
+export interface Place {
+  /** Where the handler is mounted: "/uploads". */
+  endpoint: string;
+  /** Whose uploads, where several people or tenants use one browser. */
+  scope?: string;
+  /** Where unfinished uploads are kept: localStorage, or null for nowhere. */
+  store?: Storage | null;
+}
+
+export interface Options extends Place {
+  /** What authenticates requests to the endpoint. A function is called for each. */
+  headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
+  /** As for fetch; "include" sends cookies to another origin. */
+  credentials?: RequestCredentials;
+  /** Goes to the server with the file's name, type and size. */
+  metadata?: Record<string, string>;
+  /** Stops the upload: see PAUSE. */
+  signal?: AbortSignal;
+  /** Told of progress, which never goes back. */
+  onProgress?: (progress: Progress) => void;
+  /**
+   * Seals the grant to the file's SHA-256, up to 100 MiB, and above that each part
+   * to its own. Needs a secure context.
+   */
+  checksum?: boolean;
+  /** How many parts are on their way at once: 4. */
+  parallel?: number;
+}
+
+/** Bytes. */
+export interface Progress {
+  loaded: number;
+  total: number;
+  /** Whether pausing keeps what was sent. */
+  resumable: boolean;
+}
+
+/** The server's receipt. Without completion it has the first five members. */
+export interface Stored {
+  key: string;
+  location: string;
+  filename: string;
+  type: string;
+  size: number;
+  id?: string;
+  etag?: string;
+  subject?: string;
+  tenant?: string;
+  metadata?: Record<string, string>;
+  sha256?: string;
+  replayed?: boolean;
+  duplicate?: boolean;
+}
+
+export interface Unfinished {
+  name: string;
+  size: number;
+  type: string;
+  lastModified: number;
+  /** How many bytes have arrived. */
+  loaded: number;
+  /** When the server forgets it, in ms since 1970. */
+  expires: number;
+}
+
+/** Why an upload failed. */
+export class UploadError extends Error {
+  constructor(code: string, init?: UploadErrorInit);
+  /**
+   * The code of the server's problem document, or S3's own, or one of these:
+   * "network" nobody answered; "unexpected" something else did; "aborted" and
+   * "paused" by the signal; "file_unreadable" the file is gone or has changed;
+   * "file_needed" an Unfinished cannot do without its file.
+   */
+  readonly code: string;
+  /** Who refused. */
+  readonly from: "server" | "bucket" | "browser";
+  /** The HTTP status, or 0. */
+  readonly status: number;
+  /** For a person, from the server; or S3's message. */
+  readonly detail: string;
+  /** The limits that were missed, where the server names them. */
+  readonly limits: Limits;
+  /** In how many seconds trying again may help, as the server says, or 0. */
+  readonly retryAfter: number;
+}
+
+export interface Limits {
+  min_size?: number;
+  max_size?: number;
+  allowed_types?: string[];
+}
+
+export interface UploadErrorInit extends Limits {
+  from?: UploadError["from"];
+  status?: number;
+  detail?: string;
+  retryAfter?: number;
+  cause?: unknown;
+}
