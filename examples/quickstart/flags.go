@@ -14,13 +14,15 @@ const defaultDir = "data"
 type options struct {
 	help bool
 	addr string
+	dir  string
+	put  bool
 
 	// The S3 server that comes along.
-	s3Addr, dir string
+	s3Addr string
 
 	// A real bucket.
 	endpoint, bucket, region string
-	pathStyle                bool
+	pathStyle, shared        bool
 }
 
 const usage = `Usage: quickstart [flags]
@@ -28,11 +30,12 @@ const usage = `Usage: quickstart [flags]
 Serves a page from which people upload straight into an S3 bucket. Without -bucket
 it brings its own S3 server.
 
-With -bucket the credentials come from the standard AWS environment. If
-POSTERN_SIGNING_ACCESS_KEY_ID, POSTERN_SIGNING_SECRET_ACCESS_KEY and
-POSTERN_SIGNING_SESSION_TOKEN are set, those sign the uploads, for which
-s3:PutObject suffices, and the AWS ones only read. The bucket's CORS rules must
-allow POST from the page's origin.
+With -bucket the credentials come from the standard AWS environment. They check,
+copy, read and delete what was uploaded. POSTERN_SIGNING_ACCESS_KEY_ID,
+POSTERN_SIGNING_SECRET_ACCESS_KEY and POSTERN_SIGNING_SESSION_TOKEN sign the
+uploads, for which s3:PutObject under staging/ suffices. The bucket's CORS rules
+must allow POST and PUT with any header from the page's origin, and lifecycle rules
+should expire what is left under staging/ and abort incomplete multipart uploads.
 
 `
 
@@ -43,12 +46,15 @@ func parseFlags(args []string, help io.Writer) (*options, error) {
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` of the page and the API")
+	fs.StringVar(&o.dir, "dir", defaultDir, "`folder` of what the program keeps, made only if it is the default")
+	fs.BoolVar(&o.put, "put", false, "upload by PUT instead of by forms")
 	fs.StringVar(&o.s3Addr, "s3-addr", "127.0.0.1:9000", "`address` of the S3 server that comes along")
-	fs.StringVar(&o.dir, "dir", defaultDir, "`folder` of that server's data, made only if it is the default")
 	fs.StringVar(&o.bucket, "bucket", "", "`name` of a real bucket to use instead")
 	fs.StringVar(&o.region, "region", "", "the bucket's `region` (default: as the AWS environment says)")
 	fs.StringVar(&o.endpoint, "endpoint", "", "`URL` of the bucket's S3 server (default: Amazon's)")
 	fs.BoolVar(&o.pathStyle, "path-style", false, "put the bucket's name into the path, not the host name")
+	fs.BoolVar(&o.shared, "allow-shared-credentials", false,
+		"sign uploads with the AWS credentials even where a browser may then do more than upload; for development")
 
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -70,7 +76,12 @@ func (o *options) check() error {
 		for _, f := range []struct {
 			name string
 			set  bool
-		}{{"-endpoint", o.endpoint != ""}, {"-region", o.region != ""}, {"-path-style", o.pathStyle}} {
+		}{
+			{"-endpoint", o.endpoint != ""},
+			{"-region", o.region != ""},
+			{"-path-style", o.pathStyle},
+			{"-allow-shared-credentials", o.shared},
+		} {
 			if f.set {
 				return fmt.Errorf("%s needs -bucket, the name of the bucket to use", f.name)
 			}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/client"
 )
 
 func main() {
@@ -50,28 +50,42 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	}
 	defer ln.Close()
 
-	s3, err := openStorage(ctx, opts)
+	kept, err := openFolder(opts.dir)
+	if err != nil {
+		return err
+	}
+	finished, err := openRecords(kept.path("uploads.db"))
+	if err != nil {
+		return err
+	}
+	defer finished.close()
+	s3, err := openStorage(ctx, opts, kept)
 	if err != nil {
 		return err
 	}
 	defer s3.close()
 
 	logger := zerolog.New(zerolog.SyncWriter(stderr)).With().Timestamp().Logger()
-	uploads, err := newUploads(s3.bucket, logger)
+	uploads, err := newUploads(opts, s3.bucket, kept.TicketKey, finished, logger)
+	if err != nil {
+		return err
+	}
+	origin, err := s3.ready(ctx, uploads.Issuer())
 	if err != nil {
 		return err
 	}
 
 	mux := http.NewServeMux()
 	mux.Handle("/uploads/", uploads)
-	mux.Handle("GET /files/{key...}", showFile(s3.reader))
-	mux.Handle("/", page(s3.origin))
+	mux.Handle("GET /files", listFiles(finished, uploads.Issuer()))
+	mux.Handle("GET /client/", client.Handler())
+	mux.Handle("/", page(origin))
 
 	server := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      20 * time.Second,
+		WriteTimeout:      time.Minute, // a completion may take 20 s before it is answered
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
@@ -90,27 +104,6 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 		return server.Close()
 	}
 	return nil
-}
-
-// newUploads is what Postern is about: who may upload, what, and under which key.
-func newUploads(bucket postern.Bucket, logger zerolog.Logger) (*postern.Handler, error) {
-	return postern.New(bucket,
-		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
-			tenant, ok := tenantOf(r)
-			if !ok {
-				return postern.ErrUnauthenticated
-			}
-			u.Subject, u.Tenant = "demo@"+tenant, tenant
-			return nil
-		}),
-		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
-		postern.WithSizeLimit(1, 10<<20),
-		postern.WithContentTypes("image/*", "application/pdf", "text/plain"),
-		// The page opens what was stored. These types are inert, and the bucket
-		// has an origin of its own.
-		postern.WithAttributes(postern.Attributes{Disposition: postern.Inline}),
-		postern.WithLogger(logger),
-	)
 }
 
 // reachable names an address as a browser on this machine finds it.

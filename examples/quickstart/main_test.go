@@ -88,9 +88,11 @@ func TestMistakesInTheFlagsAreSaidInOneLine(t *testing.T) {
 			"quickstart: -endpoint must be an http or https URL such as https://s3.example.com:9000"},
 		{"an endpoint of another scheme", []string{"-bucket", "b", "-endpoint", "ftp://s3.example.com"},
 			"quickstart: -endpoint must be an http or https URL such as https://s3.example.com:9000"},
-		{"a bucket without region and endpoint", []string{"-addr", free, "-bucket", "uploads"},
+		{"shared credentials without a bucket", []string{"-allow-shared-credentials"},
+			"quickstart: -allow-shared-credentials needs -bucket, the name of the bucket to use"},
+		{"a bucket without region and endpoint", []string{"-addr", free, "-dir", t.TempDir(), "-bucket", "uploads"},
 			"quickstart: -bucket needs its -region (or AWS_REGION), or the -endpoint of another S3 server"},
-		{"no credentials", []string{"-addr", free, "-bucket", "uploads", "-region", "eu-central-1"},
+		{"no credentials", []string{"-addr", free, "-dir", t.TempDir(), "-bucket", "uploads", "-region", "eu-central-1"},
 			"quickstart: there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"},
 		{"an unknown flag", []string{"-port", "80"},
 			"quickstart: flag provided but not defined: -port (see -h)"},
@@ -114,7 +116,8 @@ func TestARealBucketIsTriedBeforeThePageIsReady(t *testing.T) {
 	require.NoError(t, ln.Close())
 
 	args := func(endpoint, bucket, region string) []string {
-		return []string{"-addr", "127.0.0.1:0", "-endpoint", endpoint, "-bucket", bucket, "-region", region, "-path-style"}
+		return []string{"-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-endpoint", endpoint, "-bucket", bucket, "-region", region,
+			"-path-style", "-allow-shared-credentials"}
 	}
 	t.Run("nobody listens", func(t *testing.T) {
 		line := fails(t, args("http://"+closed, "uploads", "us-east-1")...)
@@ -141,6 +144,21 @@ func TestARealBucketIsTriedBeforeThePageIsReady(t *testing.T) {
 		require.Equal(t, "quickstart: POSTERN_SIGNING_ACCESS_KEY_ID and POSTERN_SIGNING_SECRET_ACCESS_KEY go together",
 			fails(t, args(srv.Endpoint, srv.Bucket, srv.Region)...))
 	})
+	t.Run("the same credentials would do everything", func(t *testing.T) {
+		alone := args(srv.Endpoint, srv.Bucket, srv.Region)
+		require.Equal(t, "quickstart: this S3 server may let browsers do more with an upload than was signed: "+
+			"set POSTERN_SIGNING_ACCESS_KEY_ID and POSTERN_SIGNING_SECRET_ACCESS_KEY to credentials that may only put objects under staging/, "+
+			"or, for development, give -allow-shared-credentials", fails(t, alone[:len(alone)-1]...))
+
+		signer, err := srv.PutOnlyUser(t.Context(), staging)
+		require.NoError(t, err)
+		c, err := signer.Retrieve(t.Context())
+		require.NoError(t, err)
+		t.Setenv("POSTERN_SIGNING_ACCESS_KEY_ID", c.AccessKeyID)
+		t.Setenv("POSTERN_SIGNING_SECRET_ACCESS_KEY", c.SecretAccessKey)
+		_, stop := start(t, alone[:len(alone)-1]...)
+		stop()
+	})
 	t.Run("all is well", func(t *testing.T) {
 		url, stop := start(t, args(srv.Endpoint, srv.Bucket, srv.Region)...)
 		require.Contains(t, get(t, url+"/", "").Header.Get("Content-Security-Policy"), "connect-src 'self' "+srv.Endpoint+";")
@@ -154,22 +172,21 @@ func TestItServesUntilItIsInterrupted(t *testing.T) {
 	url, stop := start(t, "-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0", "-dir", dir)
 
 	for path, status := range map[string]int{
-		"/":                         200,
-		"/web/app.js":               200,
-		"/web/":                     404,
-		"/nothing":                  404,
-		"/uploads/nothing":          404,
-		"/uploads/sign":             405,
-		"/files/acme/a.txt":         200,
-		"/files/acme/":              404,
-		"/files/globex/a.txt":       404,
-		"/files/acme%2F..%2Fglobex": 404,
-		"/files/acme":               404,
+		"/":                  200,
+		"/web/app.js":        200,
+		"/web/":              404,
+		"/nothing":           404,
+		"/uploads/nothing":   404,
+		"/uploads/sign":      405,
+		"/client/postern.js": 200,
+		"/client/app.js":     404,
+		"/files":             200,
+		"/files/":            404,
 	} {
 		require.Equal(t, status, get(t, url+path, "Bearer acme-demo").StatusCode, path)
 	}
 	for _, authorization := range []string{"", "Bearer ", "Bearer acme", "acme-demo", "Basic acme-demo"} {
-		require.Equal(t, 401, get(t, url+"/files/acme/a.txt", authorization).StatusCode, authorization)
+		require.Equal(t, 401, get(t, url+"/files", authorization).StatusCode, authorization)
 	}
 	stop()
 
@@ -181,7 +198,7 @@ func TestHelpIsNoMistake(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Zero(t, run(t.Context(), []string{"-h"}, &stdout, &stderr))
 	require.Empty(t, stderr.String())
-	for _, name := range []string{"-addr", "-s3-addr", "-dir", "-endpoint", "-bucket", "-region", "-path-style"} {
+	for _, name := range []string{"-addr", "-s3-addr", "-dir", "-endpoint", "-bucket", "-region", "-path-style", "-put", "-allow-shared-credentials"} {
 		require.Contains(t, stdout.String(), "  "+name)
 	}
 }

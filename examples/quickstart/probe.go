@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/postern-go/postern"
 )
 
 // probeTimeout bounds what the program waits for a real bucket, and for its
@@ -20,13 +18,12 @@ const probeTimeout = 10 * time.Second
 // probeKey is a key that no upload has.
 const probeKey = "postern-quickstart-probe"
 
-// probe asks the bucket for an object that is not there. The answer tells whether
-// the endpoint is an S3 server that knows the bucket and the credentials.
-func probe(ctx context.Context, reader *postern.Issuer) error {
-	address, err := reader.PresignGet(ctx, probeKey, time.Minute)
-	if err != nil {
-		return err
-	}
+// probe asks the bucket for an object that is not there, at its presigned address.
+// The answer tells whether the endpoint is an S3 server that knows the bucket and
+// the credentials.
+func probe(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err

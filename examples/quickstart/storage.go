@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -21,26 +19,22 @@ import (
 
 // storage is the bucket behind the page.
 type storage struct {
-	bucket postern.Bucket  // its credentials sign the uploads
-	reader *postern.Issuer // has the credentials that read objects back
-	origin string          // where the browser finds it, for the page's policy
+	bucket postern.Bucket
+	probe  bool // it may not be there
 	close  func() error
 }
 
-func openStorage(ctx context.Context, opts *options) (*storage, error) {
+func openStorage(ctx context.Context, opts *options, kept *folder) (*storage, error) {
 	if opts.bucket == "" {
-		return openEmbedded(ctx, opts)
+		return openEmbedded(ctx, opts, kept)
 	}
 	return openBucket(ctx, opts)
 }
 
-// openEmbedded starts the S3 server that comes along. Its secret lasts as long
-// as the program.
-func openEmbedded(ctx context.Context, opts *options) (*storage, error) {
-	if err := checkDir(opts.dir); err != nil {
-		return nil, err
-	}
-	s3, err := s3test.New(opts.dir, opts.s3Addr, s3test.WithCredentials("QUICKSTART", rand.Text()))
+// openEmbedded starts the S3 server that comes along. The secret of its root
+// account lasts as long as the program.
+func openEmbedded(ctx context.Context, opts *options, kept *folder) (*storage, error) {
+	s3, err := s3test.New(kept.path("s3"), opts.s3Addr, s3test.WithCredentials("QUICKSTART", rand.Text()))
 	var (
 		listen  *net.OpError
 		address *net.AddrError
@@ -51,35 +45,42 @@ func openEmbedded(ctx context.Context, opts *options) (*storage, error) {
 	case err != nil:
 		return nil, err
 	}
-	s, err := newStorage(ctx, postern.Bucket{
-		Name:        s3.Bucket,
-		Region:      s3.Region,
-		Endpoint:    s3.Endpoint,
-		PathStyle:   true,
-		Credentials: s3.Credentials(),
-	}, s3.Credentials())
+	signer, err := embeddedSigner(ctx, s3, kept)
 	if err != nil {
 		return nil, errors.Join(err, s3.Close())
 	}
-	s.close = s3.Close
-	return s, nil
+	return &storage{
+		bucket: postern.Bucket{
+			Name:               s3.Bucket,
+			Region:             s3.Region,
+			Endpoint:           s3.Endpoint,
+			PathStyle:          true,
+			Provider:           postern.VersityGW,
+			Credentials:        signer,
+			ServiceCredentials: s3.Credentials(),
+		},
+		close: s3.Close,
+	}, nil
 }
 
-// checkDir takes a folder that was asked for as it is: a typing error should not
-// make a new, empty one.
-func checkDir(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && dir == defaultDir:
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the folder %s does not exist: make it, or choose another with -dir", dir)
-	case err != nil:
-		return fmt.Errorf("-dir: %w", err)
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder: choose one with -dir", dir)
+// embeddedSigner returns the account that may only write uploads, and makes it at
+// the first time.
+func embeddedSigner(ctx context.Context, s3 *s3test.Server, kept *folder) (aws.CredentialsProvider, error) {
+	if kept.SignerID == "" {
+		made, err := s3.PutOnlyUser(ctx, staging)
+		if err != nil {
+			return nil, err
+		}
+		c, err := made.Retrieve(ctx)
+		if err != nil {
+			return nil, err
+		}
+		kept.SignerID, kept.SignerSecret = c.AccessKeyID, c.SecretAccessKey
+		if err := kept.save(); err != nil {
+			return nil, err
+		}
 	}
-	return nil
+	return credentials.NewStaticCredentialsProvider(kept.SignerID, kept.SignerSecret, ""), nil
 }
 
 // openBucket uses a bucket that is there already.
@@ -88,7 +89,7 @@ func openBucket(ctx context.Context, opts *options) (*storage, error) {
 	defer cancel()
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
+		return nil, errors.New("the AWS configuration cannot be read: " + err.Error())
 	}
 	bucket := postern.Bucket{
 		Name:        opts.bucket,
@@ -106,16 +107,12 @@ func openBucket(ctx context.Context, opts *options) (*storage, error) {
 	if signing, err := signingCredentials(); err != nil {
 		return nil, err
 	} else if signing != nil {
-		bucket.Credentials = signing
+		bucket.Credentials, bucket.ServiceCredentials = signing, cfg.Credentials
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return nil, errors.New("there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
 	}
-	s, err := newStorage(ctx, bucket, cfg.Credentials)
-	if err != nil {
-		return nil, err
-	}
-	return s, probe(ctx, s.reader)
+	return &storage{bucket: bucket, probe: true, close: func() error { return nil }}, nil
 }
 
 // signingCredentials returns those that only sign uploads, or nil.
@@ -130,25 +127,19 @@ func signingCredentials() (aws.CredentialsProvider, error) {
 	return credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("POSTERN_SIGNING_SESSION_TOKEN")), nil
 }
 
-func newStorage(ctx context.Context, bucket postern.Bucket, reading aws.CredentialsProvider) (*storage, error) {
-	readable := bucket
-	readable.Credentials = reading
-	reader, err := postern.NewIssuer(readable)
+// ready finds out whether the bucket can be used, and returns the origin under
+// which the browser finds it, for the page's policy.
+func (s *storage) ready(ctx context.Context, issuer *postern.Issuer) (origin string, err error) {
+	address, err := issuer.PresignGet(ctx, probeKey, time.Minute)
 	if err != nil {
-		return nil, err
-	}
-	address, err := reader.PresignGet(ctx, probeKey, time.Minute)
-	if err != nil {
-		return nil, err
+		return "", err
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return &storage{
-		bucket: bucket,
-		reader: reader,
-		origin: u.Scheme + "://" + u.Host,
-		close:  func() error { return nil },
-	}, nil
+	if s.probe {
+		err = probe(ctx, address)
+	}
+	return u.Scheme + "://" + u.Host, err
 }

@@ -1,13 +1,15 @@
 // The page: files come in by the picker or by dropping, go through a queue, and
-// each has a row that tells what becomes of it.
+// each has a row that tells what becomes of it. The uploading is done by Postern's
+// own module.
 
+import { PAUSE, discard, unfinished, upload } from "/client/postern.js";
 import { watchDrops } from "./drop.js";
-import { keepLink } from "./link.js";
+import { Finished } from "./finished.js";
 import { Queue } from "./queue.js";
 import { Row, isActive } from "./row.js";
-import { upload } from "./transport.js";
 import { explain } from "./words.js";
 
+const endpoint = "/uploads";
 const uploadsAtOnce = 3;
 
 const find = (name) => document.querySelector(`[data-${name}]`);
@@ -16,6 +18,7 @@ const [section, list, summary, status, clear, notice] =
 const picker = document.getElementById("picker");
 const queue = new Queue(uploadsAtOnce);
 const rows = new Set();
+const finished = new Finished(find("finished"), { tenant: currentTenant, rows });
 
 picker.addEventListener("change", () => {
   addFiles([...picker.files]);
@@ -28,9 +31,20 @@ watchDrops(find("drop"), {
 });
 
 clear.addEventListener("click", () => {
-  for (const row of [...rows]) if (!isActive(row.state)) forget(row);
+  for (const row of [...rows]) if (!isActive(row.state) && !canGoOn(row)) drop(row);
+  finished.show();
   picker.focus();
 });
+
+find("tenants").addEventListener("change", () => {
+  for (const row of [...rows]) if (row.state === "unfinished") forget(row);
+  showUnfinished();
+  finished.refresh(currentTenant());
+});
+
+for (const type of ["online", "offline"]) {
+  addEventListener(type, () => rows.forEach((row) => row.tell()));
+}
 
 // Leaving the page would cut what is still on its way.
 window.addEventListener("beforeunload", (event) => {
@@ -39,64 +53,116 @@ window.addEventListener("beforeunload", (event) => {
 
 function addFiles(files) {
   warn("");
-  for (const file of files) addFile(file);
-}
-
-function addFile(file) {
-  let cancel;
-  const row = new Row(file, {
-    cancel: () => (isActive(row.state) ? cancel.abort() : forget(row)),
-    retry: start,
-  });
-  rows.add(row);
-  list.append(row.element);
-  start();
-
-  function start() {
-    cancel = new AbortController();
-    const { signal } = cancel;
-    signal.addEventListener("abort", () => show(row, "cancelled", { retry: true }), { once: true });
-    show(row, "waiting");
-    queue.add(() => send(row, signal), signal);
+  for (const file of files) {
+    const waiting = [...rows].find((row) => row.state === "unfinished" && isSame(row.file, file));
+    if (waiting) {
+      waiting.file = file;
+      start(waiting);
+    } else {
+      start(addRow(file));
+    }
   }
 }
 
-async function send(row, signal) {
+// showUnfinished brings back what was cut off when the page was left. The browser
+// does not keep the files: they must be chosen again, unless all was sent.
+function showUnfinished() {
   const tenant = currentTenant();
-  row.tenant = tenant.name;
+  for (const item of unfinished({ endpoint, scope: tenant.id })) {
+    if ([...rows].some((row) => row.tenant.id === tenant.id && isSame(row.file, item))) continue;
+    const row = addRow(item);
+    if (item.loaded === item.size) start(row);
+    else {
+      show(row, "unfinished");
+      row.progress(item.loaded / item.size);
+    }
+  }
+}
+
+function addRow(file) {
+  const row = new Row(file, currentTenant(), {
+    cancel: () => cancel(row),
+    pause: () => row.controller.abort(PAUSE),
+    start: () => start(row),
+    choose: () => picker.click(),
+  });
+  rows.add(row);
+  list.append(row.element);
+  return row;
+}
+
+function start(row) {
+  row.controller = new AbortController();
+  const { signal } = row.controller;
+  signal.addEventListener("abort", () => show(row, signal.reason === PAUSE ? "paused" : "cancelled"), { once: true });
+  show(row, "waiting");
+  queue.add(() => send(row, signal), signal);
+}
+
+// cancel gives up what is on its way, and removes any other row.
+function cancel(row) {
+  if (isActive(row.state)) row.controller.abort();
+  else drop(row);
+}
+
+// drop removes a row, and gives up what could still go on.
+function drop(row) {
+  if (row.state !== "done") discard(row.file, optionsOf(row));
+  forget(row);
+}
+
+async function send(row, signal) {
   show(row, "signing");
   try {
-    const stored = await upload(row.file, {
-      endpoint: "/uploads",
-      headers: tenant.headers,
+    row.receipt = await upload(row.file, {
+      ...optionsOf(row),
       signal,
-      onProgress(done) {
+      onProgress({ loaded, total, resumable }) {
+        if (signal.aborted) return;
+        row.resumable = resumable;
         if (row.state === "signing") show(row, "uploading");
-        row.progress(done);
+        row.progress(loaded / total);
       },
     });
     show(row, "done");
     row.progress(1);
-    keepLink(stored.key, { headers: tenant.headers, show: (url) => row.link(url), wanted: () => rows.has(row) });
+    finished.refresh(row.tenant);
   } catch (error) {
+    if (error.code === "paused") showKept(row);
     if (signal.aborted) return;
+    if (error.code === "file_needed") return show(row, "unfinished");
     const { text, retry } = explain(error, row.file);
     show(row, "failed", { message: text, retry });
     if (!error.from) console.error(error);
   }
 }
 
-function currentTenant() {
-  const { value, dataset } = document.querySelector("input[name=tenant]:checked");
-  const name = value[0].toUpperCase() + value.slice(1);
-  return { name, headers: { Authorization: `Bearer ${dataset.token}` } };
+// showKept shows how much of a paused upload has arrived: what was on its way is
+// sent again.
+function showKept(row) {
+  const kept = unfinished(optionsOf(row)).find((item) => isSame(item, row.file));
+  row.progress(kept ? kept.loaded / kept.size : 0);
 }
+
+const optionsOf = ({ tenant }) => ({ endpoint, scope: tenant.id, headers: () => tenant.headers() });
+
+function currentTenant() {
+  const input = document.querySelector("input[name=tenant]:checked");
+  return {
+    id: input.value,
+    name: input.value[0].toUpperCase() + input.value.slice(1),
+    headers: () => ({ Authorization: `Bearer ${input.dataset.token}` }),
+  };
+}
+
+const isSame = (a, b) => ["name", "size", "type", "lastModified"].every((name) => a[name] === b[name]);
+
+const canGoOn = ({ state }) => state === "paused" || state === "unfinished";
 
 function show(row, state, words) {
   row.show(state, words);
-  if (state === "done") announce(`${row.file.name} is uploaded.`);
-  if (state === "failed") announce(`${row.file.name} failed. ${words.message}`);
-  if (state === "cancelled") announce(`${row.file.name} is cancelled.`);
+  const news = { done: "is uploaded.", failed: `failed. ${words?.message}`, cancelled: "is cancelled.", paused: "is paused." };
+  if (news[state]) announce(`${row.file.name} ${news[state]}`);
   summarize();
 }
 
@@ -107,6 +173,7 @@ function forget(row) {
   rows.delete(row);
   row.remove();
   summarize();
+  finished.show();
   if (focused) (next?.querySelector("[data-cancel]") ?? picker).focus();
 }
 
@@ -116,7 +183,7 @@ function summarize() {
   const failed = count("failed");
   section.hidden = states.length === 0;
   summary.textContent = `${count("done")} of ${states.length} uploaded${failed ? `, ${failed} failed` : ""}`;
-  clear.hidden = states.every(isActive);
+  clear.hidden = count("done", "failed", "cancelled") === 0;
 }
 
 // announce is for screen readers: several files may end at the same moment.
@@ -131,3 +198,6 @@ function warn(text) {
   notice.textContent = text;
   notice.hidden = !text;
 }
+
+showUnfinished();
+finished.refresh(currentTenant());

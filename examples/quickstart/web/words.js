@@ -14,6 +14,15 @@ export function formatSize(bytes) {
   return `${number} ${bytes === 1 ? "byte" : units[unit]}`;
 }
 
+// formatTime tells when something was: the hour today, else the day.
+export function formatTime(ms, now = new Date()) {
+  const time = new Date(ms);
+  const today = time.toDateString() === now.toDateString();
+  const hour = time.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const day = time.toLocaleDateString("en", { day: "numeric", month: "long", year: "numeric" });
+  return today ? `Today, ${hour}` : day;
+}
+
 const typeNames = {
   "image/*": "images",
   "video/*": "videos",
@@ -21,6 +30,7 @@ const typeNames = {
   "text/*": "text files",
   "text/plain": "plain text",
   "application/pdf": "PDF",
+  "application/zip": "zip files",
 };
 
 // formatTypes turns ["image/*", "text/plain"] into "images and plain text".
@@ -34,12 +44,15 @@ export function formatTypes(patterns) {
 export function explain(error, file) {
   if (error.from === "server") return explainServer(error, file);
   if (error.from === "bucket") return explainBucket(error);
+  if (error.code === "file_unreadable") {
+    return { text: "This file can’t be read any more. Has it been moved or changed? Choose it again.", retry: false };
+  }
   return { text: "Something went wrong on this page. Reload it and try again.", retry: true };
 }
 
 function explainServer({ code, detail, status, limits }, file) {
   switch (code) {
-    case "unreachable":
+    case "network":
       return { text: "The server can’t be reached. Check your connection and try again.", retry: true };
     case "size_too_large":
       if (limits.max_size) return { text: tooLarge(file.size, limits.max_size), retry: false };
@@ -71,7 +84,7 @@ function tooLarge(size, max) {
 
 function explainBucket({ code, detail }) {
   switch (code) {
-    case "unreachable":
+    case "network":
       return {
         text: navigator.onLine
           ? "The upload was interrupted: the storage can’t be reached, or doesn’t accept uploads from this page."
