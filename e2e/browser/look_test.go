@@ -14,8 +14,7 @@ import (
 // TestThePageLooksRight goes through what a person sees. With E2E_PICTURES set to
 // a folder it leaves a picture of each there.
 func TestThePageLooksRight(t *testing.T) {
-	srv := s3test.Start(t)
-	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
+	page := browser.Open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
 	page.Prefer("prefers-color-scheme", "light")
 	page.Resize(880, 720)
 	page.Picture("empty")
@@ -23,25 +22,41 @@ func TestThePageLooksRight(t *testing.T) {
 	background := `getComputedStyle(document.body).backgroundColor`
 	light := browser.Eval[string](page, background)
 
-	page.Throttle(300 << 10)
-	choose(page,
-		fixture.PNG(t, "evening-at-sea.png", 1400, 900),
+	before := []fixture.File{
 		fixture.PDF(t, "travel-expenses-2026.pdf", "Travel expenses", 900<<10),
-		fixture.Text(t, "meeting-notes.txt", 400<<10))
-	for _, name := range []string{"evening-at-sea.png", "travel-expenses-2026.pdf", "meeting-notes.txt"} {
-		page.Wait(part(name, "progress") + `?.ariaValueNow > 20`)
+		fixture.Text(t, "meeting-notes.txt", 4<<10),
 	}
-	page.Picture("uploading")
-	page.Throttle(0)
-	for _, name := range []string{"evening-at-sea.png", "travel-expenses-2026.pdf", "meeting-notes.txt"} {
-		page.Wait(part(name, "open") + `.checkVisibility()`)
+	for _, f := range before {
+		choose(page, f)
+		waitFor(page, f.Name, "done")
 	}
-	page.Wait(`document.getAnimations().length === 0`)
+	page.Reload()
+	page.Wait(`document.querySelectorAll("[data-stored]").length === 2`)
+
+	page.Throttle(24 * mib)
+	holiday, _ := fixture.Video(t, "holiday-in-denmark.mp4", 8*partSize)
+	interview, _ := fixture.Video(t, "interview.mp4", 12*partSize)
+	choose(page, fixture.PNG(t, "evening-at-sea.png", 1400, 900), interview)
+	page.Wait(part("evening-at-sea.png", "open") + `?.checkVisibility()`)
+	page.Wait(percent(interview.Name) + ` > 40`)
+	browser.Eval[bool](page, part(interview.Name, "pause")+`.click(), true`)
+	waitFor(page, interview.Name, "paused")
+	page.Resize(880, 890)
+	choose(page, holiday)
+	page.Wait(percent(holiday.Name) + ` > 60`)
 	page.Picture("page")
 
-	choose(page, fixture.Text(t, "server-log-of-the-whole-year-with-a-very-long-name-that-does-not-fit-into-one-line.txt", 12<<20))
+	const long = "server-log-of-the-whole-year-with-a-very-long-name-that-does-not-fit-into-one-line.html"
+	choose(page, fixture.Write(t, long, []byte("<p>")))
 	page.Wait(`document.querySelector("[data-state=failed]")`)
-	page.Resize(880, 860)
+	page.Reload()
+	waitFor(page, holiday.Name, "unfinished")
+	waitFor(page, interview.Name, "unfinished")
+	choose(page, fixture.Write(t, long, []byte("<p>")), fixture.Write(t, "kitten.png", []byte("<!doctype html><p>")))
+	waitFor(page, long, "failed")
+	waitFor(page, "kitten.png", "failed")
+	page.Resize(880, 1000)
+	page.Wait(`document.getAnimations().length === 0`)
 	page.Picture("mixed")
 
 	page.Prefer("prefers-color-scheme", "dark")
@@ -61,6 +76,7 @@ func TestThePageLooksRight(t *testing.T) {
 
 // TestEveryControlHasAName asks what assistive technology would be told.
 func TestEveryControlHasAName(t *testing.T) {
+	t.Parallel()
 	page := browser.Open(t, quickstart.Start(t, nil, nil).URL)
 	choose(page, fixture.Text(t, "a.txt", 10), fixture.Write(t, "b.html", []byte("<p>")))
 	page.Wait(part("a.txt", "open") + `?.checkVisibility()`)

@@ -15,20 +15,21 @@ import (
 )
 
 func TestTheServersRefusalsAreShown(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
 	choose(page,
-		fixture.Text(t, "huge.txt", 12<<20),
+		fixture.Sparse(t, "huge.txt", 6<<30),
 		fixture.Write(t, "empty.txt", nil),
 		fixture.Write(t, "page.html", []byte("<!doctype html><script>alert(1)</script>")),
 		fixture.Write(t, "LICENSE", []byte("MIT")),
-		fixture.Write(t, "over.txt", make([]byte, 10<<20+1)))
+		fixture.Sparse(t, "over.txt", 5<<30+1))
 
-	require.Equal(t, "Too large: this file has 12 MB, and the limit is 10 MB.", message(t, page, "huge.txt"))
-	require.Equal(t, "Too large: just above the limit of 10 MB.", message(t, page, "over.txt"))
+	require.Equal(t, "Too large: this file has 6 GB, and the limit is 5 GB.", message(t, page, "huge.txt"))
+	require.Equal(t, "Too large: just above the limit of 5 GB.", message(t, page, "over.txt"))
 	require.Equal(t, "This file is empty.", message(t, page, "empty.txt"))
-	require.Equal(t, "“text/html” files are not accepted here, only images, PDF, and plain text.", message(t, page, "page.html"))
-	require.Equal(t, "Files of this kind are not accepted here, only images, PDF, and plain text.", message(t, page, "LICENSE"))
+	require.Equal(t, "“text/html” files are not accepted here, only images, videos, PDF, plain text, and zip files.", message(t, page, "page.html"))
+	require.Equal(t, "Files of this kind are not accepted here, only images, videos, PDF, plain text, and zip files.", message(t, page, "LICENSE"))
 	require.False(t, browser.Eval[bool](page, part("huge.txt", "retry")+`.checkVisibility()`), "trying again cannot help")
 	require.Equal(t, "0 of 5 uploaded, 5 failed", browser.Eval[string](page, `document.querySelector("[data-summary]").innerText`))
 	require.Contains(t, browser.Eval[string](page, `document.querySelector("[role=status]").textContent`), "empty.txt failed. This file is empty.")
@@ -37,6 +38,7 @@ func TestTheServersRefusalsAreShown(t *testing.T) {
 }
 
 func TestAWrongTokenIsShownAndCanBeRetried(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
 	browser.Eval[string](page, `document.querySelector("[value=acme]").dataset.token = "acme-guess"`)
@@ -54,6 +56,7 @@ func TestAWrongTokenIsShownAndCanBeRetried(t *testing.T) {
 // is real but not for what the page uploads, or to the bucket about the grant.
 const (
 	sayingSize = `window.fetch = ((fetch) => (url, options) => {
+		if (!options.body) return fetch(url, options);
 		const body = JSON.parse(options.body);
 		body.size += %d;
 		return fetch(url, { ...options, body: JSON.stringify(body) });
@@ -64,6 +67,7 @@ const (
 )
 
 func TestTheBucketsRefusalsAreShown(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, lie, want string }{
 		{"a file larger than granted", fmt.Sprintf(sayingSize, -1),
 			"The storage refused the file: it is larger than announced. Has it changed since?"},
@@ -85,6 +89,7 @@ func TestTheBucketsRefusalsAreShown(t *testing.T) {
 }
 
 func TestEachRefusalHasWords(t *testing.T) {
+	t.Parallel()
 	page := browser.Open(t, quickstart.Start(t, nil, nil).URL)
 	for _, c := range []struct{ name, refusal, want string }{
 		{"the policy has expired",
@@ -120,19 +125,23 @@ func TestEachRefusalHasWords(t *testing.T) {
 }
 
 func TestABucketThatIsGoneIsShown(t *testing.T) {
+	t.Parallel()
 	srv := s3test.Start(t)
 	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
 	page.AllowErrors() // without a bucket there are no CORS rules
 	_, err := srv.Client().DeleteBucket(context.Background(), &s3.DeleteBucketInput{Bucket: &srv.Bucket})
 	require.NoError(t, err)
+	hurry(page)
 	choose(page, fixture.Text(t, "a.txt", 10))
 	require.Equal(t, "The upload was interrupted: the storage can’t be reached, or doesn’t accept uploads from this page.", message(t, page, "a.txt"))
 }
 
 func TestAServerThatIsGoneIsShown(t *testing.T) {
+	t.Parallel()
 	program := quickstart.Start(t, nil, nil)
 	page := browser.Open(t, program.URL)
 	program.Stop()
+	hurry(page)
 	choose(page, fixture.Text(t, "a.txt", 10))
 	require.Equal(t, "The server can’t be reached. Check your connection and try again.", message(t, page, "a.txt"))
 }

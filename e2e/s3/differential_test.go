@@ -84,15 +84,15 @@ func TestPresignedURLsHaveTheSDKsSignature(t *testing.T) {
 			name := []string{"uploadId", "partNumber", "response-content-type", "x-id", "A", "a-b", "Z", "~t", "0"}[rnd.IntN(9)]
 			if !names[name] {
 				names[name] = true
-				r.Query = append(r.Query, sigv4.Param{Name: name, Value: text(20)})
+				r.Query = append(r.Query, sigv4.Field{Name: name, Value: text(20)})
 			}
 		}
 		if rnd.IntN(2) == 0 {
-			r.Header = append(r.Header, sigv4.Param{Name: "Content-Length", Value: fmt.Sprint(1 + rnd.IntN(1<<30))})
+			r.Header = append(r.Header, sigv4.Field{Name: "Content-Length", Value: fmt.Sprint(1 + rnd.IntN(1<<30))})
 		}
 		for _, name := range []string{"content-type", "if-none-match", "x-amz-meta-a", "x-amz-checksum-sha256", "Cache-Control"} {
 			if rnd.IntN(3) == 0 {
-				r.Header = append(r.Header, sigv4.Param{Name: name, Value: "v" + strings.Map(func(c rune) rune {
+				r.Header = append(r.Header, sigv4.Field{Name: name, Value: "v" + strings.Map(func(c rune) rune {
 					if c > 0x7e {
 						return 'x'
 					}
@@ -112,7 +112,7 @@ func FuzzPresignLikeTheSDK(f *testing.F) {
 	f.Add("日/+%", "Z", "&=")
 	f.Fuzz(func(t *testing.T, key, name, value string) {
 		r := sigv4.Request{Method: "GET", Endpoint: "https://h.example", Path: "/" + key,
-			Query: []sigv4.Param{{Name: name, Value: value}}, Expires: time.Minute}
+			Query: []sigv4.Field{{Name: name, Value: value}}, Expires: time.Minute}
 		creds := sigv4.Credentials{AccessKeyID: "AKIA", SecretAccessKey: "s"}
 		now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		got, err := sigv4.NewSigner("us-east-1").Presign(creds, now, r)
@@ -128,7 +128,7 @@ func TestPresignedURLsOfAnyMethodAreAccepted(t *testing.T) {
 	srv := s3test.Start(t)
 	signer := sigv4.NewSigner(srv.Region)
 	creds := sigv4.Credentials{AccessKeyID: srv.AccessKeyID, SecretAccessKey: srv.SecretAccessKey}
-	presign := func(method, key string, header ...sigv4.Param) string {
+	presign := func(method, key string, header ...sigv4.Field) string {
 		u, err := signer.Presign(creds, time.Now(), sigv4.Request{
 			Method: method, Endpoint: srv.Endpoint, Path: "/" + srv.Bucket + "/" + key, Header: header, Expires: time.Minute,
 		})
@@ -137,7 +137,7 @@ func TestPresignedURLsOfAnyMethodAreAccepted(t *testing.T) {
 	}
 	for _, key := range oddKeys() {
 		sum := sha256.Sum256([]byte(key))
-		header := []sigv4.Param{{Name: "content-type", Value: "text/plain"}, {Name: "if-none-match", Value: "*"},
+		header := []sigv4.Field{{Name: "content-type", Value: "text/plain"}, {Name: "if-none-match", Value: "*"},
 			{Name: "x-amz-meta-sum", Value: hex.EncodeToString(sum[:])}}
 		sent := http.Header{}
 		for _, h := range header {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -48,8 +47,11 @@ func newHandler(t testing.TB, srv *s3test.Server, opts ...postern.Option) *poste
 
 // grant is what a browser reads. Fields keep their order.
 type grant struct {
-	Mode, Key, Method, URL, Location string
-	Fields                           fields
+	Mode, Key, Method, URL, Location, Ticket string
+	Fields, Headers                          fields
+	PartSize                                 int64 `json:"part_size"`
+	Parts                                    int
+	Complete                                 bool
 }
 
 type fields []postern.Field
@@ -100,15 +102,10 @@ func (f fields) get(name string) string {
 
 // ask sends a request for a grant to the handler.
 func ask(t testing.TB, h http.Handler, request map[string]any) grant {
-	body, err := json.Marshal(request)
-	require.NoError(t, err)
-	r := httptest.NewRequest("POST", "/uploads/sign", bytes.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	require.Equal(t, http.StatusCreated, w.Code, w.Body.String())
+	a := call(t, h, "sign", request)
+	require.Equal(t, http.StatusCreated, a.Status, "%s", a.Body)
 	var g grant
-	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &g))
+	a.into(t, &g)
 	return g
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -62,6 +63,7 @@ func Open(t testing.TB, url string) *Page {
 	p := &Page{t: t, ctx: ctx}
 	require.NoError(t, chromedp.Do(ctx), "the browser does not start")
 	p.watch()
+	p.sayYes()
 	p.Do(chromedp.Navigate(url))
 	return p
 }
@@ -101,6 +103,19 @@ func (p *Page) watch() {
 			p.t.Errorf("the page has errors: %q", p.faults)
 		}
 	})
+}
+
+// sayYes answers what the page asks, such as whether it may be left.
+func (p *Page) sayYes() {
+	questions := chromedp.Events(p.ctx, page.JavascriptDialogOpening)
+	go func() {
+		for _, err := range questions {
+			if err != nil {
+				return
+			}
+			_, _ = chromedp.Call(p.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
+		}
+	}()
 }
 
 // AllowErrors is for tests in which the console is expected to complain, such as
@@ -195,6 +210,24 @@ func (p *Page) Throttle(bytesPerSecond float64) {
 	call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
 		MatchedNetworkConditions: []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: bytesPerSecond}},
 	})
+}
+
+// Offline cuts the page's connections, and tells it so, or ends that.
+func (p *Page) Offline(offline bool) {
+	p.t.Helper()
+	call(p, network.Enable, network.EnableParams{})
+	call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+		MatchedNetworkConditions: []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: -1, Offline: offline}},
+	})
+	call(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{
+		Offline: offline, DownloadThroughput: -1, UploadThroughput: -1,
+	})
+}
+
+// Reload loads the page again, and says yes if it asks.
+func (p *Page) Reload() {
+	p.t.Helper()
+	p.Do(chromedp.Reload())
 }
 
 // Picture writes what the window shows to name.png in the folder that E2E_PICTURES

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -124,17 +125,27 @@ func Start(t testing.TB, args, env []string) *Program {
 }
 
 // StartWith runs the program on the bucket of an S3 server, with one account that
-// may only write and another that may only read.
-func StartWith(t testing.TB, s3 *s3test.Server) *Program {
+// may only write what has not been checked, and another for all else.
+func StartWith(t testing.TB, s3 *s3test.Server, args ...string) *Program {
 	t.Helper()
 	ctx := context.Background()
-	require.NoError(t, s3.AddUser(ctx, "SIGNER", "signer-secret", s3test.Permission{Action: "s3:PutObject", Keys: "*"}))
-	require.NoError(t, s3.AddUser(ctx, "READER", "reader-secret", s3test.Permission{Action: "s3:GetObject", Keys: "*"}))
+	made, err := s3.PutOnlyUser(ctx, "staging/")
+	require.NoError(t, err)
+	signer, err := made.Retrieve(ctx)
+	require.NoError(t, err)
+	service := "SERVICE" + rand.Text()
+	require.NoError(t, s3.AddUser(ctx, service, "service-secret",
+		s3test.Permission{Action: "s3:ListBucket"},
+		s3test.Permission{Action: "s3:GetObject", Keys: "*"},
+		s3test.Permission{Action: "s3:PutObject", Keys: "*"},
+		s3test.Permission{Action: "s3:DeleteObject", Keys: "*"},
+		s3test.Permission{Action: "s3:ListMultipartUploadParts", Keys: "*"},
+		s3test.Permission{Action: "s3:AbortMultipartUpload", Keys: "*"}))
 	return Start(t,
-		[]string{"-endpoint", s3.Endpoint, "-bucket", s3.Bucket, "-region", s3.Region, "-path-style"},
+		append([]string{"-endpoint", s3.Endpoint, "-bucket", s3.Bucket, "-region", s3.Region, "-path-style"}, args...),
 		[]string{
-			"POSTERN_SIGNING_ACCESS_KEY_ID=SIGNER", "POSTERN_SIGNING_SECRET_ACCESS_KEY=signer-secret",
-			"AWS_ACCESS_KEY_ID=READER", "AWS_SECRET_ACCESS_KEY=reader-secret",
+			"POSTERN_SIGNING_ACCESS_KEY_ID=" + signer.AccessKeyID, "POSTERN_SIGNING_SECRET_ACCESS_KEY=" + signer.SecretAccessKey,
+			"AWS_ACCESS_KEY_ID=" + service, "AWS_SECRET_ACCESS_KEY=service-secret",
 		})
 }
 

@@ -1,0 +1,252 @@
+package s3_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/s3test"
+)
+
+func big(size int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(i * 7 / 3)
+	}
+	return b
+}
+
+func fileOf(content []byte) map[string]any {
+	return map[string]any{"filename": "hello.bin", "size": len(content)}
+}
+
+func withSum(request map[string]any, content []byte) map[string]any {
+	sum := sha256.Sum256(content)
+	request["checksum"] = map[string]string{"sha256": base64.StdEncoding.EncodeToString(sum[:])}
+	return request
+}
+
+// Every mode, with promotion and without, ends in the same kind of receipt.
+func TestCompletionOfEveryMode(t *testing.T) {
+	large := big(12 << 20)
+	for _, tc := range []struct {
+		name    string
+		mode    string
+		content []byte
+		sum     bool
+		opts    []postern.Option
+	}{
+		{"a form with promotion", "post", content, false, []postern.Option{postern.WithPromotion("staging/")}},
+		{"a form with promotion and a checksum", "post", content, true, []postern.Option{postern.WithPromotion("staging/")}},
+		{"a form with a checksum", "post", content, true, []postern.Option{postern.WithMode(postern.ModePost)}},
+		{"a PUT", "put", content, false, nil},
+		{"a PUT with a checksum", "put", content, true, nil},
+		{"a PUT with promotion", "put", content, false, []postern.Option{postern.WithPromotion("staging/"), postern.WithMode(postern.ModePut)}},
+		{"an empty file with promotion", "post", nil, false, []postern.Option{postern.WithPromotion("staging/"), postern.WithSizeLimit(0, 1<<20)}},
+		{"an empty file by PUT", "put", nil, false, []postern.Option{postern.WithSizeLimit(0, 1<<20)}},
+		{"parts", "multipart", large, false, []postern.Option{postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6 << 20)}},
+		{"parts with promotion", "multipart", large, false, []postern.Option{postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6 << 20), postern.WithPromotion("staging/")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			srv := s3test.Start(t)
+			got := &receipts{}
+			h := newReplica(t, twoIdentities(t, srv, ""), append([]postern.Option{
+				postern.WithOnComplete(got.hook),
+				postern.WithSniffing(),
+				postern.WithClientMetadata("caption"),
+				postern.WithAttributes(postern.Attributes{
+					CacheControl: "max-age=60", Tags: map[string]string{"by": "a b+c"}, Metadata: map[string]string{"origin": "web"}}),
+			}, tc.opts...)...)
+			request := fileOf(tc.content)
+			request["metadata"] = map[string]string{"caption": "a picture", "other": "x"}
+			if tc.sum {
+				request = withSum(request, tc.content)
+			}
+			g := ask(t, h, request)
+			require.Equal(t, tc.mode, g.Mode)
+			require.True(t, g.Complete)
+			require.Less(t, len(g.Ticket), 1000)
+
+			early := call(t, h, "complete", map[string]any{"ticket": g.Ticket})
+			require.Contains(t, []string{"object_missing", "parts_missing"}, early.code(t))
+			require.Zero(t, got.count())
+
+			a := upload(t, h, g, tc.content)
+			require.Less(t, a.Status, 300, a.Body)
+			first := complete(t, h, g.Ticket)
+			require.Equal(t, g.Key, first.Key)
+			require.Equal(t, g.Location, first.Location)
+			require.Equal(t, "hello.bin", first.Filename)
+			require.EqualValues(t, len(tc.content), first.Size)
+			require.Equal(t, map[string]string{"caption": "a picture"}, first.Metadata)
+			require.Equal(t, "ada", first.Subject)
+			require.Equal(t, "acme", first.Tenant)
+			if tc.sum {
+				sum := sha256.Sum256(tc.content)
+				require.Equal(t, hex.EncodeToString(sum[:]), first.SHA256)
+			}
+
+			out, stored := object(t, srv, first.Key)
+			require.True(t, bytes.Equal(tc.content, stored))
+			require.Equal(t, "application/octet-stream", aws.ToString(out.ContentType))
+			require.Equal(t, `attachment; filename="hello.bin"`, aws.ToString(out.ContentDisposition))
+			require.Equal(t, "max-age=60", aws.ToString(out.CacheControl))
+			require.Equal(t, "web", out.Metadata["origin"])
+			require.Equal(t, first.ID, out.Metadata["postern-id"])
+			require.EqualValues(t, 1, aws.ToInt32(out.TagCount))
+			require.Equal(t, []string{first.Key}, keys(t, srv), "nothing is left in staging")
+			require.Zero(t, unfinished(t, srv))
+
+			complete(t, h, g.Ticket).same(t, first)
+			require.Equal(t, 2, got.count(), "the hook is called at least once")
+			require.Equal(t, got.all[0].ID, got.all[1].ID)
+		})
+	}
+}
+
+func TestThreeReplicasShareOnlyTheKeys(t *testing.T) {
+	srv := s3test.Start(t)
+	bucket := twoIdentities(t, srv, "")
+	replica := func() *postern.Handler {
+		return newReplica(t, bucket, postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20), postern.WithPartSize(5<<20))
+	}
+	content := big(11 << 20)
+	g := ask(t, replica(), fileOf(content))
+	require.Equal(t, 3, g.Parts)
+	upload(t, replica(), g, content)
+
+	var list struct {
+		Parts []struct {
+			Number, Size int
+			ETag         string
+		}
+	}
+	call(t, replica(), "list", map[string]any{"ticket": g.Ticket}).into(t, &list)
+	require.Len(t, list.Parts, 3)
+	require.Equal(t, 1<<20, list.Parts[2].Size)
+	a := call(t, replica(), "complete", map[string]any{"ticket": g.Ticket, "parts": list.Parts})
+	require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
+	_, stored := object(t, srv, g.Key)
+	require.True(t, bytes.Equal(content, stored))
+}
+
+func TestPartChecksumsAreEnforced(t *testing.T) {
+	srv := s3test.Start(t)
+	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20))
+	content := big(9 << 20)
+	request := fileOf(content)
+	require.Equal(t, "checksum_unsupported", call(t, h, "sign", withSum(fileOf(content), content)).code(t))
+	request["checksum"] = map[string]string{"parts": "sha256"}
+	g := ask(t, h, request)
+	require.Equal(t, "checksum_invalid", call(t, h, "parts", map[string]any{"ticket": g.Ticket, "numbers": []int{1}}).code(t))
+
+	send := func(n int, declared, sent []byte) s3Answer {
+		sum := sha256.Sum256(declared)
+		text := base64.StdEncoding.EncodeToString(sum[:])
+		name := string(rune('0' + n))
+		a := call(t, h, "parts", map[string]any{"ticket": g.Ticket, "numbers": []int{n}, "checksums": map[string]string{name: text}})
+		var parts struct{ URLs map[string]string }
+		a.into(t, &parts)
+		return do(t, "PUT", parts.URLs[name], bytes.NewReader(sent), http.Header{"X-Amz-Checksum-Sha256": {text}})
+	}
+	first, second := content[:8<<20], content[8<<20:]
+	require.Equal(t, "BadDigest", send(1, first, append([]byte{^first[0]}, first[1:]...)).Code)
+	require.Equal(t, http.StatusOK, send(1, first, first).Status)
+	require.Equal(t, http.StatusOK, send(2, second, second).Status)
+	complete(t, h, g.Ticket)
+	_, stored := object(t, srv, g.Key)
+	require.True(t, bytes.Equal(content, stored))
+}
+
+func TestAbortLeavesNothing(t *testing.T) {
+	srv := s3test.Start(t)
+	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20), postern.WithPromotion("staging/"))
+	content := big(9 << 20)
+	g := ask(t, h, fileOf(content))
+	require.Equal(t, http.StatusOK, putPart(t, h, g, 1, content).Status)
+	require.Equal(t, 1, unfinished(t, srv))
+	for range 2 {
+		a := call(t, h, "abort", map[string]any{"ticket": g.Ticket})
+		require.Equal(t, http.StatusNoContent, a.Status, "%s", a.Body)
+		require.Empty(t, a.Body)
+	}
+	require.Zero(t, unfinished(t, srv))
+	require.Equal(t, "upload_gone", call(t, h, "list", map[string]any{"ticket": g.Ticket}).code(t))
+	require.Equal(t, "object_missing", call(t, h, "complete", map[string]any{"ticket": g.Ticket}).code(t))
+
+	small := ask(t, h, fileOf(content[:5]))
+	require.Equal(t, http.StatusCreated, upload(t, h, small, content[:5]).Status)
+	require.Equal(t, http.StatusNoContent, call(t, h, "abort", map[string]any{"ticket": small.Ticket}).Status)
+	require.Empty(t, keys(t, srv))
+}
+
+func TestAbortDoesNotTouchACompletedUpload(t *testing.T) {
+	srv := s3test.Start(t)
+	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithPromotion("staging/"))
+	g := ask(t, h, fileOf(content))
+	upload(t, h, g, content)
+	r := complete(t, h, g.Ticket)
+	require.Equal(t, http.StatusNoContent, call(t, h, "abort", map[string]any{"ticket": g.Ticket}).Status)
+	require.Equal(t, []string{r.Key}, keys(t, srv))
+}
+
+func TestHookThatFailsMayBeTriedAgain(t *testing.T) {
+	srv := s3test.Start(t)
+	got := &receipts{fail: errors.New("database is down: password=hunter2")}
+	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook))
+	g := ask(t, h, fileOf(content))
+	upload(t, h, g, content)
+	a := call(t, h, "complete", map[string]any{"ticket": g.Ticket})
+	require.Equal(t, http.StatusServiceUnavailable, a.Status)
+	require.Equal(t, "completion_failed", a.code(t))
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
+	require.NotContains(t, string(a.Body), "hunter2")
+	got.fail = nil
+	r := complete(t, h, g.Ticket)
+	require.True(t, r.Replayed)
+	require.Equal(t, []string{r.Key}, keys(t, srv))
+}
+
+func TestCompletionsInParallelGiveOneReceipt(t *testing.T) {
+	srv := s3test.Start(t)
+	got := &receipts{}
+	bucket := twoIdentities(t, srv, "")
+	var replicas [3]*postern.Handler
+	for n := range replicas {
+		replicas[n] = newReplica(t, bucket, postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook))
+	}
+	g := ask(t, replicas[0], fileOf(content))
+	upload(t, replicas[0], g, content)
+	var wg sync.WaitGroup
+	all := make([]receipt, 12)
+	for n := range all {
+		wg.Go(func() {
+			if n%4 == 0 { // a replay of the grant, in between
+				upload(t, replicas[0], g, content)
+			}
+			all[n] = complete(t, replicas[n%3], g.Ticket)
+		})
+	}
+	wg.Wait()
+	for _, r := range all {
+		r.same(t, all[0])
+	}
+	require.Zero(t, unfinished(t, srv))
+	var final []string
+	for _, key := range keys(t, srv) {
+		if !strings.HasPrefix(key, "staging/") { // a late replay stays there for the lifecycle rule
+			final = append(final, key)
+		}
+	}
+	require.Equal(t, []string{all[0].Key}, final)
+}
