@@ -9,6 +9,7 @@ help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files"
+	@echo "make types  the types of the browser module (needs npm)"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
 
 demo:
@@ -44,3 +45,9 @@ fuzz:
 
 fmt:
 	@gofmt -w .
+
+# The browser module's types, by npm and TypeScript; no test needs them.
+.PHONY: types
+types:
+	@npx --yes -p typescript@7.0.2 tsc --ignoreConfig --checkJs --allowJs --strict --noEmit --target es2022 \
+		--module esnext --moduleResolution bundler --lib es2023,dom,dom.iterable client/*.js client/*.d.ts
