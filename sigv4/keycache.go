@@ -18,8 +18,12 @@ type keyCache struct {
 }
 
 // get returns the key for the credentials on a day, and derives it if the cache
-// has none. Keys of past days and of rotated credentials fall off the end.
-func (c *keyCache) get(creds Credentials, region string, d day) *signingKey {
+// has none. Keys of past days and of rotated credentials fall off the end. An
+// access key is checked when its key is derived, a session token every time.
+func (c *keyCache) get(creds Credentials, region string, d day) (*signingKey, error) {
+	if !printable(creds.SessionToken) {
+		return nil, ErrCredentials
+	}
 	var derived *signingKey
 	for {
 		published := c.keys.Load()
@@ -29,8 +33,11 @@ func (c *keyCache) get(creds Credentials, region string, d day) *signingKey {
 		}
 		for _, k := range keys {
 			if k.day == d && k.accessKeyID == creds.AccessKeyID && k.secret == creds.SecretAccessKey {
-				return k
+				return k, nil
 			}
+		}
+		if creds.AccessKeyID == "" || creds.SecretAccessKey == "" || !printable(creds.AccessKeyID) {
+			return nil, ErrCredentials
 		}
 		if derived == nil {
 			derived = newSigningKey(creds, region, d)
@@ -39,7 +46,7 @@ func (c *keyCache) get(creds Credentials, region string, d day) *signingKey {
 		next = append(next, derived)
 		next = append(next, keys[:min(len(keys), maxKeys-1)]...)
 		if c.keys.CompareAndSwap(published, &next) {
-			return derived
+			return derived, nil
 		}
 	}
 }
@@ -47,6 +54,11 @@ func (c *keyCache) get(creds Credentials, region string, d day) *signingKey {
 func newSigningKey(creds Credentials, region string, d day) *signingKey {
 	key := deriveKey(creds.SecretAccessKey, region, d)
 	k := &signingKey{accessKeyID: creds.AccessKeyID, secret: creds.SecretAccessKey, day: d}
+	k.scope = string(d[:]) + "/" + region + "/" + service + "/aws4_request"
+	k.credential = creds.AccessKeyID + "/" + k.scope
+	text, _ := appendText(nil, k.credential)
+	k.jsonCredential = string(text)
+	k.escapedCredential = string(appendEscaped(nil, k.credential, false))
 	k.scratch.pool.New = func() any {
 		return &scratch{
 			mac:  hmac.New(sha256.New, key),

@@ -87,9 +87,6 @@ func (f Form) Get(name string) string {
 //
 // The error wraps [ErrCredentials], [ErrExpiry], [ErrField] or [ErrValue].
 func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, error) {
-	if err := creds.check(); err != nil {
-		return nil, err
-	}
 	if !p.Expires.After(now) {
 		return nil, fmt.Errorf("%w: the policy expires before it is signed", ErrExpiry)
 	}
@@ -99,15 +96,19 @@ func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, err
 	}
 
 	date := newTimestamp(now)
-	key := s.keys.get(creds, s.region, date.day())
+	key, err := s.keys.get(creds, s.region, date.day())
+	if err != nil {
+		return nil, err
+	}
 	sc := key.scratch.get()
 	defer key.scratch.put(sc)
 
-	// One buffer holds the credential, the document, its base64 and the
-	// signature; all strings of the form are cut from one copy of it.
-	b := appendScope(sc.buf[:0], creds.AccessKeyID, date.day(), s.region)
-	credential := string(b)
-	b = p.appendJSON(b[:0], credential, date, creds.SessionToken)
+	// One buffer holds the document, its base64, the signature and the date; all
+	// strings of the form are cut from one copy of it.
+	b, err := p.appendJSON(sc.buf[:0], key, date, creds.SessionToken)
+	if err != nil {
+		return nil, err
+	}
 	document := len(b)
 	b = base64.StdEncoding.AppendEncode(b, b)
 	encoded := len(b)
@@ -119,7 +120,11 @@ func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, err
 	policy, tail := tail[:encoded-document], tail[encoded-document:]
 	signature, amzDate := tail[:64], tail[64:]
 
-	form := make(Form, 0, fields+6)
+	fields += 5 // those of the signature
+	if creds.SessionToken != "" {
+		fields++
+	}
+	form := make(Form, 0, fields)
 	for i := range p.Conditions {
 		if c := &p.Conditions[i]; c.kind == exact && c.field != "bucket" {
 			form = append(form, Field{c.field, c.value})
@@ -127,7 +132,7 @@ func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, err
 	}
 	form = append(form,
 		Field{"x-amz-algorithm", algorithm},
-		Field{"x-amz-credential", credential},
+		Field{"x-amz-credential", key.credential},
 		Field{"x-amz-date", amzDate})
 	if creds.SessionToken != "" {
 		form = append(form, Field{"x-amz-security-token", creds.SessionToken})
@@ -135,7 +140,8 @@ func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, err
 	return append(form, Field{"policy", policy}, Field{"x-amz-signature", signature}), nil
 }
 
-// check looks at every condition and counts the fields that it makes.
+// check looks at every condition but its text, which appendJSON does, and counts
+// the fields of the form.
 func (p *Policy) check() (fields int, err error) {
 	var bucket, key bool
 	for i := range p.Conditions {
@@ -149,17 +155,19 @@ func (p *Policy) check() (fields int, err error) {
 		if c.kind == 0 || !documented(c.field) {
 			return 0, fmt.Errorf("%w: %q", ErrField, c.field)
 		}
-		if !text(c.value) {
-			return 0, fmt.Errorf("%w: %s", ErrValue, c.field)
-		}
 		for j := range i {
 			if p.Conditions[j].field == c.field {
 				return 0, fmt.Errorf("%w: %s stands twice", ErrField, c.field)
 			}
 		}
-		bucket = bucket || c.field == "bucket" && c.kind == exact
 		key = key || c.field == "key"
-		fields++
+		switch {
+		case c.kind != exact:
+		case c.field == "bucket":
+			bucket = true
+		default:
+			fields++
+		}
 	}
 	if !bucket || !key {
 		return 0, fmt.Errorf("%w: a policy needs an exact bucket, and a key", ErrField)
@@ -195,54 +203,60 @@ func plainName(s string) bool {
 	return s != ""
 }
 
-func (p *Policy) appendJSON(dst []byte, credential string, date timestamp, sessionToken string) []byte {
+// appendJSON appends the document. Each text is checked while it is written, so
+// that it is read once.
+func (p *Policy) appendJSON(dst []byte, key *signingKey, date timestamp, sessionToken string) ([]byte, error) {
 	dst = append(dst, `{"expiration":"`...)
 	dst = appendISO8601(dst, p.Expires)
 	dst = append(dst, `","conditions":[`...)
 	for i := range p.Conditions {
-		dst = p.Conditions[i].appendJSON(dst)
-		dst = append(dst, ',')
+		var ok bool
+		if dst, ok = p.Conditions[i].appendJSON(dst); !ok {
+			return nil, fmt.Errorf("%w: %s", ErrValue, p.Conditions[i].field)
+		}
 	}
-	dst = append(dst, `{"x-amz-algorithm":"`+algorithm+`"},{"x-amz-credential":`...)
-	dst = appendString(dst, credential)
-	dst = append(dst, `},{"x-amz-date":"`...)
+	dst = append(dst, `{"x-amz-algorithm":"`+algorithm+`"},{"x-amz-credential":"`...)
+	dst = append(dst, key.jsonCredential...)
+	dst = append(dst, `"},{"x-amz-date":"`...)
 	dst = append(dst, date[:]...)
 	if sessionToken != "" {
-		dst = append(dst, `"},{"x-amz-security-token":`...)
-		dst = appendString(dst, sessionToken)
-		return append(dst, `}]}`...)
+		dst = append(dst, `"},{"x-amz-security-token":"`...)
+		dst, _ = appendText(dst, sessionToken) // keyCache.get has looked at it
 	}
-	return append(dst, `"}]}`...)
+	return append(dst, `"}]}`...), nil
 }
 
-func (c *Condition) appendJSON(dst []byte) []byte {
+// appendJSON appends one condition and a comma, and reports whether its value is
+// text.
+func (c *Condition) appendJSON(dst []byte) (_ []byte, ok bool) {
 	switch c.kind {
 	case contentLengthRange:
 		dst = append(dst, `["content-length-range",`...)
 		dst = strconv.AppendInt(dst, c.least, 10)
 		dst = append(dst, ',')
 		dst = strconv.AppendInt(dst, c.most, 10)
-		return append(dst, ']')
+		return append(dst, `],`...), true
 	case startsWith:
 		dst = append(dst, `["starts-with","$`...)
 		dst = append(dst, c.field...)
-		dst = append(dst, `",`...)
-		dst = appendString(dst, c.value)
-		return append(dst, ']')
+		dst = append(dst, `","`...)
+		dst, ok = appendText(dst, c.value)
+		return append(dst, `"],`...), ok
 	default:
 		dst = append(dst, `{"`...)
 		dst = append(dst, c.field...)
-		dst = append(dst, `":`...)
-		dst = appendString(dst, c.value)
-		return append(dst, '}')
+		dst = append(dst, `":"`...)
+		dst, ok = appendText(dst, c.value)
+		return append(dst, `"},`...), ok
 	}
 }
 
-// appendString appends s as a JSON string of ASCII alone. A dollar sign becomes
-// \u0024: S3 documents the escape \$, which is no JSON and which other servers
-// refuse, and a bare one may be read as a variable.
-func appendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
+// appendText appends what stands between the quotes of s as a JSON string of
+// ASCII alone, and reports whether s is text: UTF-8 without control characters. A
+// dollar sign becomes \u0024: S3 documents the escape \$, which is no JSON and
+// which other servers refuse, and a bare one may be read as a variable.
+func appendText(dst []byte, s string) (_ []byte, ok bool) {
+	ok = true
 	for start := 0; ; {
 		i := start
 		for i < len(s) && plain[s[i]] {
@@ -250,10 +264,12 @@ func appendString(dst []byte, s string) []byte {
 		}
 		dst = append(dst, s[start:i]...)
 		if i == len(s) {
-			return append(dst, '"')
+			return dst, ok
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
+		case r < ' ' || r == 0x7f || r == utf8.RuneError && size == 1:
+			ok = false
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
 		case r > 0xffff:
@@ -273,16 +289,6 @@ var plain = func() (set [256]bool) {
 	}
 	return set
 }()
-
-// text reports whether s is UTF-8 without control characters.
-func text(s string) bool {
-	for i := range len(s) {
-		if !plain[s[i]] {
-			return printable(s[i:]) && utf8.ValidString(s[i:])
-		}
-	}
-	return true
-}
 
 func appendEscape(dst []byte, r rune) []byte {
 	const digits = "0123456789abcdef"

@@ -125,7 +125,7 @@ func TestSignPostAllocatesLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	require.LessOrEqual(t, allocs, 4.0)
+	require.LessOrEqual(t, allocs, 3.0) // one of them is the conditions
 }
 
 func benchmarkPolicy() Policy {
@@ -152,7 +152,9 @@ func BenchmarkSignPostFloor(b *testing.B) {
 	signer := NewSigner("eu-central-1")
 	form, _ := signer.SignPost(vectorCredentials, noon, benchmarkPolicy())
 	document := []byte(policyOf(b, form))
-	sc := signer.keys.get(vectorCredentials, "eu-central-1", day([]byte("20260228"))).scratch.get()
+	key, err := signer.keys.get(vectorCredentials, "eu-central-1", day([]byte("20260228")))
+	require.NoError(b, err)
+	sc := key.scratch.get()
 	b.ReportAllocs()
 	for b.Loop() {
 		sc.buf = base64.StdEncoding.AppendEncode(sc.buf[:0], document)
@@ -165,10 +167,12 @@ func FuzzPolicyStringsDecodeToWhatWasEncoded(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if !utf8.ValidString(s) {
-			t.Skip()
+		encoded, ok := appendText([]byte{'"'}, s)
+		require.Equal(t, utf8.ValidString(s) && printable(s), ok)
+		if !ok {
+			return
 		}
-		encoded := appendString(nil, s)
+		encoded = append(encoded, '"')
 		for _, c := range encoded {
 			require.True(t, c >= ' ' && c < 0x7f && c != '$', "byte %#x in %q", c, encoded)
 		}

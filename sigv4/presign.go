@@ -52,21 +52,20 @@ func (s *Signer) Presign(creds Credentials, now time.Time, r Request) (string, e
 // AppendPresign appends what [Signer.Presign] returns to dst, for URLs in great
 // number. With an error dst is returned as it was.
 func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r Request) ([]byte, error) {
-	if err := creds.check(); err != nil {
-		return dst, err
-	}
-	host, err := r.check()
-	if err != nil {
+	if err := r.check(); err != nil {
 		return dst, err
 	}
 	var headerArray, queryArray [maxParams]Field
-	header, err := r.canonicalHeader(headerArray[:0], host)
+	header, err := r.canonicalHeader(headerArray[:0])
 	if err != nil {
 		return dst, err
 	}
 
 	date := newTimestamp(now)
-	key := s.keys.get(creds, s.region, date.day())
+	key, err := s.keys.get(creds, s.region, date.day())
+	if err != nil {
+		return dst, err
+	}
 	sc := key.scratch.get()
 	defer key.scratch.put(sc)
 
@@ -77,7 +76,7 @@ func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r R
 	b = appendEscaped(b, r.Path, true)
 	pathEnd := len(b)
 	b = append(b, '?')
-	b = s.appendQuery(b, creds, date, &r, header, queryArray[:0])
+	b = r.appendQuery(b, key, date, creds.SessionToken, header, queryArray[:0])
 	urlEnd := len(b)
 
 	b = append(b, r.Method...)
@@ -89,7 +88,11 @@ func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r R
 	for i := range header {
 		b = append(b, header[i].Name...)
 		b = append(b, ':')
-		b = append(b, header[i].Value...)
+		if header[i].Name == "host" {
+			b = append(b, b[pathStart-len(r.host()):pathStart]...)
+		} else {
+			b = append(b, header[i].Value...)
+		}
 		b = append(b, '\n')
 	}
 	b = append(b, '\n')
@@ -103,7 +106,7 @@ func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r R
 	b = append(b[:urlEnd], algorithm+"\n"...)
 	b = append(b, date[:]...)
 	b = append(b, '\n')
-	b = appendScope(b, "", date.day(), s.region)
+	b = append(b, key.scope...)
 	b = append(b, '\n')
 	b = hex.AppendEncode(b, sum)
 
@@ -115,27 +118,44 @@ func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r R
 	return append(dst, b...), nil
 }
 
-// check returns the host of a request that can be signed.
-func (r *Request) check() (host string, err error) {
+// check refuses a request that cannot be signed. Its errors quote copies, so that
+// no request of a caller need live on the heap.
+func (r *Request) check() error {
 	if r.Expires < time.Second || r.Expires > MaxExpires || r.Expires%time.Second != 0 {
-		return "", fmt.Errorf("%w: %s is not a number of whole seconds from 1 s to 7 days", ErrExpiry, r.Expires)
+		return fmt.Errorf("%w: %s is not a number of whole seconds from 1 s to 7 days", ErrExpiry, r.Expires)
 	}
 	if !plainName(r.Method) {
-		return "", fmt.Errorf("%w: method %q", ErrValue, r.Method)
+		return fmt.Errorf("%w: method %s", ErrValue, strconv.Quote(r.Method))
 	}
 	if !strings.HasPrefix(r.Path, "/") {
-		return "", fmt.Errorf("%w: the path %q does not begin with a slash", ErrValue, r.Path)
+		return fmt.Errorf("%w: the path %s does not begin with a slash", ErrValue, strconv.Quote(r.Path))
 	}
-	for _, q := range r.Query {
-		if q.Name == "" || reserved(q.Name) {
-			return "", fmt.Errorf("%w: query parameter %q", ErrValue, q.Name)
+	for i := range r.Query {
+		if name := r.Query[i].Name; name == "" || reserved(name) {
+			return fmt.Errorf("%w: query parameter %s", ErrValue, strconv.Quote(name))
 		}
 	}
-	_, host, ok := strings.Cut(r.Endpoint, "://")
-	if !ok || host == "" || strings.ContainsAny(host, "/?#@ ") || !printable(host) {
-		return "", fmt.Errorf("%w: the endpoint is not scheme and authority alone", ErrValue)
+	if !authority(r.host()) {
+		return fmt.Errorf("%w: the endpoint is not scheme and authority alone", ErrValue)
 	}
-	return host, nil
+	return nil
+}
+
+// authority reports whether s is a host, perhaps with a port, and no more.
+func authority(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c <= ' ', c == 0x7f, c == '/', c == '?', c == '#', c == '@':
+			return false
+		}
+	}
+	return s != ""
+}
+
+// host is the authority of the endpoint.
+func (r *Request) host() string {
+	_, host, _ := strings.Cut(r.Endpoint, "://")
+	return host
 }
 
 // reserved reports whether Presign writes the parameter itself.
@@ -152,10 +172,10 @@ func reserved(name string) bool {
 	return false
 }
 
-// canonicalHeader returns host and the headers to sign: names in lower case and
-// sorted, values without needless white space.
-func (r *Request) canonicalHeader(dst []Field, host string) ([]Field, error) {
-	dst = append(dst, Field{"host", host})
+// canonicalHeader returns the headers to sign: names in lower case and sorted,
+// values without needless white space. The host is among them, without a value.
+func (r *Request) canonicalHeader(dst []Field) ([]Field, error) {
+	dst = append(dst, Field{Name: "host"})
 	for _, h := range r.Header {
 		if !plainName(h.Name) || !printable(h.Value) {
 			return nil, fmt.Errorf("%w: header %q", ErrValue, h.Name)
@@ -182,7 +202,7 @@ func collapse(s string) string {
 
 // appendQuery appends the canonical query string: all parameters but the
 // signature, escaped and sorted.
-func (s *Signer) appendQuery(b []byte, creds Credentials, date timestamp, r *Request, header, own []Field) []byte {
+func (r *Request) appendQuery(b []byte, key *signingKey, date timestamp, sessionToken string, header, own []Field) []byte {
 	own = append(own, r.Query...)
 	slices.SortFunc(own, compareEscaped)
 
@@ -200,13 +220,8 @@ func (s *Signer) appendQuery(b []byte, creds Credentials, date timestamp, r *Req
 	b = append(b, "X-Amz-Algorithm="+algorithm+"&"...)
 	b = flush(b, "X-Amz-Credential")
 	b = append(b, "X-Amz-Credential="...)
-	b = appendEscaped(b, creds.AccessKeyID, false)
-	b = append(b, "%2F"...)
-	d := date.day()
-	b = append(b, d[:]...)
-	b = append(b, "%2F"...)
-	b = appendEscaped(b, s.region, false)
-	b = append(b, "%2F"+service+"%2Faws4_request&"...)
+	b = append(b, key.escapedCredential...)
+	b = append(b, '&')
 	b = flush(b, "X-Amz-Date")
 	b = append(b, "X-Amz-Date="...)
 	b = append(b, date[:]...)
@@ -215,10 +230,10 @@ func (s *Signer) appendQuery(b []byte, creds Credentials, date timestamp, r *Req
 	b = append(b, "X-Amz-Expires="...)
 	b = strconv.AppendInt(b, int64(r.Expires/time.Second), 10)
 	b = append(b, '&')
-	if creds.SessionToken != "" {
+	if sessionToken != "" {
 		b = flush(b, "X-Amz-Security-Token")
 		b = append(b, "X-Amz-Security-Token="...)
-		b = appendEscaped(b, creds.SessionToken, false)
+		b = appendEscaped(b, sessionToken, false)
 		b = append(b, '&')
 	}
 	b = flush(b, "X-Amz-SignedHeaders")

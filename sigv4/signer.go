@@ -12,7 +12,6 @@ import (
 const (
 	algorithm = "AWS4-HMAC-SHA256"
 	service   = "s3"
-	scopeEnd  = "/" + service + "/aws4_request"
 )
 
 // Errors of this package. Those that name a field or a value are wrapped with
@@ -39,14 +38,6 @@ type Credentials struct {
 	SessionToken    string
 }
 
-func (c Credentials) check() error {
-	if c.AccessKeyID == "" || c.SecretAccessKey == "" ||
-		!printable(c.AccessKeyID) || !printable(c.SessionToken) {
-		return ErrCredentials
-	}
-	return nil
-}
-
 // Signer signs for one region. It is safe for concurrent use and must not be
 // copied after its first use.
 type Signer struct {
@@ -63,12 +54,18 @@ func NewSigner(region string) *Signer {
 // Region returns the region that the Signer signs for.
 func (s *Signer) Region() string { return s.region }
 
-// signingKey is a derived key together with hashers that already hold it.
+// signingKey is a derived key together with hashers that already hold it, and
+// what every signature says of it.
 type signingKey struct {
 	accessKeyID string
 	secret      string
 	day         day
 	scratch     scratchPool
+
+	scope             string // date/region/s3/aws4_request
+	credential        string // the access key id, a slash, and the scope
+	jsonCredential    string // the same as it stands in a policy
+	escapedCredential string // and in a query
 }
 
 // day is a date in UTC as it stands in a credential scope: 20060102.
@@ -136,25 +133,12 @@ func appendISO8601(dst []byte, t time.Time) []byte {
 }
 
 func put2(b []byte, n int) {
-	b[0], b[1] = byte('0'+n/10%10), byte('0'+n%10)
+	b[0], b[1] = byte('0'+n/10), byte('0'+n%10)
 }
 
 func put4(b []byte, n int) {
-	put2(b, n/100)
+	put2(b, n/100%100)
 	put2(b[2:], n%100)
-}
-
-// appendScope appends accessKeyID/date/region/s3/aws4_request, or the same
-// without the access key id where that is empty.
-func appendScope(dst []byte, accessKeyID string, d day, region string) []byte {
-	if accessKeyID != "" {
-		dst = append(dst, accessKeyID...)
-		dst = append(dst, '/')
-	}
-	dst = append(dst, d[:]...)
-	dst = append(dst, '/')
-	dst = append(dst, region...)
-	return append(dst, scopeEnd...)
 }
 
 // printable reports whether s has no control character.

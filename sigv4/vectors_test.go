@@ -22,7 +22,8 @@ func TestOfficialPostPolicyHasTheOfficialSignature(t *testing.T) {
 	require.NoError(t, err)
 
 	var keys keyCache
-	key := keys.get(vectorCredentials, "us-east-1", day([]byte("20151229")))
+	key, err := keys.get(vectorCredentials, "us-east-1", day([]byte("20151229")))
+	require.NoError(t, err)
 	signature := key.scratch.get().appendSignature(nil, []byte(policy))
 	require.Equal(t, "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e", string(signature))
 }

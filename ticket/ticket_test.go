@@ -134,6 +134,17 @@ func FuzzOpenNeverAcceptsWhatWasNotSealed(f *testing.F) {
 	})
 }
 
+func TestSealAndOpenAllocateLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	ring, payload := newRing(t, keyOf(1)), make([]byte, 300)
+	token, err := ring.Seal(payload, context, now.Add(time.Hour))
+	require.NoError(t, err)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _ = ring.Seal(payload, context, now) }), 1.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _ = ring.Open(token, context, now) }), 1.0)
+}
+
 func BenchmarkSeal(b *testing.B) {
 	ring, payload := newRing(b, keyOf(1)), make([]byte, 300)
 	b.ReportAllocs()
