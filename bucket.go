@@ -55,7 +55,7 @@ type address struct {
 // url returns the escaped address of a key; "" gives that of the bucket, which
 // ends in a slash.
 func (a address) url(key string) string {
-	return a.endpoint + sigv4.EscapePath(a.prefix+key)
+	return a.endpoint + sigv4.EscapePath(a.prefix) + sigv4.EscapePath(key)
 }
 
 var (

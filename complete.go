@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -28,27 +27,29 @@ const (
 // with 202; completing again waits for it, or begins it again where it was lost.
 func Complete(issuer *Issuer) http.Handler {
 	return onTicket(issuer, ActionComplete, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		receipt, done, err := issuer.completions.run(r.Context(), u.ticket.id, completeWait, func(ctx context.Context) (*Receipt, error) {
-			return issuer.complete(ctx, u.ticket, u.request.Parts)
-		})
-		switch {
-		case err != nil:
-			return err
-		case !done:
-			decide(r, u, u.ticket.mode, http.StatusAccepted, nil, nil)
-			w.Header().Set("Retry-After", strconv.Itoa(int(comeBack/time.Second)))
-			writeJSON(w, http.StatusAccepted, func(b []byte) []byte { return append(b, `{"state":"completing"}`...) })
-			return nil
+		for {
+			receipt, done, err := issuer.completions.run(r.Context(), u.ticket.id, completeWait, func(ctx context.Context) (*Receipt, error) {
+				return issuer.complete(ctx, u.ticket, u.request.Parts)
+			})
+			switch {
+			case err != nil:
+				return err
+			case done:
+				decide(r, u, u.ticket.mode, http.StatusOK, nil, nil)
+				u.ticketDialect().WriteReceipt(w, r, receipt)
+				return nil
+			}
+			if !u.ticketDialect().WritePending(w, r, comeBack) || r.Context().Err() != nil {
+				decide(r, u, u.ticket.mode, http.StatusAccepted, nil, nil)
+				return nil
+			}
 		}
-		decide(r, u, u.ticket.mode, http.StatusOK, nil, nil)
-		writeJSON(w, http.StatusOK, receipt.appendJSON)
-		return nil
 	})
 }
 
 // complete is the road of one completion. Each step can be repeated: after a
 // crash between any two, completing again ends in the same receipt.
-func (i *Issuer) complete(ctx context.Context, t *ticketData, claimed []nativePart) (*Receipt, error) {
+func (i *Issuer) complete(ctx context.Context, t *ticketData, claimed []Part) (*Receipt, error) {
 	if !i.sealed(t) {
 		return nil, ErrNotSealed
 	}
@@ -69,6 +70,7 @@ func (i *Issuer) complete(ctx context.Context, t *ticketData, claimed []nativePa
 	}
 	receipt := &Receipt{
 		ID:        t.id,
+		Bucket:    i.bucket.Name,
 		Key:       t.key,
 		Location:  i.public.url(t.key),
 		Filename:  t.filename,
@@ -106,7 +108,7 @@ func (i *Issuer) sealed(t *ticketData) bool {
 }
 
 // finish makes the final object, which was not there.
-func (i *Issuer) finish(ctx context.Context, t *ticketData, claimed []nativePart) (*store.Object, error) {
+func (i *Issuer) finish(ctx context.Context, t *ticketData, claimed []Part) (*store.Object, error) {
 	if t.mode == ModeMultipart {
 		if err := i.assemble(ctx, t, claimed); err != nil {
 			return nil, err

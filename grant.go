@@ -26,8 +26,8 @@ type Field = sigv4.Field
 // credential until it expires: do not log it.
 type Grant struct {
 	Mode Mode
-	// Key is the object's key.
-	Key string
+	// Bucket is the name of the bucket, and Key the object's key.
+	Bucket, Key string
 	// Method and URL are where the file goes. The URL of a form ends in a slash;
 	// a multipart upload has none.
 	Method, URL string

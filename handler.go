@@ -40,6 +40,11 @@ func New(bucket Bucket, opts ...Option) (*Handler, error) {
 		return nil, errors.Join(errs...)
 	}
 
+	return build(c, issuer), nil
+}
+
+// build makes the chains.
+func build(c *config, issuer *Issuer) *Handler {
 	size := LimitSize(c.limits.least, c.limits.most)
 	if c.limitFunc != nil {
 		size = LimitSizeFunc(c.limitFunc)
@@ -59,12 +64,23 @@ func New(bucket Bucket, opts ...Option) (*Handler, error) {
 			"complete": shown(ActionComplete).Then(Complete(issuer)),
 			"abort":    shown(ActionAbort).Then(Abort(issuer)),
 		},
-	}, nil
+	}
 }
 
 // Issuer returns the Issuer that signs for the Handler, for presigned GETs and
 // for forms that the server renders.
 func (h *Handler) Issuer() *Issuer { return h.issuer }
+
+// Completes reports whether uploads end in a receipt: whether [WithOnComplete] or
+// [WithPromotion] asks for completion.
+func (h *Handler) Completes() bool { return h.config.completes() }
+
+// Multipart returns nil if uploads may be made of parts, of whatever size, and
+// otherwise the [ConfigError] that says what is missing.
+func (h *Handler) Multipart() error { return h.issuer.noParts }
+
+// Anonymous reports whether the Handler has [AllowAnonymous].
+func (h *Handler) Anonymous() bool { return h.config.anonymous }
 
 // ServeHTTP serves the road that the last segment of the path names, as it
 // stands in the escaped path: what precedes it is the router's business.
@@ -91,25 +107,19 @@ func (h *Handler) Route(name string) http.Handler {
 var errNoRoad = errors.New("the roads are sign, parts, list, complete and abort")
 
 func (h *Handler) serve(road http.Handler, w http.ResponseWriter, r *http.Request) {
-	r = h.begin(r)
-	if r.Method != http.MethodPost {
-		Refuse(w, r, ErrMethodNotAllowed)
-		return
-	}
-	if h.config.logger != nil {
-		if contextLogger(r.Context(), &h.config.settings) == h.config.logger {
-			// A copy, fields included, so that links may call UpdateContext.
-			logger := h.config.logger.With().Logger()
-			r = r.WithContext(logger.WithContext(r.Context()))
-		}
-	}
-	road.ServeHTTP(w, r)
+	road.ServeHTTP(w, h.begin(r))
 }
 
 // begin gives the request an Upload of this Handler, also where a SameOrigin
-// outside it was first.
+// outside it was first, and WithLogger's logger where it has none. The request
+// is copied once for both.
 func (h *Handler) begin(r *http.Request) *http.Request {
-	r, u := begin(r, &h.config.settings)
+	ctx := r.Context()
+	if logger := h.config.logger; logger != nil && contextLogger(ctx, &h.config.settings) == logger {
+		// A copy, fields included, so that links may call UpdateContext.
+		ctx = logger.With().Logger().WithContext(ctx)
+	}
+	ctx, u := withUpload(ctx, &h.config.settings)
 	u.settings = &h.config.settings
-	return r
+	return r.WithContext(ctx)
 }

@@ -35,6 +35,7 @@ type Issuer struct {
 	throwaway     bool // the ticket key is this process's own
 	warn          sync.Once
 	completions   *completions
+	noParts       error // why uploads cannot be made of parts
 }
 
 // NewIssuer returns an Issuer. The error joins a [ConfigError] for each mistake.
@@ -64,6 +65,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 		tickets:     c.ticketKeys,
 		completions: newCompletions(c.maxCompletions),
 	}
+	i.noParts = c.noParts(bucket, provider)
 	i.service = i.signing
 	if bucket.ServiceCredentials != nil {
 		i.service = newIdentity(bucket.ServiceCredentials)
@@ -113,7 +115,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Mode, g.Key, g.Location = mode, t.key, i.public.url(t.key)
+	g.Mode, g.Bucket, g.Key, g.Location = mode, i.bucket.Name, t.key, i.public.url(t.key)
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	g.Ticket, err = i.seal(t)
 	return g, err
@@ -160,10 +162,12 @@ func (i *Issuer) prepare(ctx context.Context, u *Upload) (Mode, error) {
 	return mode, i.checkMode(mode, u)
 }
 
-// mode chooses the way: many parts above the threshold, a form where the
+// mode chooses the way: what the client asks for, else many parts above the threshold, a form where the
 // provider takes one and no seal is needed that a form lacks, else a PUT.
 func (i *Issuer) mode(u *Upload) Mode {
 	switch {
+	case u.Mode != "":
+		return u.Mode
 	case u.Size > i.config.multipartAbove && !i.config.anonymous:
 		return ModeMultipart
 	case i.config.mode != "":
@@ -182,8 +186,16 @@ func (i *Issuer) checkMode(mode Mode, u *Upload) error {
 	switch {
 	case mode != ModePost && u.SuccessRedirect != "":
 		return ErrRedirectInvalid.WithCause(errRedirectMode)
-	case mode == ModePut && u.Size == UnknownSize:
+	case mode != ModePost && mode != ModePut && mode != ModeMultipart,
+		mode == ModePost && !i.provider.post:
+		return ErrModeUnsupported
+	case mode == ModeMultipart && i.noParts != nil:
+		return ErrModeUnsupported.WithCause(i.noParts)
+	case mode == ModePut && u.Size == UnknownSize,
+		mode == ModeMultipart && u.Size == UnknownSize && !i.config.unbounded:
 		return ErrSizeRequired
+	case mode == ModeMultipart && u.Size == 0:
+		return ErrSizeTooSmall
 	case mode == ModeMultipart && u.SHA256 != nil:
 		return ErrChecksumUnsupported
 	case mode == ModePost && i.config.completes() && i.config.staging == "" && u.SHA256 == nil:

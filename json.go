@@ -2,6 +2,19 @@ package postern
 
 import "unicode/utf8"
 
+// plainJSON marks the bytes that stand in a JSON string as they are: ASCII but
+// for control characters and what JSON or HTML gives a meaning.
+var plainJSON = func() (set [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		switch c {
+		case '"', '\\', '<', '>', '&':
+		default:
+			set[c] = true
+		}
+	}
+	return set
+}()
+
 // appendJSONString appends s as a JSON string that is also safe inside HTML.
 // What is not UTF-8 becomes U+FFFD.
 func appendJSONString(b []byte, s string) []byte {
@@ -10,6 +23,10 @@ func appendJSONString(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if plainJSON[c] {
+			i++
+			continue
+		}
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			if r == utf8.RuneError && size == 1 {
@@ -20,16 +37,14 @@ func appendJSONString(b []byte, s string) []byte {
 			i += size
 			continue
 		}
-		if c < ' ' || c == 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			b = append(b, s[start:i]...)
-			if c == '"' || c == '\\' {
-				b = append(b, '\\', c)
-			} else {
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			}
-			start = i + 1
+		b = append(b, s[start:i]...)
+		if c == '"' || c == '\\' {
+			b = append(b, '\\', c)
+		} else {
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 		i++
+		start = i
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')

@@ -2,8 +2,10 @@ package postern
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -87,7 +89,7 @@ func encodePrincipal(value string) string {
 //	{subject}  the subject, always a whole segment
 //	{date}     the day of the request in UTC: 2026-02-28
 //	{yyyy} {mm} {dd}  its parts
-//	{uuid}     a random UUID, version 7 (RFC 9562): 73 random bits after the time
+//	{uuid}     a random UUID, version 7 (RFC 9562): 74 random bits after the time
 //	{ext}      the usual extension of the granted type with its dot, or nothing
 //	{slug}     the file's name without extension in a-z, 0-9 and hyphens, or "file"
 //	{sha256}   the checksum in hexadecimal; without one the upload is refused
@@ -313,13 +315,19 @@ func (t *keyTemplate) appendPlaceholder(b []byte, name string, u *Upload) ([]byt
 	}
 }
 
-// newUUID returns a UUID of version 7. Each upload has a generator of its own: a
-// shared one would be a lock that all requests take.
+// newUUID returns a UUID of version 7 (RFC 9562 §5.7): the time in milliseconds,
+// then 74 random bits. The package's generators keep a lock, or cost as much as
+// the UUID where each upload has one of its own.
 func newUUID(u *Upload) (string, error) {
-	id, err := uuid.NewGenWithOptions(uuid.WithRandomReader(u.Random())).NewV7AtTime(u.Time())
-	if err != nil {
+	var id uuid.UUID
+	if _, err := io.ReadFull(u.Random(), id[6:]); err != nil {
 		return "", fmt.Errorf("read randomness: %w", err)
 	}
+	now := u.Time().UnixMilli()
+	binary.BigEndian.PutUint16(id[:], uint16(now>>32))
+	binary.BigEndian.PutUint32(id[2:], uint32(now))
+	id.SetVersion(uuid.V7)
+	id.SetVariant(uuid.VariantRFC9562)
 	return id.String(), nil
 }
 
@@ -367,7 +375,7 @@ func checkKey(key string) error {
 		}
 		start = i + 1
 	}
-	if strings.Contains(strings.ToLower(key), "${filename}") {
+	if strings.Contains(key, "${") && strings.Contains(strings.ToLower(key), "${filename}") {
 		return errKeyMagic
 	}
 	return nil

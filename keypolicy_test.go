@@ -41,7 +41,7 @@ func TestTemplateFillsInEveryPlaceholder(t *testing.T) {
 		"{yyyy}/{mm}/{dd}/{slug}": "2026/02/28/ete-a-zurich",
 		"{yyyy}{mm}{dd}-{slug}":   "20260228-ete-a-zurich",
 		"{slug}{ext}":             "ete-a-zurich.png",
-		"{uuid}{ext}":             "019ca42b-2e00-73ab-abab-abababababab.png",
+		"{uuid}{ext}":             "019ca42b-2e00-7bab-abab-abababababab.png",
 		"{sha256}":                "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
 		"incoming/avatar{ext}":    "incoming/avatar.png",
 		"日本 &+%'\"/{slug}":        "日本 &+%'\"/ete-a-zurich",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 )
 
@@ -66,6 +67,12 @@ func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
 	default:
 		return nil
 	}
+	// A GET of another site may ask for a grant too, in some dialects.
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+		post := *r
+		post.Method = http.MethodPost
+		r = &post
+	}
 	if err := p.Check(r); err != nil {
 		return ErrCrossOrigin.WithCause(err)
 	}
@@ -73,14 +80,50 @@ func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
 }
 
 // Decode reads the request into an [Upload] and puts it into the context. It
-// takes [WithClock], [WithRandom], [WithBodyLimit], [WithLogger] and
-// [WithObserver].
+// takes [WithDialect], [WithClock], [WithRandom], [WithBodyLimit], [WithLogger]
+// and [WithObserver].
 func Decode(opts ...Option) func(http.Handler) http.Handler {
 	return decode(mustConfig(forDecode, opts))
 }
 
 func decode(c *config) func(http.Handler) http.Handler {
-	return read(c, ActionSign, readNative)
+	return read(c, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		err := guard(func() error { return c.dialect.ReadUpload(w, r, u) })
+		u.forget() // a refusal is logged too
+		if err != nil {
+			return err
+		}
+		return u.clean()
+	})
+}
+
+// forget leaves of an upload what a dialect may read. Who uploads, and what is
+// allowed, is decided later.
+func (u *Upload) forget() {
+	read := *u
+	*u = Upload{
+		Action: ActionSign, Filename: read.Filename, Type: read.Type, Size: read.Size, SHA256: read.SHA256,
+		PartChecksums: read.PartChecksums, Mode: read.Mode, PartSize: read.PartSize, Metadata: read.Metadata,
+		settings: read.settings, start: read.start, now: read.now, originChecked: read.originChecked,
+	}
+}
+
+// clean takes an upload as a dialect has read it.
+func (u *Upload) clean() error {
+	declared := u.Type
+	u.Filename, u.Type = filename.Clean(u.Filename), ""
+	if u.Filename == "" {
+		return ErrFilenameRequired
+	}
+	if u.Size < UnknownSize {
+		return ErrSizeInvalid
+	}
+	t, err := mediatype.Parse(declared)
+	if err != nil {
+		return ErrTypeInvalid
+	}
+	u.Type = t.String()
+	return nil
 }
 
 // read is the link that makes the upload of a request.
@@ -108,8 +151,17 @@ func begin(r *http.Request, s *settings) (*http.Request, *Upload) {
 	if u := pending(r.Context()); u != nil {
 		return r, u
 	}
+	ctx, u := withUpload(r.Context(), s)
+	return r.WithContext(ctx), u
+}
+
+// withUpload gives a context an Upload, unless it has one.
+func withUpload(ctx context.Context, s *settings) (context.Context, *Upload) {
+	if u := pending(ctx); u != nil {
+		return ctx, u
+	}
 	u := &Upload{Size: UnknownSize, settings: s, start: time.Now()}
-	return r.WithContext(context.WithValue(r.Context(), uploadKey{}, u)), u
+	return context.WithValue(ctx, uploadKey{}, u), u
 }
 
 // Authorize asks fn who uploads, and whether they may. fn sets u.Subject, and
@@ -247,15 +299,15 @@ func Sign(issuer *Issuer) http.Handler {
 			return
 		}
 		decide(r, u, grant.Mode, http.StatusCreated, nil, nil)
-		writeGrant(w, grant)
+		u.settings.dialect.WriteGrant(w, r, grant)
 	})
 }
 
-// Refuse answers with the problem in err, and logs it. It is the one place that
+// Refuse answers with the problem in err, in the dialect of the request, and logs it. It is the one place that
 // does: links of your own call it too. An error without a [Problem] is a 500
 // whose text is logged and never sent.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	decide(r, pending(r.Context()), "", p.Status, p, err)
-	writeProblem(w, p)
+	p, u := problemOf(err), pending(r.Context())
+	decide(r, u, "", p.Status, p, err)
+	u.settingsOrDefault().dialect.WriteProblem(w, r, p)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,7 +30,12 @@ func partSizeFor(size, preferred int64) int64 {
 
 // beginMultipart asks S3 to begin an upload in parts.
 func (i *Issuer) beginMultipart(ctx context.Context, t *ticketData) (*Grant, error) {
-	t.partSize = partSizeFor(t.size, i.config.partSize)
+	if t.partSize == 0 {
+		t.partSize = partSizeFor(t.most, i.config.partSize)
+	}
+	if t.partSize < minPart || t.partSize > maxSingle || t.size > maxParts*t.partSize {
+		return nil, ErrPartSizeInvalid
+	}
 	header := store.Header(t.headerOf(t.granted()))
 	if t.partChecksums {
 		header.ChecksumAlgorithm = "SHA256"
@@ -56,7 +62,10 @@ func Parts(issuer *Issuer) http.Handler {
 			return err
 		}
 		decide(r, u, u.ticket.mode, http.StatusOK, nil, nil)
-		return signer.write(w)
+		u.ticketDialect().WriteParts(w, r, &PartURLs{
+			Expires: signer.expires, ExpiresIn: signer.expires.Sub(signer.now).Truncate(time.Second), signer: signer,
+		})
+		return nil
 	})
 }
 
@@ -69,6 +78,8 @@ type partSigner struct {
 	creds     sigv4.Credentials
 	now       time.Time
 	expires   time.Time
+	request   sigv4.Request // what is the same for all parts
+	length    string        // of all parts but the last, in bytes
 }
 
 // partSigner checks all that can be wrong before the first byte is written.
@@ -100,72 +111,57 @@ func (i *Issuer) partSigner(ctx context.Context, u *Upload) (*partSigner, error)
 	if err != nil {
 		return nil, err
 	}
-	return &partSigner{i, t, numbers, q.Checksums, creds, now, expires}, nil
+	p := &partSigner{
+		issuer: i, ticket: t, numbers: numbers, checksums: q.Checksums, creds: creds, now: now, expires: expires,
+		request: sigv4.Request{
+			Method:   "PUT",
+			Endpoint: i.public.endpoint,
+			Path:     i.public.prefix + t.object,
+			Expires:  expires.Sub(now).Truncate(time.Second),
+		},
+		length: strconv.FormatInt(t.partSize, 10),
+	}
+	_, err = p.appendURL(nil, numbers[0])
+	return p, unusable(err)
 }
 
-// flushAt is how much of an answer is gathered before it is sent, in bytes.
-const flushAt = 32 << 10
-
-// write streams the answer: what it holds in memory does not grow with the
-// number of parts.
-func (p *partSigner) write(w http.ResponseWriter) error {
-	var err error
-	jsonHeader(w)
-	pooled := answers.Get().(*[]byte)
-	defer answers.Put(pooled)
-	b := append((*pooled)[:0], `{"urls":{`...)
-	for k, number := range p.numbers {
-		if k > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '"')
-		b = strconv.AppendInt(b, int64(number), 10)
-		b = append(b, `":"`...)
-		// A URL has nothing that JSON or HTML would escape but the ampersand,
-		// which JSON leaves as it is.
-		if b, err = p.appendURL(b, number); err != nil {
-			if k == 0 {
-				return unusable(err)
+// all signs the URLs one by one. What could fail was checked; if it fails all the
+// same, the answer is cut off, since nothing that was sent can be taken back.
+func (p *partSigner) all() iter.Seq2[int32, []byte] {
+	return func(yield func(int32, []byte) bool) {
+		var buffer []byte
+		for _, number := range p.numbers {
+			url, err := p.appendURL(buffer[:0], number)
+			if err != nil {
+				panic(http.ErrAbortHandler)
 			}
-			panic(http.ErrAbortHandler) // nothing that was sent can be taken back
-		}
-		b = append(b, '"')
-		if len(b) >= flushAt {
-			if _, err := w.Write(b); err != nil {
-				return nil // the browser is gone
+			if buffer = url; !yield(number, url) {
+				return
 			}
-			b = b[:0]
 		}
 	}
-	b = append(b, `},"expires":"`...)
-	b = p.expires.UTC().AppendFormat(b, time.RFC3339)
-	b = append(b, `","expires_in":`...)
-	b = strconv.AppendInt(b, int64(p.expires.Sub(p.now)/time.Second), 10)
-	b = append(b, '}')
-	_, _ = w.Write(b)
-	*pooled = b
-	return nil
 }
 
 func (p *partSigner) appendURL(b []byte, number int32) ([]byte, error) {
-	t := p.ticket
+	t, r := p.ticket, p.request
+	length := p.length
+	if number == t.parts() {
+		length = strconv.FormatInt(t.partLength(number), 10)
+	}
 	var array [2]sigv4.Field
-	header := append(array[:0], sigv4.Field{Name: "content-length", Value: strconv.FormatInt(t.partLength(number), 10)})
+	r.Header = array[:0]
+	if t.size != UnknownSize {
+		r.Header = append(r.Header, sigv4.Field{Name: "content-length", Value: length})
+	}
 	if t.partChecksums {
-		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: p.checksums[number]})
+		r.Header = append(r.Header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: p.checksums[number]})
 	}
 	query := [...]sigv4.Field{
 		{Name: "partNumber", Value: strconv.FormatInt(int64(number), 10)},
 		{Name: "uploadId", Value: t.uploadID},
 	}
-	return p.issuer.signer.AppendPresign(b, p.creds, p.now, sigv4.Request{
-		Method:   "PUT",
-		Endpoint: p.issuer.public.endpoint,
-		Path:     p.issuer.public.prefix + t.object,
-		Query:    query[:],
-		Header:   header,
-		Expires:  p.expires.Sub(p.now).Truncate(time.Second),
-	})
+	r.Query = query[:]
+	return p.issuer.signer.AppendPresign(b, p.creds, p.now, r)
 }
 
 // List ends a chain that begins with [OpenTicket]: it tells which parts have
@@ -181,23 +177,13 @@ func List(issuer *Issuer) http.Handler {
 			return storeProblem(err)
 		}
 		decide(r, u, t.mode, http.StatusOK, nil, nil)
-		writeJSON(w, http.StatusOK, func(b []byte) []byte { return appendParts(b, parts) })
+		list := make([]Part, len(parts))
+		for k, p := range parts {
+			list[k] = Part{Number: p.Number, Size: p.Size, ETag: p.ETag}
+		}
+		u.ticketDialect().WriteList(w, r, list)
 		return nil
 	})
-}
-
-func appendParts(b []byte, parts []store.Part) []byte {
-	b = append(b, `{"parts":[`...)
-	for k, p := range parts {
-		if k > 0 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(append(b, `{"number":`...), int64(p.Number), 10)
-		b = strconv.AppendInt(append(b, `,"size":`...), p.Size, 10)
-		b = appendJSONString(append(b, `,"etag":`...), p.ETag)
-		b = append(b, '}')
-	}
-	return append(b, `]}`...)
 }
 
 // Abort ends a chain that begins with [OpenTicket]: it gives the upload up, and
@@ -217,8 +203,7 @@ func Abort(issuer *Issuer) http.Handler {
 			}
 		}
 		decide(r, u, t.mode, http.StatusNoContent, nil, nil)
-		w.Header()["Cache-Control"] = noStore
-		w.WriteHeader(http.StatusNoContent)
+		u.ticketDialect().WriteAborted(w, r)
 		return nil
 	})
 }
@@ -226,7 +211,7 @@ func Abort(issuer *Issuer) http.Handler {
 // assemble makes the object of a multipart upload of its parts, once all are
 // there. What the browser says of them must agree with what S3 lists. An upload
 // that is gone may have been assembled before: the caller looks at the object.
-func (i *Issuer) assemble(ctx context.Context, t *ticketData, claimed []nativePart) error {
+func (i *Issuer) assemble(ctx context.Context, t *ticketData, claimed []Part) error {
 	parts, err := i.store.Parts(ctx, t.object, t.uploadID)
 	if errors.Is(err, store.ErrNoUpload) {
 		return nil
@@ -238,15 +223,21 @@ func (i *Issuer) assemble(ctx context.Context, t *ticketData, claimed []nativePa
 		return ErrPartsInvalid
 	}
 	for k := range parts {
-		if parts[k].Number > t.parts() || parts[k].Size != t.partLength(parts[k].Number) {
+		if t.size != UnknownSize && (parts[k].Number > t.parts() || parts[k].Size != t.partLength(parts[k].Number)) {
 			return ErrPartsInvalid.WithDetail("Part " + strconv.Itoa(int(parts[k].Number)) + " has the wrong size.")
 		}
 	}
-	if len(parts) != int(t.parts()) {
+	if t.size != UnknownSize && len(parts) != int(t.parts()) || len(parts) == 0 {
 		return ErrPartsMissing
 	}
+	if t.size == UnknownSize {
+		if err := i.boundParts(ctx, t, parts); err != nil {
+			return err
+		}
+	}
 	for _, c := range claimed {
-		if c.Number < 1 || int(c.Number) > len(parts) || trimETag(parts[c.Number-1].ETag) != trimETag(c.ETag) {
+		k, found := slices.BinarySearchFunc(parts, c.Number, func(p store.Part, n int32) int { return int(p.Number - n) })
+		if !found || trimETag(parts[k].ETag) != trimETag(c.ETag) {
 			return ErrPartsInvalid
 		}
 	}
@@ -255,6 +246,19 @@ func (i *Issuer) assemble(ctx context.Context, t *ticketData, claimed []nativePa
 		return nil // perhaps an earlier try; the object's id tells
 	}
 	return storeProblem(err)
+}
+
+// boundParts gives up an upload of unknown size that has grown too large.
+func (i *Issuer) boundParts(ctx context.Context, t *ticketData, parts []store.Part) error {
+	var size int64
+	for _, p := range parts {
+		size += p.Size
+	}
+	err := limits{t.least, t.most}.judge(size)
+	if err != nil && size > t.most {
+		i.giveUp(ctx, t.object, t.uploadID)
+	}
+	return err
 }
 
 func trimETag(etag string) string {

@@ -7,10 +7,9 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"strconv"
 	"sync"
-
-	"github.com/postern-go/postern/internal/filename"
-	"github.com/postern-go/postern/internal/mediatype"
+	"time"
 )
 
 // signRequest is the body of a request for a grant in the native protocol.
@@ -30,13 +29,14 @@ type ticketRequest struct {
 	Ticket    string           `json:"ticket"`
 	Numbers   []int32          `json:"numbers"`   // parts
 	Checksums map[int32]string `json:"checksums"` // parts
-	Parts     []nativePart     `json:"parts"`     // complete
+	Parts     []struct {
+		Number int32  `json:"number"`
+		ETag   string `json:"etag"`
+	} `json:"parts"` // complete
 }
 
-type nativePart struct {
-	Number int32  `json:"number"`
-	ETag   string `json:"etag"`
-}
+// native is the native protocol.
+type native struct{}
 
 // ticketLimits bound the bodies of requests with a ticket, in bytes: a ticket is
 // 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
@@ -90,33 +90,23 @@ func malformed(err error) error {
 	}
 }
 
-// readNative reads a request for a grant in the native protocol.
-func readNative(w http.ResponseWriter, r *http.Request, u *Upload) error {
+func (native) ReadUpload(w http.ResponseWriter, r *http.Request, u *Upload) error {
 	q := new(signRequest)
-	if err := readJSON(w, r, u.settings.bodyLimit, &q); err != nil {
+	if err := readJSON(w, r, u.BodyLimit(), &q); err != nil {
 		return err
 	}
 	if q == nil { // the body is null
 		return ErrMalformed
 	}
-	if u.Filename = filename.Clean(q.Filename); u.Filename == "" {
+	u.Filename, u.Type, u.Metadata = q.Filename, q.Type, q.Metadata
+	if q.Filename == "" {
 		return ErrFilenameRequired
 	}
 	if q.Size == nil {
 		return ErrSizeRequired
 	}
-	if *q.Size < 0 {
+	if u.Size = *q.Size; u.Size < 0 {
 		return ErrSizeInvalid
-	}
-	u.Size = *q.Size
-	t, err := mediatype.Parse(q.Type)
-	if err != nil {
-		return ErrTypeInvalid
-	}
-	u.Type = t.String()
-	u.Metadata = q.Metadata
-	if q.Checksum.SHA256 != nil {
-		u.SHA256, err = parseSHA256(*q.Checksum.SHA256)
 	}
 	switch q.Checksum.Parts {
 	case "":
@@ -125,11 +115,15 @@ func readNative(w http.ResponseWriter, r *http.Request, u *Upload) error {
 	default:
 		return ErrChecksumInvalid
 	}
+	if q.Checksum.SHA256 == nil {
+		return nil
+	}
+	var err error
+	u.SHA256, err = parseSHA256(*q.Checksum.SHA256)
 	return err
 }
 
-// readTicketRequest reads a request that shows a ticket.
-func readTicketRequest(w http.ResponseWriter, r *http.Request, action Action) (*ticketRequest, error) {
+func (native) ReadTicket(w http.ResponseWriter, r *http.Request, action Action) (*TicketRequest, error) {
 	q := new(ticketRequest)
 	if err := readJSON(w, r, ticketLimits[action], &q); err != nil {
 		return nil, err
@@ -137,7 +131,11 @@ func readTicketRequest(w http.ResponseWriter, r *http.Request, action Action) (*
 	if q == nil { // the body is null
 		return nil, ErrMalformed
 	}
-	return q, nil
+	request := &TicketRequest{Ticket: q.Ticket, Numbers: q.Numbers, Checksums: q.Checksums}
+	for _, p := range q.Parts {
+		request.Parts = append(request.Parts, Part{Number: p.Number, ETag: p.ETag})
+	}
+	return request, nil
 }
 
 func parseSHA256(s string) (*[32]byte, error) {
@@ -156,8 +154,78 @@ func parseSHA256(s string) (*[32]byte, error) {
 // answers holds buffers for answers.
 var answers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
-func writeGrant(w http.ResponseWriter, g *Grant) {
+func (native) WriteGrant(w http.ResponseWriter, _ *http.Request, g *Grant) {
 	writeJSON(w, http.StatusCreated, g.appendJSON)
+}
+
+func (native) WriteProblem(w http.ResponseWriter, _ *http.Request, p *Problem) { writeProblem(w, p) }
+
+func (native) WriteList(w http.ResponseWriter, _ *http.Request, parts []Part) {
+	writeJSON(w, http.StatusOK, func(b []byte) []byte {
+		b = append(b, `{"parts":[`...)
+		for k, p := range parts {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(append(b, `{"number":`...), int64(p.Number), 10)
+			b = strconv.AppendInt(append(b, `,"size":`...), p.Size, 10)
+			b = appendJSONString(append(b, `,"etag":`...), p.ETag)
+			b = append(b, '}')
+		}
+		return append(b, `]}`...)
+	})
+}
+
+func (native) WriteReceipt(w http.ResponseWriter, _ *http.Request, receipt *Receipt) {
+	writeJSON(w, http.StatusOK, receipt.appendJSON)
+}
+
+func (native) WritePending(w http.ResponseWriter, _ *http.Request, after time.Duration) (wait bool) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(after/time.Second)))
+	writeJSON(w, http.StatusAccepted, func(b []byte) []byte { return append(b, `{"state":"completing"}`...) })
+	return false
+}
+
+func (native) WriteAborted(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// flushAt is how much of an answer is gathered before it is sent, in bytes.
+const flushAt = 32 << 10
+
+// WriteParts streams: what it holds in memory does not grow with the number of
+// parts.
+func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs) {
+	jsonHeader(w)
+	w.WriteHeader(http.StatusOK) // a router may have set another status already
+	pooled := answers.Get().(*[]byte)
+	defer answers.Put(pooled)
+	b := append((*pooled)[:0], `{"urls":{`...)
+	first := true
+	for number, url := range urls.All() {
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(b, '"')
+		b = strconv.AppendInt(b, int64(number), 10)
+		// Nothing in a URL needs escaping in JSON.
+		b = append(append(append(b, `":"`...), url...), '"')
+		if len(b) >= flushAt {
+			if _, err := w.Write(b); err != nil {
+				return // the browser is gone
+			}
+			b = b[:0]
+		}
+	}
+	b = append(b, `},"expires":"`...)
+	b = urls.Expires.UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, `","expires_in":`...)
+	b = strconv.AppendInt(b, int64(urls.ExpiresIn/time.Second), 10)
+	b = append(b, '}')
+	_, _ = w.Write(b)
+	*pooled = b
 }
 
 // writeJSON answers with what fill appends.

@@ -29,7 +29,8 @@ type Decision struct {
 	Outcome Outcome
 	// Code is that of the problem, or "".
 	Code string
-	// Status is the HTTP status of the answer.
+	// Status is the HTTP status of the answer in [Native]. Another dialect may
+	// have 200 for every success.
 	Status          int
 	Subject, Tenant string
 	Key             string

@@ -78,6 +78,7 @@ type config struct {
 	multipartAbove int64
 	partSize       int64
 	sharedAllowed  bool
+	unbounded      bool
 
 	staging        string
 	onComplete     func(context.Context, Receipt) error

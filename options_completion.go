@@ -114,6 +114,17 @@ func AllowSharedCredentials() Option {
 	}}
 }
 
+// AllowUnboundedParts admits multipart uploads of a size that the client does not
+// tell, as some clients' do not. Their URLs do not bound the parts: an upload that
+// has grown too large is given up when it is completed, and costs storage until
+// then. For [New] and [NewIssuer].
+func AllowUnboundedParts() Option {
+	return Option{"AllowUnboundedParts", forHandler | forIssuer, func(c *config) error {
+		c.unbounded = true
+		return nil
+	}}
+}
+
 // WithOnComplete asks for receipts: fn is called when an upload is there, frozen
 // and verified. It is called at least once for each, perhaps by several
 // goroutines or replicas at a time: [Receipt.ID] is its idempotency key. Its
@@ -205,9 +216,29 @@ func (c *config) check(b Bucket, provider abilities) (errs []error) {
 	if t, ok := c.keyPolicy.(*keyTemplate); ok && c.staging != "" && strings.HasPrefix(t.beginning(), c.staging) {
 		fail("WithKeyPolicy", errPolicyStaging)
 	}
-	shared := b.ServiceCredentials == nil || sameProvider(b.ServiceCredentials, b.Credentials)
-	if shared && b.Credentials != nil && (c.completes() || c.multipart()) && !provider.strict && !c.sharedAllowed {
+	if (c.completes() || c.multipart()) && c.shares(b, provider) {
 		fail("Bucket.ServiceCredentials", errShared)
 	}
 	return errs
+}
+
+// shares reports whether a grant is signed by credentials that may do more than
+// it, at a provider where that can be abused.
+func (c *config) shares(b Bucket, provider abilities) bool {
+	shared := b.ServiceCredentials == nil || sameProvider(b.ServiceCredentials, b.Credentials)
+	return shared && b.Credentials != nil && !provider.strict && !c.sharedAllowed
+}
+
+// noParts says why uploads cannot be made of parts, if they cannot. check finds
+// it where the size may demand parts; a dialect may ask for them at any size.
+func (c *config) noParts(b Bucket, provider abilities) error {
+	switch {
+	case c.anonymous:
+		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymous}
+	case c.completes() && c.staging == "" && !provider.completeIfAbsent:
+		return &ConfigError{Option: "WithOnComplete", Err: errNoSealParts}
+	case c.shares(b, provider):
+		return &ConfigError{Option: "Bucket.ServiceCredentials", Err: errShared}
+	}
+	return nil
 }

@@ -57,6 +57,9 @@ var (
 	ErrInternal          = &Problem{Status: 500, Code: "internal", Detail: "Something went wrong on the server."}
 	ErrRedirectInvalid   = &Problem{Status: 500, Code: "redirect_invalid", Detail: "The server's redirect is not possible here."}
 
+	ErrModeUnsupported     = &Problem{Status: 400, Code: "mode_unsupported", Detail: "Files cannot be uploaded in this way here."}
+	ErrCompletionRequired  = &Problem{Status: 400, Code: "completion_required", Detail: "Uploads must be completed here, which this way of uploading cannot do."}
+	ErrPartSizeInvalid     = &Problem{Status: 400, Code: "part_size_invalid", Detail: "The file cannot be uploaded in parts of this size."}
 	ErrChecksumUnsupported = &Problem{Status: 400, Code: "checksum_unsupported", Detail: "A file that is uploaded in parts has no checksum as a whole. Send one of each part instead."}
 	ErrTicketInvalid       = &Problem{Status: 400, Code: "ticket_invalid", Detail: "This upload is not known here. Begin it again."}
 	ErrTicketExpired       = &Problem{Status: 410, Code: "ticket_expired", Detail: "The upload took too long. Begin it again."}
@@ -181,7 +184,9 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 			h.Set("WWW-Authenticate", "Bearer")
 		}
 	case http.StatusMethodNotAllowed:
-		h.Set("Allow", http.MethodPost)
+		if h.Get("Allow") == "" {
+			h.Set("Allow", http.MethodPost)
+		}
 	}
 	if p.RetryAfter > 0 {
 		seconds := (p.RetryAfter + time.Second - 1) / time.Second

@@ -10,8 +10,9 @@ type Receipt struct {
 	// ID is the grant's own: 32 hexadecimal digits. The same upload has the same
 	// one however often it is completed.
 	ID string
-	// Key is the object's key, and Location its address.
-	Key, Location string
+	// Bucket is the name of the bucket, Key the object's key, and Location its
+	// address.
+	Bucket, Key, Location string
 	// Filename, Type and Metadata are as they were granted, Size is in bytes.
 	Filename string
 	Type     string

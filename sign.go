@@ -45,6 +45,7 @@ func (i *Issuer) newTicket(u *Upload, mode Mode) (*ticketData, error) {
 		subject:       u.Subject,
 		tenant:        u.Tenant,
 		partChecksums: u.PartChecksums,
+		partSize:      u.PartSize,
 	}
 	size := u.limits.narrowed(u)
 	if u.Size != UnknownSize {

@@ -32,8 +32,13 @@ type ticketData struct {
 	partChecksums bool
 }
 
-// parts is the number of parts of a multipart upload.
-func (d *ticketData) parts() int32 { return int32((d.size + d.partSize - 1) / d.partSize) }
+// parts is the number of parts of a multipart upload, or the most it can have.
+func (d *ticketData) parts() int32 {
+	if d.size == UnknownSize {
+		return int32(min((d.most+minPart-1)/minPart, maxParts))
+	}
+	return int32((d.size + d.partSize - 1) / d.partSize)
+}
 
 // partLength is the exact length of a part in bytes.
 func (d *ticketData) partLength(number int32) int64 {
@@ -99,7 +104,7 @@ func parseTicketData(b []byte) (*ticketData, error) {
 	d.subject, d.tenant = r.text(), r.text()
 	d.uploadID, d.partSize, d.partChecksums = r.text(), r.varint(), r.byte() == 1
 	if r.failed || len(r.rest) > 0 || d.mode == "" || d.key == "" ||
-		d.mode == ModeMultipart && (d.uploadID == "" || d.partSize <= 0 || d.size <= 0) {
+		d.mode == ModeMultipart && (d.uploadID == "" || d.partSize <= 0 || d.size == 0) {
 		return nil, errTicketData
 	}
 	return d, nil

@@ -62,7 +62,11 @@ var (
 
 func openTicket(issuer *Issuer, action Action, c *config) func(http.Handler) http.Handler {
 	return read(c, action, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		q, err := readTicketRequest(w, r, action)
+		var q *TicketRequest
+		err := guard(func() (err error) {
+			q, err = u.ticketDialect().ReadTicket(w, r, action)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -70,11 +74,23 @@ func openTicket(issuer *Issuer, action Action, c *config) func(http.Handler) htt
 		if err != nil {
 			return err
 		}
+		if q.Key != "" && q.Key != t.key && q.Key != t.object {
+			return ErrTicketForeign.WithDetail("The ticket is of another upload.")
+		}
 		u.ticket, u.opener, u.request = t, issuer, q
 		u.Filename, u.Type, u.Size, u.Key = t.filename, t.typ, t.size, t.key
 		u.SHA256, u.Metadata, u.PartChecksums = t.sha256, t.metadata, t.partChecksums
+		u.Mode, u.PartSize = t.mode, t.partSize
 		return nil
 	})
+}
+
+// ticketDialect is the dialect of a request that shows a ticket.
+func (u *Upload) ticketDialect() TicketDialect {
+	if d, ok := u.settings.dialect.(TicketDialect); ok {
+		return d
+	}
+	return native{}
 }
 
 // onTicket ends a chain: it serves an action with the ticket of an upload that

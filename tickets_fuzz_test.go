@@ -36,10 +36,10 @@ func fuzzIssuer(f *testing.F) *Issuer {
 
 // decodeTicketRequest decodes a body as a road does. What is refused is refused as a problem of
 // the client's.
-func decodeTicketRequest(t *testing.T, body []byte, action Action) *ticketRequest {
+func decodeTicketRequest(t *testing.T, body []byte, action Action) *TicketRequest {
 	r := httptest.NewRequest(http.MethodPost, "/"+string(action), bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
-	q, err := readTicketRequest(httptest.NewRecorder(), r, action)
+	q, err := Native().ReadTicket(httptest.NewRecorder(), r, action)
 	if err != nil {
 		var p *Problem
 		require.True(t, errors.As(err, &p), "%v", err)
@@ -76,7 +76,7 @@ func FuzzPartsRequest(f *testing.F) {
 			return
 		}
 		w := httptest.NewRecorder()
-		require.NoError(t, signer.write(w))
+		Native().WriteParts(w, nil, &PartURLs{Expires: signer.expires, signer: signer})
 		var answer struct{ URLs map[string]string }
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), "%s", w.Body)
 		wanted := map[string]bool{}

@@ -57,6 +57,10 @@ type Upload struct {
 	// PartChecksums means that the browser will send the SHA-256 of every part of
 	// a multipart upload.
 	PartChecksums bool
+	// Mode is the only mode that the client can do, if it says so; PartSize the
+	// only size of parts, in bytes.
+	Mode     Mode
+	PartSize int64
 	// Metadata is what the browser sent along. Only names that
 	// [WithClientMetadata] lists are stored with the object.
 	Metadata map[string]string
@@ -88,7 +92,7 @@ type Upload struct {
 
 	ticket  *ticketData    // of a ticket request
 	opener  *Issuer        // who opened it
-	request *ticketRequest // what else the request has
+	request *TicketRequest // what else the request has
 
 	originChecked bool
 	decoded       bool
@@ -110,6 +114,10 @@ func (u *Upload) Time() time.Time {
 
 // Random returns the source of randomness for this upload.
 func (u *Upload) Random() io.Reader { return u.settingsOrDefault().random }
+
+// BodyLimit returns how large the body of a request for a grant may be, in bytes:
+// see [WithBodyLimit].
+func (u *Upload) BodyLimit() int64 { return u.settingsOrDefault().bodyLimit }
 
 // SHA256Hex returns the checksum in hexadecimal, as keys have it, or "".
 func (u *Upload) SHA256Hex() string {
@@ -139,13 +147,14 @@ type settings struct {
 	clock     func() time.Time
 	random    io.Reader
 	bodyLimit int64
+	dialect   Dialect
 	observers []func(context.Context, Decision)
 	logger    *zerolog.Logger
 }
 
 const defaultBodyLimit = 16 << 10
 
-var defaultSettings = settings{clock: time.Now, random: rand.Reader, bodyLimit: defaultBodyLimit}
+var defaultSettings = settings{clock: time.Now, random: rand.Reader, bodyLimit: defaultBodyLimit, dialect: native{}}
 
 type uploadKey struct{}
 

@@ -1,0 +1,191 @@
+// Package companion lets Uppy upload through a [postern.Handler]: it speaks the
+// part of Uppy Companion's protocol that the package @uppy/aws-s3 uses, 6.x with
+// companionEndpoint and 5.x with endpoint.
+//
+//	c, err := companion.New(h)
+//	mux.Handle("GET /uppy/", c)
+//	mux.Handle("POST /uppy/", c)
+//	mux.Handle("DELETE /uppy/", c)
+//
+//	const uppy = new Uppy().use(AwsS3, { companionEndpoint: "/uppy", shouldUseMultipart: true });
+//	uppy.on("file-added", (file) => uppy.setFileMeta(file.id, { size: file.size }));
+//
+// What Uppy calls the uploadId is the ticket of the grant. So every call is bound
+// to the upload that was granted and to whom it was granted, and a key that is
+// not the ticket's is refused. Golden Retriever resumes uploads after a reload,
+// although the server names the keys.
+//
+// # What Uppy can't do
+//
+// Single uploads never call back. Where the Handler has [postern.WithOnComplete]
+// or [postern.WithPromotion] they are refused with completion_required: set
+// shouldUseMultipart to true. Uppy 6 sends empty files as single uploads all the
+// same, so that they can't be uploaded then. A single upload is always a form:
+// providers that take none, such as Cloudflare R2, need shouldUseMultipart: true
+// as well.
+//
+// Uppy doesn't send the size of a file. Put it into the file's meta, as above,
+// and grants bind it. Multipart uploads without it are refused with
+// size_required, unless the Handler has [postern.AllowUnboundedParts]. Leave
+// getChunkSize as it is: parts of a known size are signed for the exact lengths
+// of Uppy's default rule.
+//
+// Metadata is text, numbers and booleans: at most 64 entries and 8 KiB. What is
+// stored of it is for [postern.WithClientMetadata] to say.
+//
+// Uppy 6 sends no headers of yours, and cookies to its own origin only: mount the
+// handler there and authorize by the session. Of a refusal it shows the status
+// text alone, which HTTP/2 does not have; the codes are in the answers and in the
+// server's log. Uppy 5 shows the message.
+//
+// Uppy can't ask again for a completion that takes long. The request is kept
+// open instead: after 20 s the answer begins with blanks, one every 20 s, so that
+// no proxy takes it for dead. A completion that then fails ends the connection,
+// which Uppy reports as an error. An http.Server with a WriteTimeout ends it too;
+// the completion goes on all the same. In Uppy 6 a retry then picks it up, and one
+// whose hook failed; Uppy 5 gives up an upload that could not be completed.
+//
+// A ticket in a path is seen by proxies and in access logs. It is worth nothing
+// without its owner's session, which is why New refuses
+// [postern.AllowAnonymous].
+//
+// CORS headers are yours to send, outside the handler, for pages of other
+// origins. They need [postern.WithTrustedOrigins] too: every road is refused to
+// other sites, those that answer GET included.
+package companion
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/postern-go/postern"
+)
+
+var (
+	errNoHandler = errors.New("the handler is nil")
+	errAnonymous = errors.New("a ticket in a path is a secret only with a session beside it: uploads need a subject")
+)
+
+// New returns a handler that speaks Companion's protocol for h, with the same
+// rules, tickets and hooks. It serves, below whatever prefix the router gives it,
+//
+//	GET    …/s3/params
+//	POST   …/s3/multipart
+//	GET    …/s3/multipart/{uploadId}
+//	DELETE …/s3/multipart/{uploadId}
+//	GET    …/s3/multipart/{uploadId}/{partNumber}
+//	GET    …/s3/multipart/{uploadId}/batch
+//	POST   …/s3/multipart/{uploadId}/complete
+//
+// and answers 404 to every other address. The error is a [postern.ConfigError]:
+// h admits anonymous uploads, or its uploads must be completed and can't be made
+// of parts, which leaves no way for Uppy.
+func New(h *postern.Handler) (http.Handler, error) {
+	if h == nil {
+		return nil, &postern.ConfigError{Option: "companion.New", Err: errNoHandler}
+	}
+	var errs []error
+	if h.Anonymous() {
+		errs = append(errs, &postern.ConfigError{Option: "AllowAnonymous", Err: errAnonymous})
+	} else if err := h.Multipart(); err != nil && h.Completes() {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	in, err := h.In(dialect{completes: h.Completes()})
+	if err != nil {
+		return nil, err
+	}
+	c := &handler{Handler: in, roads: map[postern.Action]http.Handler{}}
+	for _, action := range []postern.Action{
+		postern.ActionSign, postern.ActionParts, postern.ActionList, postern.ActionComplete, postern.ActionAbort,
+	} {
+		c.roads[action] = in.Route(string(action))
+	}
+	return c, nil
+}
+
+type handler struct {
+	*postern.Handler
+	roads map[postern.Action]http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := parse(r)
+	if c == nil {
+		// The dialect knows no call, and refuses whatever road this is.
+		h.Handler.ServeHTTP(w, r)
+		return
+	}
+	h.roads[c.action].ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+}
+
+// call is a request of Uppy's, as its address tells.
+type call struct {
+	action postern.Action
+	method string       // that the action has
+	allow  string       // every method that the address answers
+	mode   postern.Mode // of a grant
+	ticket string
+	part   string // a number, or "batch"
+
+	begun bool // the answer has begun, with blanks
+}
+
+type callKey struct{}
+
+func callOf(r *http.Request) *call {
+	c, _ := r.Context().Value(callKey{}).(*call)
+	return c
+}
+
+// parse reads an address from its end: what precedes it is the router's
+// business. It returns nil for one that is none of Uppy's.
+func parse(r *http.Request) *call {
+	var last [4]string // the last segment comes first
+	path := r.URL.EscapedPath()
+	for i := range last {
+		k := strings.LastIndexByte(path, '/')
+		if k < 0 {
+			break
+		}
+		path, last[i] = path[:k], path[k+1:]
+	}
+	c := new(call)
+	switch {
+	case last[1] == "s3" && last[0] == "params":
+		c.action, c.mode, c.method = postern.ActionSign, postern.ModePost, http.MethodGet
+	case last[1] == "s3" && last[0] == "multipart":
+		c.action, c.mode, c.method = postern.ActionSign, postern.ModeMultipart, http.MethodPost
+	case last[2] == "s3" && last[1] == "multipart":
+		c.ticket, c.allow = last[0], "GET, DELETE"
+		if c.action, c.method = postern.ActionList, http.MethodGet; r.Method == http.MethodDelete {
+			c.action, c.method = postern.ActionAbort, http.MethodDelete
+		}
+	case last[3] == "s3" && last[2] == "multipart" && last[0] == "complete":
+		c.ticket, c.action, c.method = last[1], postern.ActionComplete, http.MethodPost
+	case last[3] == "s3" && last[2] == "multipart" && (last[0] == "batch" || digits(last[0])):
+		c.ticket, c.part, c.action, c.method = last[1], last[0], postern.ActionParts, http.MethodGet
+	default:
+		return nil
+	}
+	if c.allow == "" {
+		c.allow = c.method
+	}
+	if c.action == postern.ActionSign {
+		return c
+	}
+	var err error
+	if c.ticket, err = url.PathUnescape(c.ticket); err != nil || c.ticket == "" {
+		return nil
+	}
+	return c
+}
+
+func digits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

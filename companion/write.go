@@ -1,0 +1,178 @@
+package companion
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/postern-go/postern"
+)
+
+func (dialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Grant) {
+	if g.Mode == postern.ModeMultipart {
+		write(w, http.StatusCreated, struct {
+			Key      string `json:"key"`
+			UploadID string `json:"uploadId"`
+			Bucket   string `json:"bucket"`
+		}{g.Key, g.Ticket, g.Bucket})
+		return
+	}
+	fields := make(map[string]string, len(g.Fields))
+	for _, f := range g.Fields {
+		fields[f.Name] = f.Value
+	}
+	write(w, http.StatusOK, struct {
+		Method  string            `json:"method"`
+		URL     string            `json:"url"`
+		Fields  map[string]string `json:"fields"`
+		Expires int64             `json:"expires"` // seconds
+	}{g.Method, g.URL, fields, seconds(g.ExpiresIn)})
+}
+
+// WriteParts streams: what it holds in memory does not grow with the number of
+// parts.
+func (dialect) WriteParts(w http.ResponseWriter, r *http.Request, urls *postern.PartURLs) {
+	header(w, "application/json")
+	w.WriteHeader(http.StatusOK) // a router may have set another status already
+	b := bufio.NewWriterSize(w, 16<<10)
+	// Nothing in a URL needs escaping in JSON.
+	if callOf(r).part != "batch" {
+		for _, url := range urls.All() {
+			_, _ = b.WriteString(`{"url":"`)
+			_, _ = b.Write(url)
+			_, _ = b.WriteString(`","expires":` + strconv.FormatInt(seconds(urls.ExpiresIn), 10) + `}`)
+		}
+		_ = b.Flush()
+		return
+	}
+	separator := `{"presignedUrls":{"`
+	for number, url := range urls.All() {
+		_, _ = b.WriteString(separator + strconv.Itoa(int(number)) + `":"`)
+		_, _ = b.Write(url)
+		if err := b.WriteByte('"'); err != nil {
+			return // the browser is gone
+		}
+		separator = `,"`
+	}
+	_, _ = b.WriteString(`}}`)
+	_ = b.Flush()
+}
+
+type part struct {
+	PartNumber int32
+	Size       int64
+	ETag       string
+}
+
+func (dialect) WriteList(w http.ResponseWriter, _ *http.Request, parts []postern.Part) {
+	list := make([]part, len(parts))
+	for k, p := range parts {
+		list[k] = part{p.Number, p.Size, p.ETag}
+	}
+	write(w, http.StatusOK, list)
+}
+
+func (dialect) WriteReceipt(w http.ResponseWriter, r *http.Request, receipt *postern.Receipt) {
+	answer := struct {
+		Location string `json:"location"`
+		Bucket   string `json:"bucket"`
+		Key      string `json:"key"`
+	}{receipt.Location, receipt.Bucket, receipt.Key}
+	if callOf(r).begun {
+		_ = json.NewEncoder(w).Encode(answer)
+		return
+	}
+	write(w, http.StatusOK, answer)
+}
+
+// WritePending keeps the request open: Uppy does not ask again. JSON may begin
+// with blanks.
+func (dialect) WritePending(w http.ResponseWriter, r *http.Request, _ time.Duration) (wait bool) {
+	if c := callOf(r); !c.begun {
+		c.begun = true
+		header(w, "application/json")
+		w.WriteHeader(http.StatusOK)
+	}
+	if _, err := w.Write([]byte{'\n'}); err != nil {
+		return false
+	}
+	_ = http.NewResponseController(w).Flush() // a writer that cannot keeps the blanks
+	return true
+}
+
+func (dialect) WriteAborted(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, struct{}{})
+}
+
+// problem is a problem document (RFC 9457) with the member that Uppy 5 shows.
+type problem struct {
+	Title        string   `json:"title"`
+	Status       int      `json:"status"`
+	Code         string   `json:"code"`
+	Detail       string   `json:"detail"`
+	Message      string   `json:"message"`
+	MinSize      int64    `json:"min_size,omitempty"`
+	MaxSize      int64    `json:"max_size,omitempty"`
+	AllowedTypes []string `json:"allowed_types,omitempty"`
+}
+
+func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.Problem) {
+	c := callOf(r)
+	if c != nil && c.begun {
+		panic(http.ErrAbortHandler) // it is too late for another status
+	}
+	if parts := assembled(r, c, p); parts != nil {
+		write(w, http.StatusOK, parts)
+		return
+	}
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch {
+	case p.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "":
+		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 wants a challenge
+	case p.Status == http.StatusMethodNotAllowed && c != nil:
+		h.Set("Allow", c.allow)
+	}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter+time.Second-1), 10))
+	}
+	writeAs(w, "application/problem+json", p.Status, problem{
+		Title: http.StatusText(p.Status), Status: p.Status, Code: p.Code, Detail: p.Detail, Message: p.Detail,
+		MinSize: p.MinSize, MaxSize: p.MaxSize, AllowedTypes: p.AllowedTypes,
+	})
+}
+
+// assembled lists the parts of an upload that S3 does not know any more. It may
+// be complete but for its receipt: Uppy lists before it tries again, and asks for
+// completion only once it has an ETag of every part. Completion then tells what
+// became of the upload. Without a size nobody knows how many parts there were.
+func assembled(r *http.Request, c *call, p *postern.Problem) []part {
+	u := postern.UploadFrom(r.Context())
+	if c == nil || c.action != postern.ActionList || p.Code != postern.ErrUploadGone.Code ||
+		u == nil || u.Size <= 0 || u.PartSize <= 0 {
+		return nil
+	}
+	var parts []part
+	for first := int64(0); first < u.Size; first += u.PartSize {
+		parts = append(parts, part{int32(len(parts) + 1), min(u.PartSize, u.Size-first), `"assembled"`})
+	}
+	return parts
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func write(w http.ResponseWriter, status int, v any) { writeAs(w, "application/json", status, v) }
+
+func writeAs(w http.ResponseWriter, contentType string, status int, v any) {
+	header(w, contentType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func header(w http.ResponseWriter, contentType string) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+}

@@ -1,0 +1,57 @@
+package companion
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+)
+
+// completing is a request for a completion, as the handler has it.
+func completing() *http.Request {
+	r := httptest.NewRequest("POST", "/s3/multipart/ticket/complete", nil)
+	return r.WithContext(context.WithValue(r.Context(), callKey{}, parse(r)))
+}
+
+var receipt = &postern.Receipt{Bucket: "acme-uploads", Key: "acme/a.png", Location: "https://acme-uploads.example/acme/a.png"}
+
+const received = `{"location":"https://acme-uploads.example/acme/a.png","bucket":"acme-uploads","key":"acme/a.png"}`
+
+func TestLongCompletionIsPrecededByBlanks(t *testing.T) {
+	w, r := httptest.NewRecorder(), completing()
+	require.True(t, dialect{}.WritePending(w, r, 0))
+	require.True(t, w.Flushed, "a proxy sees nothing")
+	require.True(t, dialect{}.WritePending(w, r, 0))
+	dialect{}.WriteReceipt(w, r, receipt)
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	require.Equal(t, "\n\n"+received+"\n", w.Body.String())
+}
+
+func TestShortCompletionIsNot(t *testing.T) {
+	w := httptest.NewRecorder()
+	dialect{}.WriteReceipt(w, completing(), receipt)
+	require.Equal(t, received+"\n", w.Body.String())
+}
+
+func TestLongCompletionThatFailsEndsTheConnection(t *testing.T) {
+	w, r := httptest.NewRecorder(), completing()
+	require.True(t, dialect{}.WritePending(w, r, 0))
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { dialect{}.WriteProblem(w, r, postern.ErrHookFailed) })
+	require.Equal(t, "\n", w.Body.String(), "Uppy would take it for a success")
+}
+
+func TestChunksAreOfUppysOwnSize(t *testing.T) {
+	const mib = 1 << 20
+	for size, chunk := range map[int64]int64{
+		0: 5 * mib, 1: 5 * mib, 5 * mib: 5 * mib, 50_000 * mib: 5 * mib,
+		50_000*mib + 1: 5*mib + 1, 50_000*mib + 10_000: 5*mib + 1, 50_000*mib + 10_001: 5*mib + 2,
+		1<<63 - 1: (1<<63-1)/10_000 + 1,
+	} {
+		require.Equal(t, chunk, chunkSize(size), size)
+	}
+}

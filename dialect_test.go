@@ -1,0 +1,355 @@
+package postern_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/justinas/alice"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+)
+
+// textDialect is of a client that a shell script could be: it asks with headers,
+// and gets lines.
+type textDialect struct{}
+
+func (textDialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upload) error {
+	if r.Method != http.MethodGet {
+		return postern.ErrMethodNotAllowed
+	}
+	size, err := strconv.ParseInt(r.Header.Get("File-Size"), 10, 64)
+	if err != nil {
+		return postern.ErrSizeRequired.WithCause(err)
+	}
+	u.Filename, u.Type, u.Size = r.Header.Get("File-Name"), r.Header.Get("File-Type"), size
+	u.Mode = postern.ModePut // curl -T
+	return nil
+}
+
+func (textDialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Grant) {
+	w.Header().Set("Cache-Control", "no-store")
+	fmt.Fprintln(w, g.Method, g.URL)
+	for _, h := range g.Headers {
+		fmt.Fprintln(w, h.Name+":", h.Value)
+	}
+}
+
+func (textDialect) WriteProblem(w http.ResponseWriter, _ *http.Request, p *postern.Problem) {
+	http.Error(w, p.Detail, p.Status)
+}
+
+// A client of your own keeps its protocol. The rules, the hooks and the log stay
+// those of the Handler.
+func ExampleDialect() {
+	h, err := postern.New(
+		postern.Bucket{Name: "acme-uploads", Region: "eu-central-1", Credentials: cfg.Credentials},
+		postern.WithAuthorizer(authorize),
+		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/report.pdf")),
+		postern.WithContentTypes("application/pdf"),
+		postern.WithDialect(textDialect{}), // or h.In(textDialect{}), beside another one
+	)
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /upload-url", session.Require(h.Route("sign")))
+
+	for _, contentType := range []string{"application/pdf", "image/png"} {
+		r := httptest.NewRequest("GET", "/upload-url", nil)
+		r.Header.Set("Authorization", "Bearer ada")
+		r.Header.Set("File-Name", "report.pdf")
+		r.Header.Set("File-Type", contentType)
+		r.Header.Set("File-Size", "1000")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		answer, _, _ := strings.Cut(w.Body.String(), "?")
+		fmt.Println(w.Code, answer)
+	}
+	// Output:
+	// 200 PUT https://acme-uploads.s3.eu-central-1.amazonaws.com/acme/report.pdf
+	// 415 Files of type image/png are not accepted.
+}
+
+// dialect is made of a function that reads; it answers as Native does.
+type dialect struct {
+	postern.TicketDialect
+	read func(r *http.Request, u *postern.Upload) error
+}
+
+func (d dialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upload) error {
+	return d.read(r, u)
+}
+
+func reading(read func(r *http.Request, u *postern.Upload) error) postern.Dialect {
+	return dialect{postern.Native(), read}
+}
+
+func TestDialectCannotSayWhoUploadsNorWhatIsAllowed(t *testing.T) {
+	// The careless way: whatever the browser sends is written into the upload.
+	careless := reading(func(r *http.Request, u *postern.Upload) error {
+		return json.NewDecoder(r.Body).Decode(u)
+	})
+	const body = `{"Filename":"photo.png","Type":"image/png","Size":1000,"Metadata":{"album":"sea"},
+		"Action":"abort","Subject":"mallory","Tenant":"globex","Key":"globex/theirs.png",
+		"MinSize":1,"MaxSize":99999999999,"AllowedTypes":["*/*","text/html"],
+		"Attributes":{"ACL":"public-read","Tags":{"paid":"yes"},"Metadata":{"role":"admin"},"Disposition":"inline"},
+		"SuccessRedirect":"https://evil.example/"}`
+	var seen postern.Upload
+	h := newHandler(t, postern.WithDialect(careless), postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+		seen = *u
+		return asAda(r, u)
+	}))
+	g := granted(t, send(h, body))
+
+	require.Equal(t, postern.ActionSign, seen.Action)
+	require.Empty(t, seen.Subject)
+	require.Empty(t, seen.Tenant)
+	require.Empty(t, seen.Key)
+	require.Zero(t, seen.MinSize)
+	require.Zero(t, seen.MaxSize)
+	require.Nil(t, seen.AllowedTypes)
+	require.Equal(t, postern.Attributes{}, seen.Attributes)
+	require.Empty(t, seen.SuccessRedirect)
+	require.Equal(t, map[string]string{"album": "sea"}, seen.Metadata)
+
+	require.True(t, strings.HasPrefix(g.Key, "acme/"), g.Key)
+	require.NotContains(t, g.Fields, "acl")
+	require.NotContains(t, g.Fields, "success_action_redirect")
+	require.Equal(t, g.Fields["success_action_status"], "201")
+	require.Contains(t, g.Fields["Content-Disposition"], "attachment")
+
+	// Nor does the log believe it.
+	var decision postern.Decision
+	h = newHandler(t, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
+		u.Subject, u.Tenant, u.Key, u.Action = "mallory", "globex", "globex/theirs.png", postern.ActionAbort
+		return postern.ErrMalformed
+	})), postern.WithObserver(func(_ context.Context, d postern.Decision) { decision = d }))
+	require.Equal(t, "malformed_request", refused(t, send(h, body)).Code)
+	require.Equal(t, postern.ActionSign, decision.Action)
+	require.Empty(t, decision.Subject+decision.Tenant+decision.Key)
+
+	// Nor does it help where the authorizer forgets to say.
+	h = newHandler(t, postern.WithDialect(careless), postern.WithAuthorizer(refusing(nil)))
+	require.Equal(t, "subject_missing", refused(t, send(h, body)).Code)
+	// Nor to leave links out.
+	chain := alice.New(postern.SameOrigin(), postern.Decode(postern.WithDialect(careless))).Then(postern.Sign(newIssuer(t)))
+	require.Equal(t, "chain_incomplete", refused(t, send(chain, body)).Code)
+}
+
+func TestWhatADialectReadsIsJudgedLikeAnythingElse(t *testing.T) {
+	for name, tc := range map[string]struct {
+		read func(u *postern.Upload)
+		code string
+	}{
+		"no name":                            {func(u *postern.Upload) { u.Filename = "/" }, "filename_required"},
+		"a type that is none":                {func(u *postern.Upload) { u.Type = "png" }, "type_invalid"},
+		"a type that a browser executes":     {func(u *postern.Upload) { u.Type = "TEXT/HTML" }, "type_not_allowed"},
+		"a size that makes no sense":         {func(u *postern.Upload) { u.Size = -2 }, "size_invalid"},
+		"a size above the limit":             {func(u *postern.Upload) { u.Size = 1 << 40 }, "size_too_large"},
+		"a PUT of an unknown size":           {func(u *postern.Upload) { u.Mode, u.Size = postern.ModePut, postern.UnknownSize }, "size_required"},
+		"a mode that is none":                {func(u *postern.Upload) { u.Mode = "telepathy" }, "mode_unsupported"},
+		"parts where they would not be safe": {func(u *postern.Upload) { u.Mode = postern.ModeMultipart }, "mode_unsupported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bucket
+			b.Provider = postern.Generic // with one pair of credentials for all
+			h := newHandlerFor(t, b, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
+				u.Filename, u.Type, u.Size = "photo.png", "image/png", 1000
+				tc.read(u)
+				return nil
+			})))
+			require.Equal(t, tc.code, refused(t, send(h, photo)).Code)
+		})
+	}
+}
+
+func TestNameAndTypeAreCleanedAfterTheDialect(t *testing.T) {
+	h := newHandler(t, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
+		u.Filename, u.Type = "../../pho\u202eto.png", "IMAGE/PNG; x=y"
+		return nil
+	})), postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+		require.Equal(t, "photo.png", u.Filename)
+		require.Equal(t, "image/png", u.Type)
+		require.Equal(t, postern.UnknownSize, u.Size, "what the dialect left out")
+		return asAda(r, u)
+	}))
+	g := granted(t, send(h, photo))
+	require.Equal(t, "image/png", g.Fields["Content-Type"])
+}
+
+func TestModeOfADialectGoesBeforeTheHandlers(t *testing.T) {
+	h := newHandler(t, postern.WithMode(postern.ModePost), postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
+		u.Filename, u.Type, u.Size, u.Mode = "photo.png", "image/png", 1000, postern.ModePut
+		return nil
+	})))
+	require.Contains(t, send(h, photo).Body.String(), `"mode":"put"`)
+}
+
+func TestDialectMayReadARequestWithoutABody(t *testing.T) {
+	h := newHandler(t, postern.WithDialect(textDialect{}))
+	ask := func(header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "http://app.example.com/sign", nil)
+		for i, name := range []string{"File-Name", "File-Type", "File-Size"} {
+			r.Header.Set(name, []string{"a.png", "image/png", "7"}[i])
+		}
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	require.Equal(t, 200, ask().Code)
+	require.Equal(t, 200, ask("Sec-Fetch-Site", "same-origin").Code)
+	// A GET that signs is not safe.
+	require.Equal(t, 403, ask("Sec-Fetch-Site", "cross-site").Code)
+	require.Equal(t, 403, ask("Sec-Fetch-Site", "same-site").Code)
+	require.Equal(t, 403, ask("Origin", "https://evil.example").Code)
+}
+
+func TestFailuresOfADialectCostOneRequest(t *testing.T) {
+	var fail func() error
+	h := newHandler(t, postern.WithDialect(reading(func(*http.Request, *postern.Upload) error { return fail() })))
+
+	fail = func() error { panic("a nil map") }
+	require.Equal(t, "internal", refused(t, send(h, photo)).Code)
+
+	fail = func() error { return errors.New("the password is hunter2") }
+	w := send(h, photo)
+	require.Equal(t, 500, w.Code)
+	require.NotContains(t, w.Body.String(), "hunter2")
+
+	fail = func() error { return postern.ErrForbidden.WithDetail("Not today.") }
+	require.Equal(t, "Not today.", refused(t, send(h, photo)).Detail)
+}
+
+func TestNativeHasNoPrivileges(t *testing.T) {
+	// Seen from outside, a dialect that passes everything on is the same.
+	type borrowed struct{ postern.TicketDialect }
+	opts := func() []postern.Option { return []postern.Option{postern.WithRandom(zeros{})} }
+	native := newHandler(t, opts()...)
+	other := newHandler(t, append(opts(), postern.WithDialect(borrowed{postern.Native()}))...)
+	for _, body := range []string{photo, `{}`, `{"filename":"a","type":"text/html","size":1}`, `[`} {
+		a, b := send(native, body), send(other, body)
+		require.Equal(t, a.Code, b.Code)
+		require.Equal(t, a.Header(), b.Header())
+		var x, y map[string]any
+		require.NoError(t, json.Unmarshal(a.Body.Bytes(), &x))
+		require.NoError(t, json.Unmarshal(b.Body.Bytes(), &y))
+		delete(x, "ticket") // sealed with a fresh nonce
+		delete(y, "ticket")
+		require.Equal(t, x, y)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	clear(b)
+	return len(b), nil
+}
+
+func TestHandlerSpeaksTwoDialects(t *testing.T) {
+	native := newHandler(t)
+	text, err := native.In(textDialect{})
+	require.NoError(t, err)
+	require.Same(t, native.Issuer(), text.Issuer())
+	granted(t, send(native, photo))
+	require.Equal(t, 405, send(text, photo).Code)
+	require.Equal(t, "This address answers POST requests only.\n", send(text, photo).Body.String())
+
+	w := httptest.NewRecorder()
+	text.ServeHTTP(w, httptest.NewRequest("GET", "/nowhere", nil))
+	require.Equal(t, "There is nothing at this address.\n", w.Body.String(), "refusals of requests that were never read")
+}
+
+func TestDialectMustNotBeNil(t *testing.T) {
+	_, err := postern.New(bucket, postern.WithAuthorizer(asAda), postern.WithDialect(nil))
+	require.Equal(t, []string{"WithDialect"}, options(t, err))
+	_, err = newHandler(t).In(nil)
+	require.Equal(t, "In", option(t, err))
+	require.Equal(t, "WithDialect", panicsWithConfigError(t, func() { postern.Decode(postern.WithDialect(nil)) }).Option)
+}
+
+func option(t *testing.T, err error) string {
+	t.Helper()
+	var config *postern.ConfigError
+	require.ErrorAs(t, err, &config)
+	return config.Option
+}
+
+// keyed is a client that sends the key along with the ticket.
+type keyed struct{ postern.TicketDialect }
+
+func (k keyed) ReadTicket(w http.ResponseWriter, r *http.Request, a postern.Action) (*postern.TicketRequest, error) {
+	q, err := k.TicketDialect.ReadTicket(w, r, a)
+	if err == nil {
+		q.Key = r.Header.Get("Key")
+	}
+	return q, err
+}
+
+func TestKeyThatIsNotTheTicketsIsRefused(t *testing.T) {
+	h := newHandler(t, postern.WithPromotion("staging/"), postern.WithDialect(keyed{postern.Native()}))
+	g := granted(t, send(h, photo))
+	list := func(key string) problem {
+		r := newRequest(`{"ticket":`+strconv.Quote(g.Ticket)+`}`, withHeader("Key", key))
+		r.URL.Path = "/uploads/list"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return refused(t, w)
+	}
+	for _, key := range []string{"", g.Key, g.Fields["key"]} {
+		require.Equal(t, "not_multipart", list(key).Code, "%q is the ticket's", key)
+	}
+	for _, key := range []string{"acme/other.png", g.Key + "/", strings.ToUpper(g.Key), "staging/", "/"} {
+		require.Equal(t, "ticket_foreign", list(key).Code, key)
+	}
+}
+
+func TestTicketsAreReadInNativeWhereADialectHasNone(t *testing.T) {
+	h := newHandler(t, postern.WithPromotion("staging/"))
+	text, err := h.In(textDialect{})
+	require.NoError(t, err)
+	g := granted(t, send(h, photo))
+	r := newRequest(`{"ticket":` + strconv.Quote(g.Ticket) + `}`)
+	r.URL.Path = "/uploads/list"
+	w := httptest.NewRecorder()
+	text.ServeHTTP(w, r)
+	require.Equal(t, postern.ErrNotMultipart.Detail+"\n", w.Body.String(), "but refusals are the dialect's")
+}
+
+func TestMultipartSaysWhatPartsLack(t *testing.T) {
+	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
+	for name, tc := range map[string]struct {
+		provider postern.Provider
+		opts     []postern.Option
+		option   string
+	}{
+		"nothing":                         {postern.AmazonS3, nil, ""},
+		"nothing with receipts":           {postern.AmazonS3, []postern.Option{hook}, ""},
+		"a subject":                       {postern.AmazonS3, []postern.Option{postern.AllowAnonymous()}, "AllowAnonymous"},
+		"credentials apart":               {postern.MinIO, nil, "Bucket.ServiceCredentials"},
+		"nothing, as was said":            {postern.MinIO, []postern.Option{postern.AllowSharedCredentials()}, ""},
+		"a condition on their completion": {postern.Wasabi, []postern.Option{postern.WithMode(postern.ModePost), postern.AllowSharedCredentials(), hook}, "WithOnComplete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := bucket
+			b.Provider = tc.provider
+			err := newHandlerFor(t, b, tc.opts...).Multipart()
+			if tc.option == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, tc.option, option(t, err))
+		})
+	}
+}
