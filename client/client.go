@@ -13,6 +13,14 @@
 //
 // It has no dependency and needs no build step. postern.d.ts beside it has its
 // types, and says what each option does.
+//
+// postern-upload.js has a form control around it, a drop zone and its uploads:
+//
+//	<script type="module" src="/client/postern-upload.js"></script>
+//	<postern-upload name="photo" endpoint="/uploads" accept="image/*" multiple></postern-upload>
+//
+// The form then sends the keys of the uploads under that name. postern-upload.d.ts
+// has its attributes, properties, events, parts and texts.
 package client
 
 import (
@@ -30,6 +38,10 @@ var (
 	module []byte
 	//go:embed postern.d.ts
 	types []byte
+	//go:embed postern-upload.js
+	component []byte
+	//go:embed postern-upload.d.ts
+	componentTypes []byte
 )
 
 // file is one of the files, and how it is served.
@@ -44,13 +56,15 @@ func newFile(content []byte, contentType string) *file {
 	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// Handler serves postern.js and postern.d.ts at any mount: the last segment of the
+// Handler serves the modules and their types at any mount: the last segment of the
 // path names the file; every other address is 404. Browsers keep the files and ask
 // each time whether they are still the same.
 func Handler() http.Handler {
 	files := map[string]*file{
-		"postern.js":   newFile(module, "text/javascript; charset=utf-8"),
-		"postern.d.ts": newFile(types, "application/typescript; charset=utf-8"),
+		"postern.js":          newFile(module, "text/javascript; charset=utf-8"),
+		"postern.d.ts":        newFile(types, "application/typescript; charset=utf-8"),
+		"postern-upload.js":   newFile(component, "text/javascript; charset=utf-8"),
+		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]

@@ -1,0 +1,155 @@
+// The types of postern-upload.js, and what it offers.
+
+import type { Options, Progress, Stored } from "./postern.js";
+
+/**
+ * `<postern-upload endpoint="/uploads" accept="image/*" multiple>`: people drop
+ * files on it or choose them, see them being uploaded, and pause, resume, cancel
+ * and retry them. Importing the module defines the element.
+ *
+ * It is a control of the form around it. Its values are the keys of the receipts,
+ * under its name, each a value of its own; the server checks whose they are. It is
+ * invalid while an upload is on its way or has failed, and, if it is required,
+ * without any. A reset empties it; going back and reloading bring its receipts
+ * back. A failed or cancelled upload that is chosen again is retried; without
+ * `multiple`, another file takes the place of the first.
+ *
+ * **Taken out of the document** it pauses, and goes on when it is put back. An
+ * element that is only moved goes on meanwhile. An upload in parts goes on even if
+ * its file is chosen again after a reload.
+ *
+ * **Attributes**: `endpoint`, `accept`, `multiple`, `max-size`, `max-files`,
+ * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
+ * `concurrency`, and `lang`, which selects the texts, its own or an ancestor's.
+ * Each has a property, below. They may change at any time, for the files to come.
+ *
+ * **Events**: `postern-progress`, `postern-complete` and `postern-error` bubble,
+ * and leave shadow trees. `change` comes when the person's uploads change the
+ * value.
+ *
+ * **Slots**: `prompt` and `hint`, the words in the drop zone.
+ *
+ * **Parts**, for `::part()`: `drop` (the drop zone, a button) with `icon`, `prompt`
+ * and `hint`; `notice`; `list` with a `file` for each, which has the part
+ * `waiting`, `uploading`, `paused`, `done`, `failed` or `cancelled`, too; in it
+ * `preview`, `name`, `detail` with `message`, `actions` with a `button` for each
+ * (and `pause`, `resume`, `retry`, `cancel`, `remove`), and `bar` with its `fill`.
+ *
+ * **States**, for `:state()`: `filled` with files in the list, `uploading` with
+ * some on their way, `over` while files are dragged over it.
+ *
+ * **Custom properties**: `--postern-accent`, `--postern-good`, `--postern-bad`,
+ * `--postern-muted` (lesser text), `--postern-surface`, `--postern-line`,
+ * `--postern-track` (bars, previews) and `--postern-radius`. Font and text colour
+ * are inherited; the other colours follow `color-scheme` and the text's.
+ *
+ * **Content Security Policy**: it needs `img-src blob:` for previews, without which
+ * they are icons, and `connect-src` for the endpoint and the bucket. It has no
+ * inline styles.
+ */
+export class PosternUpload extends HTMLElement {
+  static readonly formAssociated: true;
+
+  /** Where the handler is mounted: "/uploads" without the attribute. */
+  endpoint: string;
+  /** What is accepted, as in a file input: ".pdf, image/*". The server decides. */
+  accept: string;
+  /** Whether more than one file can be chosen. */
+  multiple: boolean;
+  /** Larger files, in bytes, are refused before the server is asked; 0 is no limit. */
+  maxSize: number;
+  /** With `multiple`, how many files; 0 is no limit. */
+  maxFiles: number;
+  /** What the form calls the keys. Without a name they are not sent. */
+  name: string;
+  /** Whether the form needs at least one key. */
+  required: boolean;
+  /** Takes no files, and no part in the form. What is on its way goes on. */
+  disabled: boolean;
+  /** As in postern.js. */
+  checksum: boolean;
+  /** As in postern.js: whose uploads, where several people use one browser. */
+  scope: string;
+  /** As in postern.js: "include" sends cookies to another origin. */
+  credentials: RequestCredentials | "";
+  /** How many files are uploaded at once: 3. */
+  concurrency: number;
+
+  /** As in postern.js: what authenticates requests to the endpoint. */
+  headers?: Options["headers"];
+  /** As in postern.js, or a function that is called with each file. */
+  metadata?: Options["metadata"] | ((file: File) => Options["metadata"] | Promise<Options["metadata"]>);
+  /** Texts of this element alone. */
+  get texts(): Texts;
+  set texts(texts: Texts | null);
+
+  /** The keys of the uploads that are complete, in the list's order. */
+  get value(): string[];
+  /** Their receipts. */
+  get receipts(): Stored[];
+
+  /** Shows the browser's dialog, where a click or a key has led to the call. */
+  open(): void;
+  /** Gives up what is on its way, and empties the list. */
+  clear(): void;
+  /** Pauses all. Uploads that are not in parts will begin again. */
+  pause(): void;
+  /** Goes on with what is paused. */
+  resume(): void;
+
+  /** As in other form controls. */
+  get form(): HTMLFormElement | null;
+  get labels(): NodeList;
+  get type(): string;
+  get validity(): ValidityState;
+  get validationMessage(): string;
+  get willValidate(): boolean;
+  checkValidity(): boolean;
+  reportValidity(): boolean;
+}
+
+export interface PosternUploadEventMap {
+  /** Progress, which begins again when an upload does. */
+  "postern-progress": CustomEvent<Progress & { file: File }>;
+  /** An upload is complete, and its key in the value. */
+  "postern-complete": CustomEvent<Stored>;
+  /**
+   * An upload has failed, or was refused here. error is an UploadError, unless
+   * code of the page threw; message is what people are told.
+   */
+  "postern-error": CustomEvent<{ file: File; error: Error; message: string }>;
+}
+
+/**
+ * The texts by language: "en" is there, and stands in for what others lack.
+ *
+ *     import { texts } from "/client/postern-upload.js";
+ *     texts.de = { drop_many: "Dateien ablegen oder auswählen", … };
+ *
+ * The names are those in texts.en. The code of a problem document or of S3 is one,
+ * too: of a code that has none, the server's own detail is shown. {name} and the
+ * like are filled in; a text whose values are not known is not used. Numbers are
+ * written as the language does. Media types and patterns have names: "image/*".
+ * Add texts before the elements, or set their lang again.
+ */
+export const texts: { en: Texts; [language: string]: Texts };
+
+export type Texts = Record<string, string>;
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "postern-upload": PosternUpload;
+  }
+}
+
+export interface PosternUpload {
+  addEventListener<K extends keyof PosternUploadEventMap>(
+    type: K, listener: (this: PosternUpload, event: PosternUploadEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener<K extends keyof HTMLElementEventMap>(
+    type: K, listener: (this: PosternUpload, event: HTMLElementEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | AddEventListenerOptions): void;
+}

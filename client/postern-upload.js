@@ -1,0 +1,600 @@
+// <postern-upload>, a form control; postern-upload.d.ts says what it offers.
+
+import { PAUSE, UploadError, discard, upload } from "./postern.js";
+
+export const texts = {
+  en: {
+    drop_one: "Drop a file here, or choose one",
+    drop_many: "Drop files here, or choose them",
+    hint_required: "Required",
+    hint_types: "Only {types}",
+    hint_size: "Up to {max} each",
+    hint_count: "At most {count} files",
+    list: "Files",
+    progress: "Upload of {name}",
+    waiting: "Waiting",
+    uploading: "Uploading, {percent} %",
+    finishing: "Finishing",
+    paused: "Paused at {percent} %",
+    done: "Uploaded",
+    cancelled: "Cancelled",
+    pause: "Pause {name}",
+    resume: "Resume {name}",
+    retry: "Try {name} again",
+    cancel: "Cancel {name}",
+    remove: "Remove {name}",
+    value_missing: "Choose a file.",
+    still_uploading: "Not all files are uploaded yet.",
+    not_uploaded: "Some files could not be uploaded. Try again, or remove them.",
+    too_many: "Too many files: the limit is {count}. Left out: {names}.",
+    twice: "Already in the list: {names}.",
+    folder: "Folders can’t be uploaded. Drop the files inside instead.",
+    size_too_large: "Too large: this file has {size}, and the limit is {max}.",
+    size_just_over: "Too large: just above the limit of {max}.",
+    size_too_small: "Too small: a file must have at least {min}.",
+    size_zero: "This file is empty.",
+    type_not_allowed: "Files of this kind are not accepted here, only {types}.",
+    unauthenticated: "You aren’t signed in any more. Sign in, and try again.",
+    offline: "You are offline. Try again later.",
+    server_unreachable: "The server can’t be reached. Check your connection and try again.",
+    storage_unreachable: "The storage can’t be reached, or doesn’t accept uploads from this page.",
+    storage_refused: "The storage refused the file ({code}). Try again.",
+    grant_expired: "The permission for this upload has expired. Try again.",
+    SlowDown: "The storage is busy. Try again in a moment.",
+    ServiceUnavailable: "The storage is busy. Try again in a moment.",
+    InternalError: "The storage is busy. Try again in a moment.",
+    RequestTimeout: "The storage is busy. Try again in a moment.",
+    EntityTooLarge: "The file is larger than announced. Has it changed since?",
+    EntityTooSmall: "The file is smaller than announced. Has it changed since?",
+    file_unreadable: "The file is gone, or has changed. Choose it again.",
+    unexpected: "Something went wrong. Try again in a moment.",
+    "image/*": "images",
+    "video/*": "videos",
+    "audio/*": "audio files",
+    "text/*": "text files",
+    "text/plain": "plain text",
+    "application/pdf": "PDF",
+  },
+};
+
+const ICONS = {
+  upload: "M12 15V4M7 9l5-5 5 5M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3",
+  pause: "M9 6v12M15 6v12",
+  resume: "M8 5v14l11-7z",
+  retry: "M20 4v5h-5M20 9a8.5 8.5 0 1 0 .5 4",
+  cancel: "M6 6l12 12M18 6 6 18",
+};
+ICONS.remove = ICONS.cancel;
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(`
+:host {
+  --accent: var(--postern-accent, light-dark(#3b57c8, #93a8ff));
+  --muted: var(--postern-muted, color-mix(in srgb, currentcolor 70%, transparent));
+  --surface: var(--postern-surface, color-mix(in srgb, currentcolor 3%, transparent));
+  --line: var(--postern-line, color-mix(in srgb, currentcolor 50%, transparent));
+  --track: var(--postern-track, color-mix(in srgb, currentcolor 11%, transparent));
+  --good: var(--postern-good, light-dark(#17794a, #5fce97));
+  --bad: var(--postern-bad, light-dark(#b8291b, #ff9a8c));
+  --radius: var(--postern-radius, 0.75rem);
+  display: block;
+  line-height: 1.5;
+}
+:host([hidden]), [hidden] { display: none !important }
+* { box-sizing: border-box }
+button { border: 0; background: none; color: inherit; font: inherit; cursor: pointer }
+button:disabled { opacity: 0.55; cursor: default }
+button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
+[part=drop] { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.5rem 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--line); border-radius: var(--radius); background: var(--surface) }
+:host(:state(filled)) [part=drop] { padding-block: 1rem }
+[part=drop]:enabled:hover, :host(:state(over)) [part=drop] { border-color: var(--accent) }
+:host(:state(over)) [part=drop] { border-style: solid; background: color-mix(in srgb, var(--accent) 10%, var(--surface)) }
+[part=icon] { display: grid; padding: 0.625rem; border-radius: 50%; background: color-mix(in srgb, var(--accent) 13%, transparent); color: var(--accent) }
+.words { display: grid; min-width: 0; text-align: start }
+[part=prompt], [part=name] { font-weight: 600 }
+[part=hint], [part=detail] { color: var(--muted); font-size: 0.875em }
+[part=notice] { margin: 0.5rem 0 0; color: var(--bad); font-size: 0.9375em }
+[part=list] { display: grid; gap: 0.5rem; margin: 0.5rem 0 0; padding: 0; list-style: none }
+[part~=file] { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: 0 0.75rem; padding: 0.625rem 0.75rem; border: 1px solid color-mix(in srgb, var(--line) 35%, transparent); border-radius: var(--radius); background: var(--surface) }
+[part~=failed] { border-color: color-mix(in srgb, var(--bad) 45%, transparent) }
+[part=preview] { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--radius) * 0.66); background: var(--track); color: var(--muted); font-size: 0.6875rem; font-weight: 700 }
+img { width: 100%; height: 100%; object-fit: cover }
+[part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+[part=detail] { font-variant-numeric: tabular-nums }
+[part=message]::before { content: " · "; color: var(--muted) }
+[part~=done] [part=message] { color: var(--good) }
+[part~=failed] [part=message] { display: block; color: var(--bad) }
+[part~=failed] [part=message]::before { content: none }
+[part=actions] { display: flex }
+[part~=button] { display: grid; place-content: center; width: 2.25rem; height: 2.25rem; padding: 0; border-radius: calc(var(--radius) * 0.66); color: var(--muted) }
+[part~=button]:enabled:hover { background: var(--track) }
+[part=bar] { grid-column: 2 / -1; height: 0.3125rem; margin-top: 0.375rem; overflow: hidden; border-radius: 1rem; background: var(--track) }
+[part=fill] { width: 0; height: 100%; border-radius: inherit; background: var(--accent) }
+[part~=paused] [part=fill] { background: var(--line) }
+:is([part~=done], [part~=failed], [part~=cancelled]) [part=bar] { display: none }
+[role=status] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+@media (prefers-reduced-motion: no-preference) { [part=fill] { transition: width 0.15s linear } }
+@media (forced-colors: active) {
+  [part=bar] { border: 1px solid }
+  [part=fill] { background: Highlight !important }
+}`);
+
+export class PosternUpload extends HTMLElement {
+  static formAssociated = true;
+  static observedAttributes = ["accept", "multiple", "required", "name", "max-size", "max-files", "lang"];
+
+  #internals = this.attachInternals();
+  #items = [];
+  #disabled = false;
+  #words = {}; // the element's own
+  #table = texts.en;
+  #locale = "en";
+  #keys = ""; // of which the page has been told
+
+  #input = make("input", { type: "file", hidden: true });
+  #prompt = make("slot", { name: "prompt" });
+  #hint = make("slot", { name: "hint" });
+  #drop = make("button", { type: "button", part: "drop" },
+    make("span", { part: "icon" }, icon(ICONS.upload)),
+    make("span", { className: "words" },
+      make("span", { part: "prompt", id: "prompt" }, this.#prompt),
+      make("span", { part: "hint", id: "hint" }, this.#hint)));
+  #notice = make("p", { part: "notice", role: "alert", hidden: true });
+  #list = make("ul", { part: "list", role: "list", hidden: true });
+  #status = make("div", { role: "status" });
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+    root.adoptedStyleSheets = [sheet];
+    root.append(this.#drop, this.#input, this.#notice, this.#list, this.#status);
+    this.#internals.role = "group";
+    this.#drop.setAttribute("aria-labelledby", "prompt");
+    this.#drop.setAttribute("aria-describedby", "hint");
+
+    this.#drop.onclick = () => this.open();
+    this.#input.onchange = () => {
+      this.#add([...this.#input.files]);
+      this.#input.value = ""; // so that the same file can be chosen again
+    };
+    for (const type of ["dragover", "dragleave", "drop"]) this.addEventListener(type, this.#onDrag);
+
+    // Properties that were set before the element was defined.
+    for (const name of [...Object.keys(REFLECTED), "texts"]) {
+      if (!Object.hasOwn(this, name)) continue;
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
+  }
+
+  get form() { return this.#internals.form; }
+  get labels() { return this.#internals.labels; }
+  get validity() { return this.#internals.validity; }
+  get validationMessage() { return this.#internals.validationMessage; }
+  get willValidate() { return this.#internals.willValidate; }
+  checkValidity() { return this.#internals.checkValidity(); }
+  reportValidity() { return this.#internals.reportValidity(); }
+
+  get type() { return this.localName; }
+  get value() { return this.receipts.map(({ key }) => key); }
+  get receipts() { return this.#items.flatMap(({ receipt }) => receipt ?? []); }
+
+  get texts() { return this.#words; }
+  set texts(words) {
+    this.#words = words ?? {};
+    this.#translate();
+  }
+
+  open() {
+    if (!this.#disabled) this.#input.click();
+  }
+
+  clear() {
+    for (const item of this.#items) this.#remove(item);
+    this.#note();
+    this.#refresh(false);
+  }
+
+  pause() {
+    for (const item of this.#items) if (/waiting|uploading/.test(item.state)) this.#pause(item);
+  }
+
+  resume() {
+    for (const item of this.#items) if (item.state === "paused") this.#show(item, "waiting");
+  }
+
+  connectedCallback() {
+    this.#translate();
+  }
+
+  // An element that is only moved goes on.
+  disconnectedCallback() {
+    queueMicrotask(() => {
+      for (const item of this.#items) {
+        if (this.isConnected || item.state !== "uploading") continue;
+        item.stop.abort(PAUSE);
+        this.#show(item, "waiting");
+      }
+    });
+  }
+
+  attributeChangedCallback() {
+    this.#translate();
+  }
+
+  formDisabledCallback(disabled) {
+    this.#disabled = disabled;
+    for (const button of this.shadowRoot.querySelectorAll("button")) button.disabled = disabled;
+  }
+
+  formResetCallback() {
+    this.clear();
+  }
+
+  formStateRestoreCallback(state, mode) {
+    if (mode !== "restore") return;
+    for (const receipt of JSON.parse(state) ?? []) {
+      const { filename: name, size, type } = receipt;
+      this.#paint(this.#insert({ name, size, type, receipt, state: "done" }));
+    }
+    this.#refresh(false);
+  }
+
+  #onDrag(event) {
+    const { dataTransfer, type } = event;
+    if (!dataTransfer.types.includes("Files")) return;
+    event.preventDefault(); // else the browser opens the file
+    dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
+    this.#state("over", type === "dragover" && !this.#disabled);
+    if (type !== "drop" || this.#disabled) return;
+    const items = [...dataTransfer.items].filter(({ kind }) => kind === "file");
+    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
+    this.#add(files.map((item) => item.getAsFile()), files.length < items.length);
+  }
+
+  #add(files, folders) {
+    const { multiple, maxFiles } = this;
+    const count = multiple ? maxFiles || Infinity : 1;
+    const twice = [], left = [];
+    let earlier = multiple ? [] : this.#items; // a single file is replaced
+    for (const file of files) {
+      const { name, size, type } = file;
+      const item = { file, name, size, type, state: "waiting", running: Promise.resolve() };
+      const same = this.#items.find((other) => sameFile(other.file, file));
+      if (same && !/failed|cancelled/.test(same.state)) {
+        twice.push(name);
+        continue;
+      }
+      if (same) {
+        this.#remove(same, true);
+        item.running = same.running;
+      }
+      for (const other of earlier) if (other !== same) this.#remove(other);
+      earlier = [];
+      const refusal = this.#refusal(item);
+      if (!refusal && this.#items.filter(({ final }) => !final).length >= count) {
+        left.push(name);
+        continue;
+      }
+      this.#insert(item);
+      if (refusal) this.#fail(item, refusal);
+      else this.#paint(item);
+    }
+    this.#note(
+      folders && this.#text("folder"),
+      twice.length && this.#text("twice", { names: this.#join(twice) }),
+      left.length && this.#text("too_many", { count, names: this.#join(left) }),
+    );
+    this.#refresh();
+  }
+
+  // What the server would say, as far as the page knows.
+  #refusal({ name, type, size }) {
+    const { maxSize, accept } = this;
+    if (maxSize && size > maxSize) return new UploadError("size_too_large", { max_size: maxSize });
+    const allowed_types = split(accept);
+    const fits = (pattern) =>
+      pattern[0] === "." ? name.toLowerCase().endsWith(pattern) :
+      pattern.endsWith("/*") ? pattern === "*/*" || type.startsWith(pattern.slice(0, -1)) : type === pattern;
+    if (allowed_types[0] && !allowed_types.some(fits)) return new UploadError("type_not_allowed", { allowed_types });
+  }
+
+  #run(item) {
+    const stop = item.stop = new AbortController();
+    const { signal } = stop;
+    const { file } = item;
+    this.#show(item, "uploading");
+    // One that was paused may still be on its way out.
+    item.running = item.running.then(async () => {
+      if (signal.aborted || item.receipt) return;
+      try {
+        const { endpoint, scope, headers, credentials, metadata, checksum } = this;
+        item.options = {
+          endpoint: endpoint.replace(/\/$/, ""), scope, headers, checksum, signal,
+          credentials: credentials || undefined,
+          metadata: typeof metadata === "function" ? await metadata(file) : metadata,
+          onProgress: (progress) => {
+            if (signal.aborted) return;
+            Object.assign(item, progress);
+            this.#paint(item);
+            this.#tell("progress", { file, ...progress });
+          },
+        };
+        const receipt = await upload(file, item.options);
+        if (!busy(item)) return;
+        item.receipt = receipt;
+        this.#show(item, "done");
+        this.#tell("complete", receipt);
+      } catch (error) {
+        if (!signal.aborted) this.#fail(item, error);
+      }
+    });
+  }
+
+  #fail(item, error) {
+    const { file } = item;
+    const { from, status } = error;
+    item.error = error;
+    // The same file would get the same answer.
+    item.final = from === "browser" || from === "server" && /400|413|415|422/.test(status);
+    this.#show(item, "failed");
+    this.#tell("error", { file, error, message: this.#explain(item) });
+  }
+
+  #pause(item) {
+    item.stop?.abort(PAUSE);
+    this.#show(item, "paused");
+  }
+
+  // Leaves nothing of it on the server, once that is asked.
+  #cancel(item, keep) {
+    const { stop, file, receipt } = item;
+    stop?.abort();
+    item.loaded = 0;
+    if (file && !receipt && !keep) {
+      item.running = item.running.then(() => item.options && discard(file, item.options));
+    }
+  }
+
+  #remove(item, keep) {
+    this.#cancel(item, keep);
+    item.state = "";
+    item.row.remove();
+    this.#items = this.#items.filter((other) => other !== item);
+  }
+
+  #show(item, state) {
+    item.state = state;
+    if (state === "waiting") item.final = item.error = undefined;
+    this.#paint(item);
+    if (/done|failed|paused|cancelled/.test(state)) {
+      const line = make("span", {}, `${item.name}: ${item.message.textContent} `);
+      this.#status.append(line);
+      setTimeout(() => line.remove(), 10_000);
+    }
+    this.#refresh();
+  }
+
+  // Brings the form up to date, and the queue.
+  #refresh(tell = true) {
+    const { value, receipts, name, required } = this;
+    const states = this.#items.map(({ state }) => state);
+    const uploading = this.#items.some(busy);
+    const data = new FormData();
+    for (const key of value) data.append(name, key);
+    this.#internals.setFormValue(name && value[0] ? data : null, JSON.stringify(receipts));
+
+    const valueMissing = required && !value[0];
+    const customError = uploading || states.includes("failed");
+    const why = uploading ? "still_uploading" : customError ? "not_uploaded" : valueMissing ? "value_missing" : "";
+    this.#internals.setValidity({ valueMissing, customError }, this.#text(why), this.#drop);
+
+    this.#list.hidden = !states[0];
+    this.#state("filled", states[0]);
+    this.#state("uploading", uploading);
+    const keys = value.join("\n");
+    if (keys !== this.#keys) {
+      this.#keys = keys;
+      if (tell) this.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    const free = this.concurrency > states.filter((state) => state === "uploading").length;
+    const next = free && this.isConnected && this.#items.find(({ state }) => state === "waiting");
+    if (next) this.#run(next); // and comes here again
+  }
+
+  #insert(item) {
+    const { file, name, type } = item;
+    const button = (act) => make("button", { type: "button", disabled: this.#disabled, onclick: act }, icon());
+    const extension = name.match(/\.(\w{1,4})$/)?.[1].toUpperCase();
+    const preview = make("div", { part: "preview", ariaHidden: "true" }, extension ?? "···");
+    item.message = make("span", { part: "message" });
+    item.weight = make("span", {});
+    item.main = button(() => {
+      if (item.state === "uploading") this.#pause(item);
+      else this.#show(item, "waiting");
+    });
+    item.end = button(() => {
+      if (busy(item)) {
+        this.#cancel(item);
+        this.#show(item, "cancelled");
+        return;
+      }
+      const at = this.#items.indexOf(item);
+      this.#remove(item);
+      (this.#items[at] ?? this.#items[at - 1] ?? { end: this.#drop }).end.focus();
+      this.#note();
+      this.#refresh();
+    });
+    item.fill = make("div", { part: "fill" });
+    item.bar = make("div", { part: "bar", role: "progressbar" }, item.fill);
+    item.row = make("li", {}, preview,
+      make("div", { className: "words" },
+        make("span", { part: "name", title: name, dir: "auto" }, name),
+        make("span", { part: "detail" }, item.weight, item.message)),
+      make("div", { part: "actions" }, item.main, item.end),
+      item.bar);
+    this.#items.push(item);
+    this.#list.append(item.row);
+    if (file && type.startsWith("image/")) {
+      const image = make("img", { alt: "", src: URL.createObjectURL(file) });
+      image.onload = image.onerror = ({ type }) => {
+        URL.revokeObjectURL(image.src);
+        if (type === "load") preview.replaceChildren(image);
+      };
+    }
+    return item;
+  }
+
+  #paint(item) {
+    const { name, state, size, loaded = 0, receipt, resumable, final, main, end, bar } = item;
+    const part = receipt ? 1 : size && loaded / size;
+    const percent = String(Math.floor(part * 100));
+    const text = (key) => this.#text(key, { name, percent });
+    item.row.part = `file ${state}`;
+    item.weight.textContent = this.#size(size);
+    item.message.textContent =
+      item.error ? this.#explain(item) : text(state === "uploading" && part >= 1 ? "finishing" : state);
+    bar.ariaLabel = text("progress");
+    bar.ariaValueNow = percent;
+    item.fill.style.width = `${part * 100}%`;
+    const set = (button, action) => {
+      button.hidden = !action;
+      if (!action) return;
+      button.part = `button ${action}`;
+      button.title = text(action);
+      button.querySelector("path").setAttribute("d", ICONS[action]);
+    };
+    const focused = this.shadowRoot.activeElement === main;
+    set(main, state === "uploading" ? resumable && part < 1 && "pause" : state === "paused" ? "resume" :
+      state === "cancelled" || state === "failed" && !final ? "retry" : "");
+    set(end, busy(item) ? "cancel" : "remove");
+    if (focused && main.hidden) end.focus();
+  }
+
+  // Why it failed, in words: the texts' own, or else the server's.
+  #explain({ error, size }) {
+    const { code, from, detail = "", limits = {} } = error;
+    const { min_size, max_size, allowed_types } = limits;
+    const values = {
+      code,
+      size: this.#size(size),
+      min: min_size && this.#size(min_size),
+      max: max_size && this.#size(max_size),
+      types: allowed_types?.length && this.#join(allowed_types),
+    };
+    const key =
+      code === "network" ? !navigator.onLine ? "offline" : from === "bucket" ? "storage_unreachable" : "server_unreachable" :
+      code === "size_too_large" && values.size === values.max ? "size_just_over" :
+      code === "size_too_small" && !size ? "size_zero" :
+      from === "bucket" && /expired/i.test(detail) ? "grant_expired" : code;
+    return this.#text(key, values) || from === "server" && detail ||
+      this.#text(from === "bucket" ? "storage_refused" : "unexpected", values);
+  }
+
+  #translate() {
+    const lang = this.closest("[lang]")?.lang || "en";
+    const given = { ...texts[lang.split("-")[0]], ...texts[lang], ...this.#words };
+    this.#table = { __proto__: null, ...texts.en, ...given };
+    try {
+      this.#locale = Object.keys(given)[0] ? Intl.getCanonicalLocales(lang)[0] : "en";
+    } catch {
+      this.#locale = "en";
+    }
+    const { accept, multiple, required, maxSize, maxFiles } = this;
+    Object.assign(this.#input, { accept, multiple });
+    this.#prompt.textContent = this.#text(multiple ? "drop_many" : "drop_one");
+    this.#hint.textContent = [
+      required && this.#text("hint_required"),
+      accept && this.#text("hint_types", { types: this.#join(split(accept)) }),
+      maxSize && this.#text("hint_size", { max: this.#size(maxSize) }),
+      multiple && maxFiles && this.#text("hint_count", { count: maxFiles }),
+    ].filter(Boolean).join(" · ");
+    this.#list.ariaLabel = this.#text("list");
+    for (const item of this.#items) this.#paint(item);
+    this.#refresh();
+  }
+
+  // A text that lacks a value is none.
+  #text(key, values = {}) {
+    let whole = true;
+    const text = this.#table[key]?.replace(/\{(\w+)\}/g, (_, name) => values[name] || (whole = false));
+    return whole && text || "";
+  }
+
+  #size(bytes) {
+    let unit = 0;
+    for (; bytes >= 1023.5 && unit < 4; unit++) bytes /= 1024;
+    return new Intl.NumberFormat(this.#locale, {
+      style: "unit", unit: ["", "kilo", "mega", "giga", "tera"][unit] + "byte", unitDisplay: unit ? "short" : "long",
+      maximumFractionDigits: bytes < 99.95 ? 1 : 0,
+    }).format(bytes);
+  }
+
+  // Names, or what texts call them.
+  #join(list) {
+    return new Intl.ListFormat(this.#locale).format(list.map((name) => this.#table[name] ?? name));
+  }
+
+  #note(...notes) {
+    this.#notice.textContent = notes.filter(Boolean).join(" ");
+    this.#notice.hidden = !this.#notice.textContent;
+  }
+
+  #state(name, on) {
+    this.#internals.states[on ? "add" : "delete"](name);
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(`postern-${name}`, { detail, bubbles: true, composed: true }));
+  }
+}
+
+// The properties that are attributes, and what they are without them.
+const REFLECTED = {
+  endpoint: "/uploads", accept: "", name: "", scope: "", credentials: "",
+  multiple: false, required: false, disabled: false, checksum: false,
+  maxSize: 0, maxFiles: 0, concurrency: 3,
+};
+
+for (const [name, without] of Object.entries(REFLECTED)) {
+  const attribute = name.replace(/[A-Z]/, "-$&"); // has no case
+  Object.defineProperty(PosternUpload.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      if (without === false) return this.hasAttribute(attribute);
+      const value = this.getAttribute(attribute) ?? without;
+      return without.trim ? value : Math.max(0, value) || without;
+    },
+    set(value) {
+      if (without === false) this.toggleAttribute(attribute, !!value);
+      else this.setAttribute(attribute, value);
+    },
+  });
+}
+
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+function icon(path = "") {
+  const [svg, d] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.ariaHidden = true;
+  d.setAttribute("d", path);
+  svg.append(d);
+  return svg;
+}
+
+const split = (accept) => accept.toLowerCase().split(",").map((pattern) => pattern.trim()).filter(Boolean);
+
+const busy = ({ state }) => /waiting|uploading|paused/.test(state);
+
+const sameFile = (a, b) =>
+  a && a.name === b.name && a.size === b.size && a.lastModified === b.lastModified && a.type === b.type;
+
+if (!customElements.get("postern-upload")) customElements.define("postern-upload", PosternUpload);
