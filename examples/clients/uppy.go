@@ -1,0 +1,46 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/companion"
+)
+
+var uppyPage = &page{
+	Name:  "uppy",
+	Title: "Uppy Dashboard",
+	NPM:   "@uppy/aws-s3",
+	About: "Uppy’s own user interface. It uploads in parts, can pause, and goes on after a reload with Golden Retriever.",
+	Cannot: "Its single uploads never call back, so that they have no receipt. Of a refusal it shows the HTTP status only. " +
+		"After a reload it has files of up to 10 MB again by itself; larger ones must be chosen again.",
+	Styles: []string{"@uppy/core/dist/style.min.css", "@uppy/dashboard/dist/style.min.css"},
+	imports: map[string]string{
+		"@uppy/core":             "@uppy/core",
+		"@uppy/dashboard":        "@uppy/dashboard",
+		"@uppy/aws-s3":           "@uppy/aws-s3",
+		"@uppy/golden-retriever": "@uppy/golden-retriever",
+	},
+	mount: func(s *site, mux *http.ServeMux) error {
+		// Parts, each upload completed.
+		if err := s.mountCompanion(mux, "/uppy/parts/", postern.WithSizeLimit(1, 1<<30), postern.WithPromotion("staging/")); err != nil {
+			return err
+		}
+		// Single forms, which Uppy cannot complete.
+		return s.mountCompanion(mux, "/uppy/single/")
+	},
+}
+
+// mountCompanion serves Uppy's protocol below an address.
+func (s *site) mountCompanion(mux *http.ServeMux, at string, opts ...postern.Option) error {
+	h, err := s.newHandler(at, opts...)
+	if err != nil {
+		return err
+	}
+	c, err := companion.New(h)
+	if err != nil {
+		return err
+	}
+	mux.Handle(at, c)
+	return nil
+}

@@ -1,0 +1,21 @@
+import Dropzone from "dropzone";
+
+async function call(road, body) {
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch(`uploads/${road}`, { method: "POST", headers, body: JSON.stringify(body) });
+  const answer = await response.json();
+  return response.ok ? answer : Promise.reject(answer.detail);
+}
+
+const dropzone = new Dropzone("#upload", {
+  url: ([{ grant }]) => grant.url,
+  params: ([{ grant }]) => grant.fields,
+  defaultHeaders: false,
+  accept: (file, done) =>
+    call("sign", { filename: file.name, type: file.type, size: file.size })
+      .then((grant) => { file.grant = grant; done(); }).catch(done),
+  success: (file) =>
+    call("complete", { ticket: file.grant.ticket })
+      .then(() => file.previewElement.classList.add("dz-success"))
+      .catch((detail) => dropzone.emit("error", file, detail)),
+});

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/client"
+)
+
+//go:embed web
+var web embed.FS
+
+var page = template.Must(template.ParseFS(web, "web/page.html"))
+
+// site is the application: a form for albums.
+type site struct {
+	visitors visitors
+	uploads  uploads
+	policy   string
+}
+
+// album is what a visitor has sent.
+type album struct {
+	Title  string
+	Photos []postern.Receipt
+}
+
+func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error) {
+	s := &site{policy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
+		"connect-src 'self' " + bucket.Endpoint + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}
+
+	handler, err := postern.New(bucket,
+		postern.WithAuthorizer(s.visitors.authorize),
+		postern.WithKeyPolicy(postern.KeyTemplate("{subject}/{uuid}{ext}")),
+		postern.WithSizeLimit(1, 100<<20),
+		postern.WithMultipartThreshold(8<<20), // larger photos can be paused
+		postern.WithContentTypes("image/*"),
+		postern.WithPromotion("staging/"),
+		postern.WithSniffing(),
+		postern.WithOnComplete(s.uploads.add),
+		postern.WithLogger(logger),
+	)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/uploads/", handler)
+	mux.Handle("/client/", client.Handler())
+	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, web, "web/style.css")
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { s.show(w, r, nil) })
+	mux.HandleFunc("POST /{$}", s.save)
+	// Nobody sends the form for another site.
+	return http.NewCrossOriginProtection().Handler(mux), nil
+}
+
+// save takes the form: photos are the keys of uploads, and anybody can write
+// anything there. Only the visitor's own receipts count.
+func (s *site) save(w http.ResponseWriter, r *http.Request) {
+	visitor := s.visitors.of(r)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "That is no form.", http.StatusBadRequest)
+		return
+	}
+	a := &album{Title: r.PostForm.Get("title")}
+	for _, key := range r.PostForm["photo"] {
+		receipt, ok := s.uploads.of(visitor, key)
+		if !ok {
+			http.Error(w, "You have no such photo.", http.StatusUnprocessableEntity)
+			return
+		}
+		a.Photos = append(a.Photos, receipt)
+	}
+	if len(a.Photos) == 0 {
+		http.Error(w, "An album needs a photo.", http.StatusUnprocessableEntity)
+		return
+	}
+	s.show(w, r, a)
+}
+
+func (s *site) show(w http.ResponseWriter, r *http.Request, a *album) {
+	s.visitors.welcome(w, r)
+	w.Header().Set("Content-Security-Policy", s.policy)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = page.Execute(w, a)
+}
