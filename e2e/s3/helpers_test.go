@@ -136,6 +136,7 @@ func do(t testing.TB, method, url string, body io.Reader, header http.Header) s3
 	r, err := http.NewRequest(method, url, body)
 	require.NoError(t, err)
 	r.Header = header
+	r.Close = true // what a server has not read of a body would spoil the next request
 	res, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
 	defer res.Body.Close()

@@ -3,6 +3,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -148,15 +150,28 @@ func Eval[T any](p *Page, expression string) T {
 	return value
 }
 
-// Wait waits until a JavaScript expression is truthy.
+// Wait waits until a JavaScript expression is truthy, on this page or on one to
+// which it leads.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
-	if err != nil {
-		p.giveUp(err, expression)
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil || !navigated(err):
+			p.giveUp(err, expression)
+		}
 	}
+}
+
+// navigated reports whether something failed because the page made room for
+// another one.
+func navigated(err error) bool {
+	var e *cdproto.Error
+	return errors.As(err, &e) && e.Code == -32000
 }
 
 // giveUp ends the test, and tells what was on the page.
@@ -198,6 +213,12 @@ func (p *Page) Prefer(feature, value string) {
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
 	})
+}
+
+// WithoutScripts has the pages do without JavaScript. Eval and Wait go on working.
+func (p *Page) WithoutScripts() {
+	p.t.Helper()
+	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
 // Throttle slows uploads down to a number of bytes a second; 0 ends it.

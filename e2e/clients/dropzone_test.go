@@ -1,0 +1,54 @@
+package clients_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+)
+
+const (
+	zonePicker = ".dz-hidden-input"
+	zoneBar    = `parseFloat(document.querySelector("[data-dz-uploadprogress]")?.style.width)`
+	zoneError  = `document.querySelector(".dz-error [data-dz-errormessage]")`
+)
+
+func TestDropzone(t *testing.T) {
+	s := start(t)
+	page := s.open("dropzone", "acme")
+
+	t.Run("it uploads", func(t *testing.T) {
+		f := fixture.PNG(t, "evening at sea.png", 900, 600)
+		page.Throttle(300 << 10)
+		page.Choose(zonePicker, f.Path)
+		page.Wait(zoneBar + ` > 0 && ` + zoneBar + ` < 100`)
+		page.Wait(`document.querySelector(".dz-complete.dz-success")`)
+
+		added := s.added("acme")
+		require.Len(t, added, 1)
+		require.Equal(t, "image/png", added[0].contentType)
+		require.Equal(t, f.Bytes, added[0].bytes)
+	})
+	for _, c := range []struct {
+		name string
+		file fixture.File
+		want string
+	}{
+		{"it shows why the server refuses a file", fixture.Write(t, "page.html", []byte("<!doctype html>")),
+			"Files of type text/html are not accepted."},
+		{"it shows why completion refuses a file", fixture.Write(t, "report.pdf", []byte("no PDF")),
+			"The file says that it is application/pdf, but its content is text/plain."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			page.Do(chromedp.Reload())
+			page.Choose(zonePicker, c.file.Path)
+			page.Wait(zoneError)
+			require.Equal(t, c.want, browser.Eval[string](page, zoneError+`.textContent`))
+			require.False(t, browser.Eval[bool](page, `!!document.querySelector(".dz-success")`))
+			require.Empty(t, s.added("acme"))
+		})
+	}
+}

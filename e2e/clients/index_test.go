@@ -1,0 +1,59 @@
+package clients_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+)
+
+func TestTheIndexLeadsToEachPage(t *testing.T) {
+	s := start(t)
+	page := browser.Open(t, s.URL)
+	signIn(page, "globex")
+	page.Picture("index")
+	pages := browser.Eval[[]string](page, `[...document.querySelectorAll(".cards a")].map((a) => a.pathname)`)
+	require.GreaterOrEqual(t, len(pages), 5)
+	for _, path := range pages {
+		page.Click(`.cards [href="` + path + `"]`)
+		page.Wait(`location.pathname === "` + path + `" && document.readyState === "complete"`)
+		require.NotEmpty(t, browser.Eval[string](page, `document.querySelector(".cannot").innerText`), path)
+		require.True(t, browser.Eval[bool](page, `[...document.querySelectorAll("input:not([type=hidden]):not([hidden])")].every((input) =>
+			input.labels?.length || input.ariaLabel || input.getAttribute("aria-labelledby") || !input.checkVisibility({ visibilityProperty: true }))`), path+" has labels")
+		page.Picture("client-" + path[1:len(path)-1])
+		page.Resize(340, 700)
+		require.LessOrEqual(t, browser.Eval[int](page, `document.documentElement.scrollWidth`), 340, path+" fits a small screen")
+		page.Picture("small-" + path[1:len(path)-1])
+		page.Resize(1000, 800)
+		page.Click(".brand")
+		page.Wait(`location.pathname === "/" && document.readyState === "complete"`)
+	}
+}
+
+func TestTenantsAreKeptApart(t *testing.T) {
+	s := start(t)
+	// Nobody is signed in by another site.
+	r, err := http.NewRequest(http.MethodPost, s.URL+"/sign-in", nil)
+	require.NoError(t, err)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	code, _ := s.do("acme", r)
+	require.Equal(t, http.StatusForbidden, code)
+
+	for path, want := range map[string]int{
+		"/files/acme/../globex/a.txt":     http.StatusNotFound,
+		"/files/acme%2F..%2Fglobex/a.txt": http.StatusNotFound,
+		"/files/globex/a.txt":             http.StatusNotFound,
+		"/files/staging/acme/a.txt":       http.StatusNotFound,
+		"/npm/../flags.go":                http.StatusNotFound,
+		"/npm/cjs/../../flags.go":         http.StatusNotFound,
+		"/npm/cjs/..%2F..%2Fflags.go":     http.StatusNotFound,
+		"/web/":                           http.StatusNotFound,
+	} {
+		r, err := http.NewRequest(http.MethodGet, s.URL+path, nil)
+		require.NoError(t, err)
+		code, _ := s.do("acme", r)
+		require.Equal(t, want, code, path)
+	}
+}

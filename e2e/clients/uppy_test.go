@@ -1,0 +1,186 @@
+package clients_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+)
+
+const (
+	uppyPicker = "#dashboard .uppy-Dashboard-input"
+	uppyUpload = ".uppy-StatusBar-actionBtn--upload"
+	uppyBar    = `Number(document.querySelector(".uppy-StatusBar-progress")?.ariaValueNow)`
+	uppyDone   = `document.querySelector(".uppy-StatusBar.is-complete")`
+	uppyFailed = `document.querySelector(".uppy-StatusBar.is-error")`
+)
+
+// button is a round one in Uppy's status bar.
+func button(label string) string {
+	return `.uppy-StatusBar-actionCircleBtn[aria-label=` + browser.Quote(label) + `]`
+}
+
+// chooseInUppy waits for the size in the file's meta, too.
+func chooseInUppy(page *browser.Page, f fixture.File) {
+	page.Wait(`document.querySelector(` + browser.Quote(uppyPicker) + `)`)
+	page.Choose(uppyPicker, f.Path)
+	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
+}
+
+// uppyLink is the address that Uppy has for a file.
+func uppyLink(t *testing.T, page *browser.Page) string {
+	t.Helper()
+	link, err := url.PathUnescape(browser.Eval[string](page, `document.querySelector(".uppy-Dashboard-Item-previewLink").href`))
+	require.NoError(t, err)
+	return link
+}
+
+func TestUppyUploadsASingleForm(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	page.Do(chromedp.Navigate(s.URL + "/uppy/?single"))
+	f := fixture.PNG(t, "evening at sea.png", 900, 600)
+	chooseInUppy(page, f)
+	page.Throttle(300 << 10)
+	page.Click(uppyUpload)
+	page.Wait(uppyBar + ` > 0 && ` + uppyBar + ` < 100`)
+	page.Wait(uppyDone)
+
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.Equal(t, "image/png", stored[0].contentType)
+	require.Equal(t, f.Bytes, stored[0].bytes)
+	require.True(t, strings.HasPrefix(stored[0].key, "acme/"), stored[0].key)
+	// What Uppy shows is where the object is.
+	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+}
+
+func TestUppyUploadsInPartsPausesAndGoesOn(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	f := fixture.Text(t, "log.txt", 12*megabyte)
+	chooseInUppy(page, f)
+	page.Throttle(6 * megabyte)
+	page.Click(uppyUpload)
+	page.Wait(uppyBar + ` > 45`)
+	page.Click(button("Pause"))
+	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+	require.Empty(t, s.stored("acme"))
+	page.Throttle(0)
+	page.Click(button("Resume"))
+	page.Wait(uppyDone)
+
+	require.Contains(t, s.Log(), `"action":"list"`, "it asks which parts have arrived")
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.Equal(t, "text/plain", stored[0].contentType)
+	require.True(t, string(f.Bytes) == string(stored[0].bytes))
+	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+}
+
+func TestUppyUploadsAFileOfOnePart(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	f := fixture.PDF(t, "page.pdf", "Small", 1000)
+	chooseInUppy(page, f)
+	page.Click(uppyUpload)
+	page.Wait(uppyDone)
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.Equal(t, f.Bytes, stored[0].bytes)
+}
+
+func TestUppyCancelsAndLeavesNothing(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	chooseInUppy(page, fixture.Text(t, "log.txt", 12*megabyte))
+	page.Throttle(6 * megabyte)
+	page.Click(uppyUpload)
+	page.Wait(uppyBar + ` > 45`)
+	page.Click(button("Cancel"))
+	page.Wait(`!document.querySelector(".uppy-Dashboard-Item")`)
+	require.Eventually(t, func() bool {
+		return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
+	}, browser.Patience, 50*time.Millisecond)
+	require.Empty(t, s.stored("acme"))
+}
+
+func TestUppyGoesOnAfterAReloadWithGoldenRetriever(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	f := fixture.Text(t, "log.txt", 9*megabyte) // Golden Retriever keeps up to 10
+	chooseInUppy(page, f)
+	page.Throttle(3 * megabyte)
+	page.Click(uppyUpload)
+	page.Wait(uppyBar + ` > 60`)
+	page.Throttle(10 << 10) // it must not be done before the reload
+	page.Do(chromedp.Reload())
+	page.Throttle(0)
+	page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
+	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
+	page.Click(uppyUpload)
+	page.Wait(uppyDone)
+
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.True(t, string(f.Bytes) == string(stored[0].bytes))
+	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it goes on, and does not begin again")
+	require.Contains(t, s.Log(), `"action":"list"`)
+}
+
+func TestUppyRetriesWhenTheAnswerToItsCompletionIsLost(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	page.AllowErrors() // Uppy writes them to the console
+	f := fixture.Text(t, "log.txt", 6*megabyte)
+	chooseInUppy(page, f)
+	browser.Eval[bool](page, `(() => {
+		const ask = fetch;
+		let lost = false;
+		window.fetch = async (url, ...rest) => {
+			const response = await ask(url, ...rest);
+			if (lost || !String(url).includes("/complete?")) return response;
+			lost = true;
+			return new Response("", { status: 502, statusText: "Bad Gateway" });
+		};
+		return true;
+	})()`)
+	page.Click(uppyUpload)
+	page.Wait(uppyFailed)
+	page.Click(".uppy-StatusBar-actionBtn--retry")
+	page.Wait(uppyDone)
+
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.True(t, string(f.Bytes) == string(stored[0].bytes))
+	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it does not begin again")
+	require.Equal(t, 2, strings.Count(s.Log(), `"action":"parts","outcome":"granted"`), "nor uploads again")
+}
+
+func TestUppyShowsTheStatusOfARefusal(t *testing.T) {
+	s := start(t)
+	page := s.open("uppy", "acme")
+	page.AllowErrors() // Uppy writes them to the console
+	chooseInUppy(page, fixture.Write(t, "page.html", []byte("<!doctype html>")))
+	page.Click(uppyUpload)
+	page.Wait(uppyFailed)
+	page.Wait(`document.body.innerText.includes("Unsupported Media Type") || document.querySelector(".uppy-Dashboard-Item-errorDetails[aria-label*='Unsupported Media Type']")`)
+	require.Contains(t, s.Log(), `"code":"type_not_allowed"`)
+	require.Empty(t, s.stored("acme"))
+}
+
+func TestSingleUploadsAreRefusedWhereUppyWouldHaveToCompleteThem(t *testing.T) {
+	s := start(t)
+	r, err := http.NewRequest("GET", s.URL+"/uppy/parts/s3/params?filename=a.png&type=image/png", nil)
+	require.NoError(t, err)
+	status, body := s.do("acme", r)
+	require.Equal(t, 400, status)
+	require.Contains(t, body, "completion_required")
+}

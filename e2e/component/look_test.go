@@ -1,0 +1,86 @@
+package component_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/program"
+)
+
+// example starts the example program, and opens its page.
+func example(t *testing.T) *element {
+	t.Helper()
+	p := program.Start(t, "component", []string{"-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0"}, nil)
+	page := browser.Open(t, p.URL)
+	page.Wait(`customElements.get("postern-upload")`)
+	return &element{page, t, "postern-upload"}
+}
+
+// TestItLooksRight goes through what a person sees. With E2E_PICTURES set to a
+// folder it leaves a picture of each there.
+func TestItLooksRight(t *testing.T) {
+	t.Parallel()
+	e := example(t)
+	e.Prefer("prefers-color-scheme", "light")
+	e.Resize(760, 480)
+	e.Picture("component-empty")
+
+	e.Throttle(400 << 10)
+	large := fixture.Write(t, "panorama-from-the-lighthouse.png", append(fixture.PNG(t, "a.png", 1400, 900).Bytes, make([]byte, 9<<20)...))
+	e.choose(large, fixture.PNG(t, "evening-at-sea.png", 700, 450),
+		fixture.PDF(t, "travel-expenses-of-the-whole-year-with-a-very-long-name-that-does-not-fit-into-one-line-of-the-list.pdf", "x", 10))
+	e.waitFor("evening-at-sea.png", "done")
+	e.Wait(e.in(large.Name, "bar") + `?.ariaValueNow > 12`)
+	e.Wait(e.js() + `.shadowRoot.querySelectorAll("img").length === 2`)
+	e.Resize(760, 660)
+	e.Picture("component-light")
+
+	e.Prefer("prefers-color-scheme", "dark")
+	accent := `getComputedStyle(` + e.part("icon") + `).color`
+	e.Wait(accent + ` === "rgb(147, 168, 255)"`)
+	e.Picture("component-dark")
+
+	for _, width := range []int64{320, 390} {
+		e.Resize(width, 800)
+		require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
+		require.LessOrEqual(t, browser.Eval[float64](e.Page, e.in(large.Name, "actions")+`.getBoundingClientRect().right`), float64(width))
+	}
+	e.press(large.Name, "pause")
+	e.waitFor(large.Name, "paused")
+	e.Picture("component-narrow")
+
+	t.Run("and can be styled from outside", func(t *testing.T) {
+		style := func(name string) string { return `getComputedStyle(` + e.part("drop") + `).` + name }
+		browser.Eval[bool](e.Page, `document.styleSheets[0].insertRule("postern-upload { --postern-radius: 3px; --postern-line: rgb(1, 2, 3) }"),
+			document.styleSheets[0].insertRule("postern-upload:state(filled)::part(drop) { background: rgb(4, 5, 6) }"),
+			document.styleSheets[0].insertRule("postern-upload::part(file paused) { opacity: 0.5 }"), true`)
+		require.Equal(t, "3px", browser.Eval[string](e.Page, style("borderRadius")))
+		require.Equal(t, "rgb(1, 2, 3)", browser.Eval[string](e.Page, style("borderTopColor")))
+		require.Equal(t, "rgb(4, 5, 6)", browser.Eval[string](e.Page, style("backgroundColor")))
+		require.Equal(t, "0.5", browser.Eval[string](e.Page, `getComputedStyle(`+e.row(large.Name)+`).opacity`))
+	})
+	e.Throttle(0)
+}
+
+func TestTheExampleTakesTheVisitorsOwnPhotosAlone(t *testing.T) {
+	t.Parallel()
+	e := example(t)
+	png := fixture.PNG(t, "sea.png", 90, 60)
+	e.choose(png)
+	e.waitFor(png.Name, "done")
+	key := e.value()[0]
+
+	// save sends the form as a page of this site may.
+	save := `(credentials) => fetch("/", { method: "POST", credentials, body: new URLSearchParams({ title: "Sea", photo: ` + browser.Quote(key) + ` }) }).then((r) => r.status)`
+	require.Equal(t, 200, browser.Eval[int](e.Page, `(`+save+`)("include")`))
+	require.Equal(t, 422, browser.Eval[int](e.Page, `(`+save+`)("omit")`), "the key is somebody else's")
+
+	browser.Eval[bool](e.Page, `(document.querySelector("#title").value = "At sea", true)`)
+	e.Click("form button")
+	e.Wait(`document.querySelector("h1")?.innerText.includes("is saved")`)
+	require.Equal(t, []string{"“At sea” is saved", "sea.png", key}, browser.Eval[[]string](e.Page,
+		`["h1", "b", "code"].map((name) => document.querySelector(name).innerText)`))
+}

@@ -1,0 +1,248 @@
+// Package component_test uses <postern-upload> in a real Chromium, by pages with a
+// strict security policy, and uploads into a real S3 server.
+package component_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/client"
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/program"
+	"github.com/postern-go/postern/s3test"
+)
+
+func TestMain(m *testing.M) {
+	remove, err := program.Build("component")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	remove()
+	os.Exit(code)
+}
+
+// site serves one page, and the server's side of the uploads.
+type site struct {
+	URL string
+	t   testing.TB
+	s3  *s3test.Server
+
+	mu       sync.Mutex
+	receipts []postern.Receipt
+	actions  []postern.Action
+}
+
+// script is the page's own. It notes the events, and how files go up.
+const script = `
+window.events = [];
+for (const type of ["postern-progress", "postern-complete", "postern-error", "change"]) {
+	document.addEventListener(type, ({ type, detail, target }) => events.push({ type, detail, id: target.id }));
+}
+window.blobs = new Set();
+const { createObjectURL, revokeObjectURL } = URL;
+URL.createObjectURL = (blob) => { const url = createObjectURL.call(URL, blob); blobs.add(url); return url; };
+URL.revokeObjectURL = (url) => { blobs.delete(url); revokeObjectURL.call(URL, url); };
+`
+
+// serve starts a site whose page has the given content.
+func serve(t testing.TB, content string) *site {
+	t.Helper()
+	s := &site{t: t, s3: s3test.Start(t)}
+	h, err := postern.New(
+		postern.Bucket{
+			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, PathStyle: true,
+			Credentials: s.s3.Credentials(), Provider: postern.VersityGW,
+		},
+		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.actions = append(s.actions, u.Action)
+			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
+				return postern.ErrUnauthenticated
+			}
+			if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
+				return &postern.Problem{Status: 403, Code: "plan_full", Detail: "Your plan has no room for more files."}
+			}
+			return nil
+		}),
+		postern.WithClientMetadata("album"),
+		postern.WithContentTypes("image/*", "text/plain", "application/pdf"),
+		postern.WithSizeLimit(1, 20<<20),
+		postern.WithMultipartThreshold(5<<20),
+		postern.WithPartSize(5<<20),
+		postern.WithPromotion("staging/"),
+		postern.WithOnComplete(func(_ context.Context, r postern.Receipt) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.receipts = append(s.receipts, r)
+			return nil
+		}),
+	)
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/uploads/", h)
+	mux.Handle("/client/", client.Handler())
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = io.WriteString(w, script)
+	})
+	mux.HandleFunc("POST /submit", func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		_ = json.NewEncoder(w).Encode(r.PostForm)
+	})
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; "+
+			"connect-src 'self' "+s.s3.Endpoint+"; form-action 'self'; require-trusted-types-for 'script'")
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<!doctype html><html lang=en><title>Test</title><script src=/page.js></script>"+
+			"<script type=module src=/client/postern-upload.js></script>%s", content)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// open opens the page, where everybody is signed in.
+func (s *site) open() *element {
+	s.t.Helper()
+	page := browser.Open(s.t, s.URL)
+	page.Wait(`customElements.get("postern-upload")`)
+	browser.Eval[bool](page, `document.querySelectorAll("postern-upload").forEach((e) => (e.headers = { "X-User": "ada" })), true`)
+	return &element{page, s.t, "postern-upload"}
+}
+
+// keys are those of the objects in the bucket.
+func (s *site) keys() []string {
+	s.t.Helper()
+	list, err := s.s3.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &s.s3.Bucket})
+	require.NoError(s.t, err)
+	keys := []string{}
+	for _, object := range list.Contents {
+		keys = append(keys, *object.Key)
+	}
+	return keys
+}
+
+// unfinished counts the uploads in parts that S3 keeps.
+func (s *site) unfinished() int {
+	s.t.Helper()
+	list, err := s.s3.Client().ListMultipartUploads(context.Background(), &s3.ListMultipartUploadsInput{Bucket: &s.s3.Bucket})
+	require.NoError(s.t, err)
+	return len(list.Uploads)
+}
+
+// asked counts the visits of one kind.
+func (s *site) asked(action postern.Action) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.actions {
+		if a == action {
+			n++
+		}
+	}
+	return n
+}
+
+// element is a <postern-upload> on a page, by its selector.
+type element struct {
+	*browser.Page
+	t        testing.TB
+	selector string
+}
+
+// js is the element, for JavaScript.
+func (e *element) js() string { return `document.querySelector(` + browser.Quote(e.selector) + `)` }
+
+// part is the first part in the shadow tree that has all these names.
+func (e *element) part(names string) string {
+	return e.js() + `.shadowRoot.querySelector(` + browser.Quote(partSelector(names)) + `)`
+}
+
+// row is a file's.
+func (e *element) row(name string) string {
+	return `[...` + e.js() + `.shadowRoot.querySelectorAll("[part~=file]")]` +
+		`.find((row) => row.querySelector("[part=name]").textContent === ` + browser.Quote(name) + `)`
+}
+
+// in is a part of a file's row.
+func (e *element) in(name, names string) string {
+	return e.row(name) + `?.querySelector(` + browser.Quote(partSelector(names)) + `)`
+}
+
+func partSelector(name string) string { return `[part~="` + name + `"]` }
+
+// choose picks files in the dialog.
+func (e *element) choose(files ...fixture.File) {
+	e.Do(chromedp.SetUploadFiles(chromedp.JSPath(e.js()+`.shadowRoot.querySelector("input")`), paths(files)))
+}
+
+// drop drags files over the element, and drops them.
+func (e *element) drop(files ...string) {
+	at := browser.Eval[map[string]float64](e.Page, `(({ x, y, width }) => ({ x: x + width / 2, y: y + 20 }))(`+e.js()+`.getBoundingClientRect())`)
+	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
+		if step == input.DispatchDragEventTypeDrop {
+			e.Wait(e.js() + `.matches(":state(over)")`)
+		}
+		e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+			_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
+				Type: step, X: at["x"], Y: at["y"],
+				Data: &input.DragData{Items: []*input.DragDataItem{}, Files: files, DragOperationsMask: 1},
+			})
+			return chromedp.Void{}, err
+		})
+	}
+}
+
+// press clicks on a button of a file's row: pause, resume, retry, cancel, remove.
+func (e *element) press(name, button string) {
+	e.Wait(e.in(name, button) + `?.checkVisibility()`)
+	e.Do(chromedp.Click(chromedp.JSPath(e.in(name, button))))
+}
+
+func (e *element) waitFor(name, state string) {
+	e.Wait(e.in(name, "name") + `?.closest("[part~=` + state + `]")`)
+}
+
+// message waits until a file has failed, and returns what people are told.
+func (e *element) message(name string) string {
+	e.waitFor(name, "failed")
+	return browser.Eval[string](e.Page, e.in(name, "message")+`.innerText`)
+}
+
+// invalid is what the form would make of the element: "" for fine.
+func (e *element) invalid() string { return browser.Eval[string](e.Page, e.js()+`.validationMessage`) }
+
+func (e *element) value() []string { return browser.Eval[[]string](e.Page, e.js()+`.value`) }
+
+// submitted presses the form's button, and returns what arrives.
+func (e *element) submitted() map[string][]string {
+	e.Click("#send")
+	e.Wait(`location.pathname === "/submit"`)
+	var values map[string][]string
+	require.NoError(e.t, json.Unmarshal([]byte(browser.Eval[string](e.Page, `document.body.innerText`)), &values))
+	return values
+}
+
+func paths(files []fixture.File) (paths []string) {
+	for _, f := range files {
+		paths = append(paths, f.Path)
+	}
+	return paths
+}

@@ -1,0 +1,71 @@
+package gallery_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+)
+
+// TestThePagesLookRight goes through what a person sees. With E2E_PICTURES set to
+// a folder it leaves a picture of each there.
+func TestThePagesLookRight(t *testing.T) {
+	page := browser.Open(t, start(t, "-dir", t.TempDir()).URL)
+	page.Prefer("prefers-color-scheme", "light")
+	page.Resize(1000, 760)
+	page.Picture("gallery-sign-in")
+	nameless(t, page)
+
+	browser.Eval[bool](page, `document.querySelector("[name=email]").value = "`+ada+`", document.querySelector("[name=password]").value = "no", true`)
+	page.Click(".card .primary")
+	page.Wait(`document.querySelector("[role=alert]")`)
+	page.Wait(`document.activeElement.name === "password"`)
+	page.Picture("gallery-wrong-password")
+
+	signIn(page, ada)
+	page.Picture("gallery-empty")
+	upload(page, fixture.PNG(t, "evening at the sea.png", 900, 600), fixture.PNG(t, "panorama of the whole bay, from the left to the right.png", 1200, 300),
+		fixture.PNG(t, "tall.png", 300, 700), fixture.PNG(t, "square.png", 400, 400), fixture.PNG(t, "tiny.png", 24, 16))
+	page.Wait(`document.getAnimations().length === 0`)
+	page.Picture("gallery")
+	nameless(t, page)
+
+	page.Throttle(100 << 10)
+	small := fixture.PNG(t, "on its way.png", 500, 400)
+	page.Choose("#picker", small.Path, fixture.Write(t, "a photo that is too large for the plan.png", append(small.Bytes, make([]byte, 3_000_000)...)).Path)
+	page.Wait(`document.querySelector("[data-failed]") && document.querySelector("progress")?.value > 0.2`)
+	page.Picture("gallery-uploading")
+	nameless(t, page)
+	light := browser.Eval[string](page, `getComputedStyle(document.body).backgroundColor`)
+	page.Prefer("prefers-color-scheme", "dark")
+	page.Wait(`getComputedStyle(document.body).backgroundColor !== ` + browser.Quote(light))
+	page.Picture("gallery-dark")
+	page.Throttle(0)
+	page.Wait(thumb(small.Name) + `?.naturalWidth > 0`)
+
+	page.Click(`.thumb[aria-label="Show evening at the sea.png"]`)
+	page.Wait(`document.querySelector(":popover-open > img").naturalWidth > 0`)
+	page.Picture("gallery-viewer-dark")
+	page.Prefer("prefers-color-scheme", "light")
+	for _, width := range []int64{320, 390, 640} {
+		page.Resize(width, 900)
+		require.LessOrEqual(t, browser.Eval[int64](page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
+	}
+	page.Resize(375, 900)
+	page.Picture("gallery-viewer-narrow")
+	page.Click(`:popover-open [popovertargetaction]`)
+	page.Picture("gallery-narrow")
+	require.True(t, browser.Eval[bool](page, `document.activeElement.ariaLabel === "Show evening at the sea.png"`), "the focus is where it was")
+}
+
+// nameless fails for controls of which assistive technology could not tell what
+// they are.
+func nameless(t *testing.T, page *browser.Page) {
+	t.Helper()
+	require.Empty(t, browser.Eval[[]string](page, `[...document.querySelectorAll("a, button, input, progress, [role=dialog]")]
+		.filter((e) => !(e.ariaLabel || e.innerText?.trim() || [...(e.labels ?? [])].some((l) => l.innerText.trim())))
+		.map((e) => e.outerHTML)`))
+	require.Equal(t, 1, browser.Eval[int](page, `document.querySelectorAll("h1").length`))
+}
