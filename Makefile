@@ -1,9 +1,10 @@
 # The modules, innermost first. Each is tested as users get it: alone.
-MODULES     := . s3test examples e2e
+MODULES     := . s3test examples e2e bench
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME    ?= 20s
+ROUNDS      ?= 7
 
-.PHONY: help check test fuzz demo fmt
+.PHONY: help check test fuzz demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
@@ -11,6 +12,8 @@ help:
 	@echo "make check  formatting, go vet, staticcheck, go.mod files"
 	@echo "make types  the types of the browser module (needs npm)"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
+	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
+	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
 
 demo:
 	@mkdir -p data
@@ -29,9 +32,10 @@ check:
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
-	@for m in $(MODULES); do \
+	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -timeout 20m ./... || exit 1; \
 	done
+	@go -C e2e test -race -timeout 20m -p 1 ./... # one browser suite at a time
 	@go test -run Alloc ./...
 
 fuzz:
@@ -42,6 +46,13 @@ fuzz:
 			done; \
 		done; \
 	done
+
+bench:
+	@go -C bench run ./cmd/table -rounds $(ROUNDS)
+
+bench-http:
+	@scripts/bench-http
+	@go -C bench run ./cmd/http
 
 fmt:
 	@gofmt -w .
