@@ -1,5 +1,0 @@
-//go:build !race
-
-package quickstart
-
-const raceEnabled = false
