@@ -35,7 +35,7 @@ test:
 	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -timeout 20m ./... || exit 1; \
 	done
-	@go -C e2e test -race -timeout 20m -p 1 ./... # one browser suite at a time
+	@go -C e2e test -race -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -run Alloc ./...
 
 fuzz:
