@@ -32,6 +32,7 @@ check:
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
+	@scripts/postgres
 	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -timeout 20m ./... || exit 1; \
 	done

@@ -36,7 +36,8 @@ func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Han
 
 // SameOrigin refuses requests that a page of another origin makes with the
 // user's cookies, with the problem cross_origin. It is net/http's
-// [http.CrossOriginProtection]; a request with an Authorization header passes,
+// [http.CrossOriginProtection], for GET requests too, since some dialects grant by
+// them: it is for uploads, not for pages. A request with an Authorization header passes,
 // since no page can make a browser add one without CORS, but for the schemes in
 // which browsers authenticate by themselves: Basic, Digest, Negotiate and NTLM.
 // It takes [WithTrustedOrigins]. [Sign] does the same check where no SameOrigin ran.
