@@ -10,8 +10,8 @@ import type { Options, Progress, Stored } from "./postern.js";
  * It is a control of the form around it. Its values are the keys of the receipts,
  * under its name, each a value of its own; the server checks whose they are. It is
  * invalid while an upload is on its way or has failed, and, if it is required,
- * without any. A reset empties it; going back and reloading bring its receipts
- * back. A failed or cancelled upload that is chosen again is retried; without
+ * without any. A reset empties it; going back to the page brings its
+ * receipts back. A failed or cancelled upload that is chosen again is retried; without
  * `multiple`, another file takes the place of the first.
  *
  * **Taken out of the document** it pauses, and goes on when it is put back. An
