@@ -62,4 +62,4 @@ fmt:
 .PHONY: types
 types:
 	@npx --yes -p typescript@7.0.2 tsc --ignoreConfig --checkJs --allowJs --strict --noEmit --target es2022 \
-		--module esnext --moduleResolution bundler --lib es2023,dom,dom.iterable client/*.js client/*.d.ts
+		--module esnext --moduleResolution bundler --lib es2023,dom,dom.iterable client/postern.js client/*.d.ts

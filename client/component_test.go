@@ -25,10 +25,10 @@ func TestTheComponentIsServedBesideTheModule(t *testing.T) {
 	}
 }
 
-// TestTheComponentStaysSmall holds it to 8.5 kB on the wire, and the module that
+// TestTheComponentStaysSmall holds it to 9.5 kB on the wire, and the module that
 // it needs to 6.
 func TestTheComponentStaysSmall(t *testing.T) {
-	for name, most := range map[string]int{"postern-upload.js": 8500, "postern.js": 6000} {
+	for name, most := range map[string]int{"postern-upload.js": 9500, "postern.js": 6000} {
 		var b bytes.Buffer
 		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestTheComponentsTypesNameItsMembers(t *testing.T) {
 	reflected := found(code, `(?s)const REFLECTED = (\{.*?\n\})`)
 	require.Len(t, reflected, 1)
 	members := found(reflected[0], `(\w+):`)
-	members = append(members, found(code, `(?m)^  (?:get )?([a-z]\w+)\(\) \{`)...)
+	members = append(members, found(code, `(?m)^  (?:get )?([a-z]\w+)\(\w*\) \{`)...)
 	callbacks := regexp.MustCompile(`Callback$|^constructor$`)
 	var public []string
 	for _, name := range append(members, "headers", "metadata") {
@@ -64,7 +64,7 @@ func TestTheComponentsTypesNameItsMembers(t *testing.T) {
 	}
 	class := found(types, `(?s)export class PosternUpload extends HTMLElement (\{.*?\n\})`)
 	require.Len(t, class, 1)
-	require.ElementsMatch(t, public, found(class[0], `(?m)^  (?:get )?(\w+)\??(?:: |\(\))`))
+	require.ElementsMatch(t, public, found(class[0], `(?m)^  (?:get )?(\w+)\??(?:: |\()`))
 }
 
 // TestTheComponentsDocumentationNamesWhatIsThere goes by the code.

@@ -16,11 +16,12 @@ import type { Options, Progress, Stored } from "./postern.js";
  *
  * **Taken out of the document** it pauses, and goes on when it is put back. An
  * element that is only moved goes on meanwhile. An upload in parts goes on even if
- * its file is chosen again after a reload.
+ * its file is chosen again after a reload; `unfinished` lists those.
  *
  * **Attributes**: `endpoint`, `accept`, `multiple`, `max-size`, `max-files`,
  * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
- * `concurrency`, and `lang`, which selects the texts, its own or an ancestor's.
+ * `concurrency`, `unfinished`, and `lang`, which selects the texts, its own or an
+ * ancestor's.
  * Each has a property, below. They may change at any time, for the files to come.
  *
  * **Events**: `postern-progress`, `postern-complete` and `postern-error` bubble,
@@ -31,9 +32,9 @@ import type { Options, Progress, Stored } from "./postern.js";
  *
  * **Parts**, for `::part()`: `drop` (the drop zone, a button) with `icon`, `prompt`
  * and `hint`; `notice`; `list` with a `file` for each, which has the part
- * `waiting`, `uploading`, `paused`, `done`, `failed` or `cancelled`, too; in it
+ * `waiting`, `uploading`, `paused`, `unfinished`, `done`, `failed` or `cancelled`, too; in it
  * `preview`, `name`, `detail` with `message`, `actions` with a `button` for each
- * (and `pause`, `resume`, `retry`, `cancel`, `remove`), and `bar` with its `fill`.
+ * (and `pause`, `resume`, `retry`, `choose`, `cancel`, `remove`), and `bar` with its `fill`.
  *
  * **States**, for `:state()`: `filled` with files in the list, `uploading` with
  * some on their way, `over` while files are dragged over it.
@@ -74,6 +75,13 @@ export class PosternUpload extends HTMLElement {
   credentials: RequestCredentials | "";
   /** How many files are uploaded at once: 3. */
   concurrency: number;
+  /**
+   * Lists the uploads of this endpoint and scope that were cut off when the page
+   * was left: people choose the file again, or give it up. What had been sent
+   * completely is completed at once, so set `headers` first. For one element of a
+   * page only: it lists those of the others, too.
+   */
+  unfinished: boolean;
 
   /** As in postern.js: what authenticates requests to the endpoint. */
   headers?: Options["headers"];
@@ -90,6 +98,10 @@ export class PosternUpload extends HTMLElement {
 
   /** Shows the browser's dialog, where a click or a key has led to the call. */
   open(): void;
+  /** Takes files, as if they were dropped here: from a paste, or a drop elsewhere. */
+  add(files: DataTransfer | Iterable<File>): void;
+  /** Takes the upload that has this key from the list and the value. It stays stored. */
+  dismiss(key: string): void;
   /** Gives up what is on its way, and empties the list. */
   clear(): void;
   /** Pauses all. Uploads that are not in parts will begin again. */

@@ -1,6 +1,6 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { PAUSE, UploadError, discard, upload } from "./postern.js";
+import { PAUSE, UploadError, discard, unfinished, upload } from "./postern.js";
 
 export const texts = {
   en: {
@@ -15,12 +15,15 @@ export const texts = {
     waiting: "Waiting",
     uploading: "Uploading, {percent} %",
     finishing: "Finishing",
+    disconnected: "Offline, goes on when you are connected",
     paused: "Paused at {percent} %",
+    unfinished: "Choose the file again to continue",
     done: "Uploaded",
     cancelled: "Cancelled",
     pause: "Pause {name}",
     resume: "Resume {name}",
     retry: "Try {name} again",
+    choose: "Choose {name} again",
     cancel: "Cancel {name}",
     remove: "Remove {name}",
     value_missing: "Choose a file.",
@@ -54,6 +57,7 @@ export const texts = {
     "text/*": "text files",
     "text/plain": "plain text",
     "application/pdf": "PDF",
+    "application/zip": "zip files",
   },
 };
 
@@ -65,18 +69,21 @@ const ICONS = {
   cancel: "M6 6l12 12M18 6 6 18",
 };
 ICONS.remove = ICONS.cancel;
+ICONS.choose = ICONS.upload;
+
+const LINE = ["online", "offline"];
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host {
-  --accent: var(--postern-accent, light-dark(#3b57c8, #93a8ff));
-  --muted: var(--postern-muted, color-mix(in srgb, currentcolor 70%, transparent));
-  --surface: var(--postern-surface, color-mix(in srgb, currentcolor 3%, transparent));
-  --line: var(--postern-line, color-mix(in srgb, currentcolor 50%, transparent));
-  --track: var(--postern-track, color-mix(in srgb, currentcolor 11%, transparent));
-  --good: var(--postern-good, light-dark(#17794a, #5fce97));
-  --bad: var(--postern-bad, light-dark(#b8291b, #ff9a8c));
-  --radius: var(--postern-radius, 0.75rem);
+  --_accent: var(--postern-accent, light-dark(#3b57c8, #93a8ff));
+  --_muted: var(--postern-muted, color-mix(in srgb, currentcolor 70%, transparent));
+  --_surface: var(--postern-surface, color-mix(in srgb, currentcolor 3%, transparent));
+  --_line: var(--postern-line, color-mix(in srgb, currentcolor 50%, transparent));
+  --_track: var(--postern-track, color-mix(in srgb, currentcolor 11%, transparent));
+  --_good: var(--postern-good, light-dark(#17794a, #5fce97));
+  --_bad: var(--postern-bad, light-dark(#b8291b, #ff9a8c));
+  --_radius: var(--postern-radius, 0.75rem);
   display: block;
   line-height: 1.5;
 }
@@ -84,34 +91,34 @@ sheet.replaceSync(`
 * { box-sizing: border-box }
 button { border: 0; background: none; color: inherit; font: inherit; cursor: pointer }
 button:disabled { opacity: 0.55; cursor: default }
-button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
+button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px }
 svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
-[part=drop] { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.5rem 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--line); border-radius: var(--radius); background: var(--surface) }
+[part=drop] { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.5rem 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--_line); border-radius: var(--_radius); background: var(--_surface) }
 :host(:state(filled)) [part=drop] { padding-block: 1rem }
-[part=drop]:enabled:hover, :host(:state(over)) [part=drop] { border-color: var(--accent) }
-:host(:state(over)) [part=drop] { border-style: solid; background: color-mix(in srgb, var(--accent) 10%, var(--surface)) }
-[part=icon] { display: grid; padding: 0.625rem; border-radius: 50%; background: color-mix(in srgb, var(--accent) 13%, transparent); color: var(--accent) }
+[part=drop]:enabled:hover, :host(:state(over)) [part=drop] { border-color: var(--_accent) }
+:host(:state(over)) [part=drop] { border-style: solid; background: color-mix(in srgb, var(--_accent) 10%, var(--_surface)) }
+[part=icon] { display: grid; padding: 0.625rem; border-radius: 50%; background: color-mix(in srgb, var(--_accent) 13%, transparent); color: var(--_accent) }
 .words { display: grid; min-width: 0; text-align: start }
 [part=prompt], [part=name] { font-weight: 600 }
-[part=hint], [part=detail] { color: var(--muted); font-size: 0.875em }
-[part=notice] { margin: 0.5rem 0 0; color: var(--bad); font-size: 0.9375em }
+[part=hint], [part=detail] { color: var(--_muted); font-size: 0.875em }
+[part=notice] { margin: 0.5rem 0 0; color: var(--_bad); font-size: 0.9375em }
 [part=list] { display: grid; gap: 0.5rem; margin: 0.5rem 0 0; padding: 0; list-style: none }
-[part~=file] { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: 0 0.75rem; padding: 0.625rem 0.75rem; border: 1px solid color-mix(in srgb, var(--line) 35%, transparent); border-radius: var(--radius); background: var(--surface) }
-[part~=failed] { border-color: color-mix(in srgb, var(--bad) 45%, transparent) }
-[part=preview] { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--radius) * 0.66); background: var(--track); color: var(--muted); font-size: 0.6875rem; font-weight: 700 }
+[part~=file] { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: 0 0.75rem; padding: 0.625rem 0.75rem; border: 1px solid color-mix(in srgb, var(--_line) 35%, transparent); border-radius: var(--_radius); background: var(--_surface) }
+[part~=failed] { border-color: color-mix(in srgb, var(--_bad) 45%, transparent) }
+[part=preview] { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--_radius) * 0.66); background: var(--_track); color: var(--_muted); font-size: 0.6875rem; font-weight: 700 }
 img { width: 100%; height: 100%; object-fit: cover }
 [part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 [part=detail] { font-variant-numeric: tabular-nums }
-[part=message]::before { content: " · "; color: var(--muted) }
-[part~=done] [part=message] { color: var(--good) }
-[part~=failed] [part=message] { display: block; color: var(--bad) }
+[part=message]::before { content: " · "; color: var(--_muted) }
+[part~=done] [part=message] { color: var(--_good) }
+[part~=failed] [part=message] { display: block; color: var(--_bad) }
 [part~=failed] [part=message]::before { content: none }
 [part=actions] { display: flex }
-[part~=button] { display: grid; place-content: center; width: 2.25rem; height: 2.25rem; padding: 0; border-radius: calc(var(--radius) * 0.66); color: var(--muted) }
-[part~=button]:enabled:hover { background: var(--track) }
-[part=bar] { grid-column: 2 / -1; height: 0.3125rem; margin-top: 0.375rem; overflow: hidden; border-radius: 1rem; background: var(--track) }
-[part=fill] { width: 0; height: 100%; border-radius: inherit; background: var(--accent) }
-[part~=paused] [part=fill] { background: var(--line) }
+[part~=button] { display: grid; place-content: center; width: 2.25rem; height: 2.25rem; padding: 0; border-radius: calc(var(--_radius) * 0.66); color: var(--_muted) }
+[part~=button]:enabled:hover { background: var(--_track) }
+[part=bar] { grid-column: 2 / -1; height: 0.3125rem; margin-top: 0.375rem; overflow: hidden; border-radius: 1rem; background: var(--_track) }
+[part=fill] { width: 0; height: 100%; border-radius: inherit; background: var(--_accent) }
+:is([part~=paused], [part~=unfinished]) [part=fill] { background: var(--_line) }
 :is([part~=done], [part~=failed], [part~=cancelled]) [part=bar] { display: none }
 [role=status] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 @media (prefers-reduced-motion: no-preference) { [part=fill] { transition: width 0.15s linear } }
@@ -122,7 +129,9 @@ img { width: 100%; height: 100%; object-fit: cover }
 
 export class PosternUpload extends HTMLElement {
   static formAssociated = true;
-  static observedAttributes = ["accept", "multiple", "required", "name", "max-size", "max-files", "lang"];
+  static observedAttributes = [
+    "accept", "multiple", "required", "name", "max-size", "max-files", "lang", "unfinished", "endpoint", "scope",
+  ];
 
   #internals = this.attachInternals();
   #items = [];
@@ -191,6 +200,18 @@ export class PosternUpload extends HTMLElement {
     if (!this.#disabled) this.#input.click();
   }
 
+  add(source) {
+    if (this.#disabled) return;
+    if (!(source instanceof DataTransfer)) return this.#add([...source]);
+    const items = [...source.items].filter(({ kind }) => kind === "file");
+    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
+    this.#add(files.map((item) => item.getAsFile()), files.length < items.length);
+  }
+
+  dismiss(key) {
+    for (const item of this.#items) if (item.receipt?.key === key) this.#take(item);
+  }
+
   clear() {
     for (const item of this.#items) this.#remove(item);
     this.#note();
@@ -206,11 +227,14 @@ export class PosternUpload extends HTMLElement {
   }
 
   connectedCallback() {
+    for (const type of LINE) addEventListener(type, this.#onLine);
     this.#translate();
+    this.#restore();
   }
 
   // An element that is only moved goes on.
   disconnectedCallback() {
+    for (const type of LINE) removeEventListener(type, this.#onLine);
     queueMicrotask(() => {
       for (const item of this.#items) {
         if (this.isConnected || item.state !== "uploading") continue;
@@ -220,8 +244,9 @@ export class PosternUpload extends HTMLElement {
     });
   }
 
-  attributeChangedCallback() {
+  attributeChangedCallback(name) {
     this.#translate();
+    if (/unfinished|endpoint|scope/.test(name)) this.#restore();
   }
 
   formDisabledCallback(disabled) {
@@ -248,10 +273,33 @@ export class PosternUpload extends HTMLElement {
     event.preventDefault(); // else the browser opens the file
     dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
     this.#state("over", type === "dragover" && !this.#disabled);
-    if (type !== "drop" || this.#disabled) return;
-    const items = [...dataTransfer.items].filter(({ kind }) => kind === "file");
-    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
-    this.#add(files.map((item) => item.getAsFile()), files.length < items.length);
+    if (type === "drop") this.add(dataTransfer);
+  }
+
+  #onLine = () => {
+    for (const item of this.#items) this.#paint(item);
+  };
+
+  // Lists what was cut off when the page was left. Without the file it can go on
+  // only if all was sent.
+  #restore() {
+    const found = this.unfinished && this.isConnected ? unfinished(this.#options()) : [];
+    for (const item of this.#items) {
+      if (item.state === "unfinished" && !found.some((file) => sameFile(item.file, file))) this.#remove(item, true);
+    }
+    for (const file of found) {
+      if (this.#items.some((item) => sameFile(item.file, file))) continue;
+      const { name, size, type, loaded } = file;
+      this.#paint(this.#insert({
+        file, name, size, type, loaded, state: loaded === size ? "waiting" : "unfinished", running: Promise.resolve(),
+      }));
+    }
+    this.#refresh();
+  }
+
+  #options() {
+    const { endpoint, scope, headers, credentials, checksum } = this;
+    return { endpoint: endpoint.replace(/\/$/, ""), scope, headers, credentials: credentials || undefined, checksum };
   }
 
   #add(files, folders) {
@@ -263,7 +311,7 @@ export class PosternUpload extends HTMLElement {
       const { name, size, type } = file;
       const item = { file, name, size, type, state: "waiting", running: Promise.resolve() };
       const same = this.#items.find((other) => sameFile(other.file, file));
-      if (same && !/failed|cancelled/.test(same.state)) {
+      if (same && !/failed|cancelled|unfinished/.test(same.state)) {
         twice.push(name);
         continue;
       }
@@ -310,10 +358,9 @@ export class PosternUpload extends HTMLElement {
     item.running = item.running.then(async () => {
       if (signal.aborted || item.receipt) return;
       try {
-        const { endpoint, scope, headers, credentials, metadata, checksum } = this;
+        const { metadata } = this;
         item.options = {
-          endpoint: endpoint.replace(/\/$/, ""), scope, headers, checksum, signal,
-          credentials: credentials || undefined,
+          ...this.#options(), signal,
           metadata: typeof metadata === "function" ? await metadata(file) : metadata,
           onProgress: (progress) => {
             if (signal.aborted) return;
@@ -328,7 +375,14 @@ export class PosternUpload extends HTMLElement {
         this.#show(item, "done");
         this.#tell("complete", receipt);
       } catch (error) {
-        if (!signal.aborted) this.#fail(item, error);
+        if (error.code === "paused") {
+          // What was on its way is sent again.
+          item.loaded = unfinished(item.options).find((kept) => sameFile(kept, file))?.loaded ?? 0;
+          this.#paint(item);
+        }
+        if (signal.aborted) return;
+        if (error.code === "file_needed") this.#show(item, "unfinished");
+        else this.#fail(item, error);
       }
     });
   }
@@ -354,8 +408,18 @@ export class PosternUpload extends HTMLElement {
     stop?.abort();
     item.loaded = 0;
     if (file && !receipt && !keep) {
-      item.running = item.running.then(() => item.options && discard(file, item.options));
+      const options = item.options ?? this.#options();
+      item.running = item.running.then(() => discard(file, options));
     }
+  }
+
+  // Whoever works by keyboard goes on at the next.
+  #take(item) {
+    const at = this.#items.indexOf(item);
+    const focused = item.row.contains(this.shadowRoot.activeElement);
+    this.#remove(item);
+    if (focused) (this.#items[at] ?? this.#items[at - 1] ?? { end: this.#drop }).end.focus();
+    this.#refresh();
   }
 
   #remove(item, keep) {
@@ -369,7 +433,7 @@ export class PosternUpload extends HTMLElement {
     item.state = state;
     if (state === "waiting") item.final = item.error = undefined;
     this.#paint(item);
-    if (/done|failed|paused|cancelled/.test(state)) {
+    if (/done|failed|paused|cancelled|unfinished/.test(state)) {
       const line = make("span", {}, `${item.name}: ${item.message.textContent} `);
       this.#status.append(line);
       setTimeout(() => line.remove(), 10_000);
@@ -381,19 +445,19 @@ export class PosternUpload extends HTMLElement {
   #refresh(tell = true) {
     const { value, receipts, name, required } = this;
     const states = this.#items.map(({ state }) => state);
-    const uploading = this.#items.some(busy);
+    const waits = this.#items.some(busy);
     const data = new FormData();
     for (const key of value) data.append(name, key);
     this.#internals.setFormValue(name && value[0] ? data : null, JSON.stringify(receipts));
 
     const valueMissing = required && !value[0];
-    const customError = uploading || states.includes("failed");
-    const why = uploading ? "still_uploading" : customError ? "not_uploaded" : valueMissing ? "value_missing" : "";
+    const customError = waits || states.includes("failed");
+    const why = waits ? "still_uploading" : customError ? "not_uploaded" : valueMissing ? "value_missing" : "";
     this.#internals.setValidity({ valueMissing, customError }, this.#text(why), this.#drop);
 
     this.#list.hidden = !states[0];
     this.#state("filled", states[0]);
-    this.#state("uploading", uploading);
+    this.#state("uploading", /waiting|uploading/.test(states.join()));
     const keys = value.join("\n");
     if (keys !== this.#keys) {
       this.#keys = keys;
@@ -412,20 +476,15 @@ export class PosternUpload extends HTMLElement {
     item.message = make("span", { part: "message" });
     item.weight = make("span", {});
     item.main = button(() => {
-      if (item.state === "uploading") this.#pause(item);
+      if (item.state === "unfinished") this.open();
+      else if (item.state === "uploading") this.#pause(item);
       else this.#show(item, "waiting");
     });
     item.end = button(() => {
-      if (busy(item)) {
-        this.#cancel(item);
-        this.#show(item, "cancelled");
-        return;
-      }
-      const at = this.#items.indexOf(item);
-      this.#remove(item);
-      (this.#items[at] ?? this.#items[at - 1] ?? { end: this.#drop }).end.focus();
       this.#note();
-      this.#refresh();
+      if (!busy(item) || !(file instanceof Blob)) return this.#take(item);
+      this.#cancel(item);
+      this.#show(item, "cancelled");
     });
     item.fill = make("div", { part: "fill" });
     item.bar = make("div", { part: "bar", role: "progressbar" }, item.fill);
@@ -437,7 +496,7 @@ export class PosternUpload extends HTMLElement {
       item.bar);
     this.#items.push(item);
     this.#list.append(item.row);
-    if (file && type.startsWith("image/")) {
+    if (file instanceof Blob && type.startsWith("image/")) {
       const image = make("img", { alt: "", src: URL.createObjectURL(file) });
       image.onload = image.onerror = ({ type }) => {
         URL.revokeObjectURL(image.src);
@@ -455,7 +514,8 @@ export class PosternUpload extends HTMLElement {
     item.row.part = `file ${state}`;
     item.weight.textContent = this.#size(size);
     item.message.textContent =
-      item.error ? this.#explain(item) : text(state === "uploading" && part >= 1 ? "finishing" : state);
+      item.error ? this.#explain(item) :
+      text(state !== "uploading" ? state : part >= 1 ? "finishing" : navigator.onLine ? state : "disconnected");
     bar.ariaLabel = text("progress");
     bar.ariaValueNow = percent;
     item.fill.style.width = `${part * 100}%`;
@@ -467,8 +527,8 @@ export class PosternUpload extends HTMLElement {
       button.querySelector("path").setAttribute("d", ICONS[action]);
     };
     const focused = this.shadowRoot.activeElement === main;
-    set(main, state === "uploading" ? resumable && part < 1 && "pause" : state === "paused" ? "resume" :
-      state === "cancelled" || state === "failed" && !final ? "retry" : "");
+    set(main, state === "uploading" ? resumable && "pause" : state === "paused" ? "resume" :
+      state === "unfinished" ? "choose" : state === "cancelled" || state === "failed" && !final ? "retry" : "");
     set(end, busy(item) ? "cancel" : "remove");
     if (focused && main.hidden) end.focus();
   }
@@ -554,7 +614,7 @@ export class PosternUpload extends HTMLElement {
 // The properties that are attributes, and what they are without them.
 const REFLECTED = {
   endpoint: "/uploads", accept: "", name: "", scope: "", credentials: "",
-  multiple: false, required: false, disabled: false, checksum: false,
+  multiple: false, required: false, disabled: false, checksum: false, unfinished: false,
   maxSize: 0, maxFiles: 0, concurrency: 3,
 };
 
@@ -592,7 +652,7 @@ function icon(path = "") {
 
 const split = (accept) => accept.toLowerCase().split(",").map((pattern) => pattern.trim()).filter(Boolean);
 
-const busy = ({ state }) => /waiting|uploading|paused/.test(state);
+const busy = ({ state }) => /waiting|uploading|paused|unfinished/.test(state);
 
 const sameFile = (a, b) =>
   a && a.name === b.name && a.size === b.size && a.lastModified === b.lastModified && a.type === b.type;

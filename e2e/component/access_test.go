@@ -18,7 +18,7 @@ import (
 type node struct{ name, description string }
 
 // accessible returns the page's nodes of a role.
-func accessible(e *element, role string) (found []node) {
+func accessible(e *upload, role string) (found []node) {
 	e.t.Helper()
 	e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
 		tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
@@ -49,9 +49,9 @@ func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
 		<postern-upload id="photos" multiple accept=".txt" required></postern-upload></form>`)
 	e := s.open()
 	e.Throttle(100 << 10)
-	e.choose(fixture.Text(t, "slow.txt", 1<<20), fixture.Write(t, "b.html", []byte("<p>")))
-	e.waitFor("slow.txt", "uploading")
-	e.waitFor("b.html", "failed")
+	e.Pick(fixture.Text(t, "slow.txt", 1<<20), fixture.Write(t, "b.html", []byte("<p>")))
+	e.WaitFor("slow.txt", "uploading")
+	e.WaitFor("b.html", "failed")
 	require.Contains(t, accessible(e, "group"), node{name: "Photos"})
 	require.Equal(t, []node{
 		{name: "Drop files here, or choose them", description: "Required · Only .txt"},
@@ -65,7 +65,7 @@ func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
 	require.Len(t, bars, 1, "where there is progress")
 	require.Equal(t, "Upload of slow.txt", bars[0].name)
 	e.Throttle(0)
-	e.waitFor("slow.txt", "done")
+	e.WaitFor("slow.txt", "done")
 }
 
 func TestItWorksByKeyboard(t *testing.T) {
@@ -75,18 +75,18 @@ func TestItWorksByKeyboard(t *testing.T) {
 	focused := func() string {
 		return browser.Eval[string](e.Page, `((a) => a.title || a.id || a.part.value)(document.activeElement.shadowRoot?.activeElement ?? document.activeElement)`)
 	}
-	e.choose(fixture.Text(t, "a.txt", 10), fixture.Text(t, "b.txt", 10), fixture.Write(t, "c.html", []byte("<p>")))
-	e.waitFor("a.txt", "done")
-	e.waitFor("b.txt", "done")
+	e.Pick(fixture.Text(t, "a.txt", 10), fixture.Text(t, "b.txt", 10), fixture.Write(t, "c.html", []byte("<p>")))
+	e.WaitFor("a.txt", "done")
+	e.WaitFor("b.txt", "done")
 	for _, want := range []string{"before", "drop", "Remove a.txt", "Remove b.txt", "Remove c.html", "after"} {
 		e.Press(kb.Tab)
 		require.Equal(t, want, focused())
 	}
-	browser.Eval[bool](e.Page, `(`+e.js()+`.focus(), true)`)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.focus(), true)`)
 	require.Equal(t, "drop", focused())
-	require.Equal(t, "solid", browser.Eval[string](e.Page, `getComputedStyle(`+e.part("drop")+`).outlineStyle`))
+	require.Equal(t, "solid", browser.Eval[string](e.Page, `getComputedStyle(`+e.Part("drop")+`).outlineStyle`))
 
-	opened := `(window.opened = 0, ` + e.js() + `.shadowRoot.querySelector("input").addEventListener("click", (event) => { opened++; event.preventDefault() }), true)`
+	opened := `(window.opened = 0, ` + e.JS() + `.shadowRoot.querySelector("input").addEventListener("click", (event) => { opened++; event.preventDefault() }), true)`
 	browser.Eval[bool](e.Page, opened)
 	e.Press(kb.Enter)
 	e.Press(" ")
@@ -104,8 +104,8 @@ func TestItWorksByKeyboard(t *testing.T) {
 
 	t.Run("the focus stays when a button changes", func(t *testing.T) {
 		e.Throttle(200 << 10)
-		e.choose(fixture.Text(t, "large.txt", 8<<20))
-		e.Wait(e.in("large.txt", "pause") + `?.checkVisibility()`)
+		e.Pick(fixture.Text(t, "large.txt", 8<<20))
+		e.Wait(e.In("large.txt", "pause") + `?.checkVisibility()`)
 		e.Press(kb.Tab)
 		require.Equal(t, "Pause large.txt", focused())
 		e.Press(kb.Enter)

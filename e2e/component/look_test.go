@@ -6,17 +6,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 	"github.com/postern-go/postern/e2e/internal/program"
 )
 
 // example starts the example program, and opens its page.
-func example(t *testing.T) *element {
+func example(t *testing.T) *upload {
 	t.Helper()
 	p := program.Start(t, "component", []string{"-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0"}, nil)
 	page := browser.Open(t, p.URL)
 	page.Wait(`customElements.get("postern-upload")`)
-	return &element{page, t, "postern-upload"}
+	return &upload{element.Element{Page: page, Selector: "postern-upload"}, t}
 }
 
 // TestItLooksRight goes through what a person sees. With E2E_PICTURES set to a
@@ -30,37 +31,37 @@ func TestItLooksRight(t *testing.T) {
 
 	e.Throttle(400 << 10)
 	large := fixture.Write(t, "panorama-from-the-lighthouse.png", append(fixture.PNG(t, "a.png", 1400, 900).Bytes, make([]byte, 9<<20)...))
-	e.choose(large, fixture.PNG(t, "evening-at-sea.png", 700, 450),
+	e.Pick(large, fixture.PNG(t, "evening-at-sea.png", 700, 450),
 		fixture.PDF(t, "travel-expenses-of-the-whole-year-with-a-very-long-name-that-does-not-fit-into-one-line-of-the-list.pdf", "x", 10))
-	e.waitFor("evening-at-sea.png", "done")
-	e.Wait(e.in(large.Name, "bar") + `?.ariaValueNow > 12`)
-	e.Wait(e.js() + `.shadowRoot.querySelectorAll("img").length === 2`)
+	e.WaitFor("evening-at-sea.png", "done")
+	e.Wait(e.In(large.Name, "bar") + `?.ariaValueNow > 12`)
+	e.Wait(e.JS() + `.shadowRoot.querySelectorAll("img").length === 2`)
 	e.Resize(760, 660)
 	e.Picture("component-light")
 
 	e.Prefer("prefers-color-scheme", "dark")
-	accent := `getComputedStyle(` + e.part("icon") + `).color`
+	accent := `getComputedStyle(` + e.Part("icon") + `).color`
 	e.Wait(accent + ` === "rgb(147, 168, 255)"`)
 	e.Picture("component-dark")
 
 	for _, width := range []int64{320, 390} {
 		e.Resize(width, 800)
 		require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
-		require.LessOrEqual(t, browser.Eval[float64](e.Page, e.in(large.Name, "actions")+`.getBoundingClientRect().right`), float64(width))
+		require.LessOrEqual(t, browser.Eval[float64](e.Page, e.In(large.Name, "actions")+`.getBoundingClientRect().right`), float64(width))
 	}
-	e.press(large.Name, "pause")
-	e.waitFor(large.Name, "paused")
+	e.Push(large.Name, "pause")
+	e.WaitFor(large.Name, "paused")
 	e.Picture("component-narrow")
 
 	t.Run("and can be styled from outside", func(t *testing.T) {
-		style := func(name string) string { return `getComputedStyle(` + e.part("drop") + `).` + name }
+		style := func(name string) string { return `getComputedStyle(` + e.Part("drop") + `).` + name }
 		browser.Eval[bool](e.Page, `document.styleSheets[0].insertRule("postern-upload { --postern-radius: 3px; --postern-line: rgb(1, 2, 3) }"),
 			document.styleSheets[0].insertRule("postern-upload:state(filled)::part(drop) { background: rgb(4, 5, 6) }"),
 			document.styleSheets[0].insertRule("postern-upload::part(file paused) { opacity: 0.5 }"), true`)
 		require.Equal(t, "3px", browser.Eval[string](e.Page, style("borderRadius")))
 		require.Equal(t, "rgb(1, 2, 3)", browser.Eval[string](e.Page, style("borderTopColor")))
 		require.Equal(t, "rgb(4, 5, 6)", browser.Eval[string](e.Page, style("backgroundColor")))
-		require.Equal(t, "0.5", browser.Eval[string](e.Page, `getComputedStyle(`+e.row(large.Name)+`).opacity`))
+		require.Equal(t, "0.5", browser.Eval[string](e.Page, `getComputedStyle(`+e.Row(large.Name)+`).opacity`))
 	})
 	e.Throttle(0)
 }
@@ -69,8 +70,8 @@ func TestTheExampleTakesTheVisitorsOwnPhotosAlone(t *testing.T) {
 	t.Parallel()
 	e := example(t)
 	png := fixture.PNG(t, "sea.png", 90, 60)
-	e.choose(png)
-	e.waitFor(png.Name, "done")
+	e.Pick(png)
+	e.WaitFor(png.Name, "done")
 	key := e.value()[0]
 
 	// save sends the form as a page of this site may.
@@ -83,4 +84,12 @@ func TestTheExampleTakesTheVisitorsOwnPhotosAlone(t *testing.T) {
 	e.Wait(`document.querySelector("h1")?.innerText.includes("is saved")`)
 	require.Equal(t, []string{"“At sea” is saved", "sea.png", key}, browser.Eval[[]string](e.Page,
 		`["h1", "b", "code"].map((name) => document.querySelector(name).innerText)`))
+}
+
+func TestThePagesOwnPropertiesAreNotTheElements(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(document.adoptedStyleSheets.push(new CSSStyleSheet()), document.adoptedStyleSheets[0].replaceSync(
+		"postern-upload { --accent: rgb(1, 2, 3); --postern-accent: var(--accent) }"), true)`)
+	require.Equal(t, "rgb(1, 2, 3)", browser.Eval[string](e.Page, `getComputedStyle(`+e.Part("icon")+`).color`))
 }

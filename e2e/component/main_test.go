@@ -14,14 +14,12 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/client"
 	"github.com/postern-go/postern/e2e/internal/browser"
-	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/program"
 	"github.com/postern-go/postern/s3test"
 )
@@ -120,12 +118,12 @@ func serve(t testing.TB, content string) *site {
 }
 
 // open opens the page, where everybody is signed in.
-func (s *site) open() *element {
+func (s *site) open() *upload {
 	s.t.Helper()
 	page := browser.Open(s.t, s.URL)
 	page.Wait(`customElements.get("postern-upload")`)
 	browser.Eval[bool](page, `document.querySelectorAll("postern-upload").forEach((e) => (e.headers = { "X-User": "ada" })), true`)
-	return &element{page, s.t, "postern-upload"}
+	return &upload{element.Element{Page: page, Selector: "postern-upload"}, s.t}
 }
 
 // keys are those of the objects in the bucket.
@@ -160,89 +158,22 @@ func (s *site) asked(action postern.Action) (n int) {
 	return n
 }
 
-// element is a <postern-upload> on a page, by its selector.
-type element struct {
-	*browser.Page
-	t        testing.TB
-	selector string
-}
-
-// js is the element, for JavaScript.
-func (e *element) js() string { return `document.querySelector(` + browser.Quote(e.selector) + `)` }
-
-// part is the first part in the shadow tree that has all these names.
-func (e *element) part(names string) string {
-	return e.js() + `.shadowRoot.querySelector(` + browser.Quote(partSelector(names)) + `)`
-}
-
-// row is a file's.
-func (e *element) row(name string) string {
-	return `[...` + e.js() + `.shadowRoot.querySelectorAll("[part~=file]")]` +
-		`.find((row) => row.querySelector("[part=name]").textContent === ` + browser.Quote(name) + `)`
-}
-
-// in is a part of a file's row.
-func (e *element) in(name, names string) string {
-	return e.row(name) + `?.querySelector(` + browser.Quote(partSelector(names)) + `)`
-}
-
-func partSelector(name string) string { return `[part~="` + name + `"]` }
-
-// choose picks files in the dialog.
-func (e *element) choose(files ...fixture.File) {
-	e.Do(chromedp.SetUploadFiles(chromedp.JSPath(e.js()+`.shadowRoot.querySelector("input")`), paths(files)))
-}
-
-// drop drags files over the element, and drops them.
-func (e *element) drop(files ...string) {
-	at := browser.Eval[map[string]float64](e.Page, `(({ x, y, width }) => ({ x: x + width / 2, y: y + 20 }))(`+e.js()+`.getBoundingClientRect())`)
-	for _, step := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
-		if step == input.DispatchDragEventTypeDrop {
-			e.Wait(e.js() + `.matches(":state(over)")`)
-		}
-		e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-			_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
-				Type: step, X: at["x"], Y: at["y"],
-				Data: &input.DragData{Items: []*input.DragDataItem{}, Files: files, DragOperationsMask: 1},
-			})
-			return chromedp.Void{}, err
-		})
-	}
-}
-
-// press clicks on a button of a file's row: pause, resume, retry, cancel, remove.
-func (e *element) press(name, button string) {
-	e.Wait(e.in(name, button) + `?.checkVisibility()`)
-	e.Do(chromedp.Click(chromedp.JSPath(e.in(name, button))))
-}
-
-func (e *element) waitFor(name, state string) {
-	e.Wait(e.in(name, "name") + `?.closest("[part~=` + state + `]")`)
-}
-
-// message waits until a file has failed, and returns what people are told.
-func (e *element) message(name string) string {
-	e.waitFor(name, "failed")
-	return browser.Eval[string](e.Page, e.in(name, "message")+`.innerText`)
+// upload is a <postern-upload> in a form.
+type upload struct {
+	element.Element
+	t testing.TB
 }
 
 // invalid is what the form would make of the element: "" for fine.
-func (e *element) invalid() string { return browser.Eval[string](e.Page, e.js()+`.validationMessage`) }
+func (e *upload) invalid() string { return browser.Eval[string](e.Page, e.JS()+`.validationMessage`) }
 
-func (e *element) value() []string { return browser.Eval[[]string](e.Page, e.js()+`.value`) }
+func (e *upload) value() []string { return browser.Eval[[]string](e.Page, e.JS()+`.value`) }
 
 // submitted presses the form's button, and returns what arrives.
-func (e *element) submitted() map[string][]string {
+func (e *upload) submitted() map[string][]string {
 	e.Click("#send")
 	e.Wait(`location.pathname === "/submit"`)
 	var values map[string][]string
 	require.NoError(e.t, json.Unmarshal([]byte(browser.Eval[string](e.Page, `document.body.innerText`)), &values))
 	return values
-}
-
-func paths(files []fixture.File) (paths []string) {
-	for _, f := range files {
-		paths = append(paths, f.Path)
-	}
-	return paths
 }

@@ -18,44 +18,44 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 	e := s.open()
 
 	t.Run("without asking the server", func(t *testing.T) {
-		e.choose(fixture.Text(t, "huge.txt", 12<<20), fixture.Write(t, "over.txt", make([]byte, 1<<20+1)))
-		e.drop(fixture.PDF(t, "a.pdf", "A", 10).Path)
-		require.Equal(t, "Too large: this file has 12 MB, and the limit is 1 MB.", e.message("huge.txt"))
-		require.Equal(t, "Too large: just above the limit of 1 MB.", e.message("over.txt"))
-		require.Equal(t, "Files of this kind are not accepted here, only images, .txt, and .html.", e.message("a.pdf"))
-		require.False(t, browser.Eval[bool](e.Page, `[...`+e.js()+`.shadowRoot.querySelectorAll("[part~=retry]")].some((b) => b.checkVisibility())`), "trying again cannot help")
+		e.Pick(fixture.Text(t, "huge.txt", 12<<20), fixture.Write(t, "over.txt", make([]byte, 1<<20+1)))
+		e.Drop(fixture.PDF(t, "a.pdf", "A", 10).Path)
+		require.Equal(t, "Too large: this file has 12 MB, and the limit is 1 MB.", e.Failure("huge.txt"))
+		require.Equal(t, "Too large: just above the limit of 1 MB.", e.Failure("over.txt"))
+		require.Equal(t, "Files of this kind are not accepted here, only images, .txt, and .html.", e.Failure("a.pdf"))
+		require.False(t, browser.Eval[bool](e.Page, `[...`+e.JS()+`.shadowRoot.querySelectorAll("[part~=retry]")].some((b) => b.checkVisibility())`), "trying again cannot help")
 		require.Zero(t, s.asked(postern.ActionSign))
 	})
 	t.Run("by the server", func(t *testing.T) {
-		e.choose(fixture.Write(t, "empty.txt", nil), fixture.Write(t, "page.html", []byte("<p>")), fixture.Text(t, "secret.txt", 10))
-		require.Equal(t, "This file is empty.", e.message("empty.txt"))
-		require.Equal(t, "Files of this kind are not accepted here, only images, plain text, and PDF.", e.message("page.html"))
-		require.Equal(t, "Your plan has no room for more files.", e.message("secret.txt"), "a code without a text has the server's words")
-		require.Contains(t, browser.Eval[string](e.Page, e.js()+`.shadowRoot.querySelector("[role=status]").textContent`), "empty.txt: This file is empty.")
+		e.Pick(fixture.Write(t, "empty.txt", nil), fixture.Write(t, "page.html", []byte("<p>")), fixture.Text(t, "secret.txt", 10))
+		require.Equal(t, "This file is empty.", e.Failure("empty.txt"))
+		require.Equal(t, "Files of this kind are not accepted here, only images, plain text, and PDF.", e.Failure("page.html"))
+		require.Equal(t, "Your plan has no room for more files.", e.Failure("secret.txt"), "a code without a text has the server's words")
+		require.Contains(t, browser.Eval[string](e.Page, e.JS()+`.shadowRoot.querySelector("[role=status]").textContent`), "empty.txt: This file is empty.")
 	})
 	t.Run("by the bucket", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `FormData.prototype.append = ((append) => function (name, value) {
 			return append.call(this, name, name === "key" ? "staging/other" : value);
 		})(FormData.prototype.append), true`)
-		e.choose(fixture.Text(t, "a.txt", 10))
-		require.Equal(t, "The storage refused the file (AccessDenied). Try again.", e.message("a.txt"))
+		e.Pick(fixture.Text(t, "a.txt", 10))
+		require.Equal(t, "The storage refused the file (AccessDenied). Try again.", e.Failure("a.txt"))
 	})
 	t.Run("for want of a session", func(t *testing.T) {
-		browser.Eval[bool](e.Page, `(`+e.js()+`.headers = async () => ({}), true)`)
-		e.choose(fixture.Text(t, "b.txt", 10))
-		require.Equal(t, "You aren’t signed in any more. Sign in, and try again.", e.message("b.txt"))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.headers = async () => ({}), true)`)
+		e.Pick(fixture.Text(t, "b.txt", 10))
+		require.Equal(t, "You aren’t signed in any more. Sign in, and try again.", e.Failure("b.txt"))
 	})
 	t.Run("by code of the page", func(t *testing.T) {
-		browser.Eval[bool](e.Page, `(`+e.js()+`.headers = () => { throw new Error("no token") }, true)`)
-		e.choose(fixture.Text(t, "c.txt", 10))
-		require.Equal(t, "Something went wrong. Try again in a moment.", e.message("c.txt"))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.headers = () => { throw new Error("no token") }, true)`)
+		e.Pick(fixture.Text(t, "c.txt", 10))
+		require.Equal(t, "Something went wrong. Try again in a moment.", e.Failure("c.txt"))
 		require.Equal(t, "no token", browser.Eval[string](e.Page, `events.findLast(({ type }) => type === "postern-error").detail.error.message`))
 	})
 	t.Run("of folders", func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "folder")
 		require.NoError(t, os.Mkdir(folder, 0o700))
-		e.drop(folder)
-		require.Equal(t, "Folders can’t be uploaded. Drop the files inside instead.", browser.Eval[string](e.Page, e.part("notice")+`.innerText`))
+		e.Drop(folder)
+		require.Equal(t, "Folders can’t be uploaded. Drop the files inside instead.", browser.Eval[string](e.Page, e.Part("notice")+`.innerText`))
 	})
 	e.Picture("component-refused")
 	require.Empty(t, s.keys())
@@ -71,28 +71,28 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 			hint_count: "Höchstens {count} Dateien", "image/*": "Bilder", done: "Hochgeladen", remove: "{name} entfernen",
 			size_too_large: "Zu groß: {size}, erlaubt sind {max}.", plan_full: "Kein Platz mehr.", cancelled: "",
 		};
-		`+e.js()+`.lang = "de-AT";
+		`+e.JS()+`.lang = "de-AT";
 		return true;
 	})`)
-	require.Equal(t, "Dateien hier ablegen oder auswählen", browser.Eval[string](e.Page, e.part("prompt")+`.innerText`))
-	require.Equal(t, "Nur Bilder · Je höchstens 1,5 MB · Höchstens 3 Dateien", browser.Eval[string](e.Page, e.part("hint")+`.innerText`))
+	require.Equal(t, "Dateien hier ablegen oder auswählen", browser.Eval[string](e.Page, e.Part("prompt")+`.innerText`))
+	require.Equal(t, "Nur Bilder · Je höchstens 1,5 MB · Höchstens 3 Dateien", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	png := fixture.PNG(t, "a.png", 20, 20)
-	e.choose(png, fixture.Write(t, "b.png", make([]byte, 2.25*(1<<20))))
-	require.Equal(t, "Zu groß: 2,3 MB, erlaubt sind 1,5 MB.", e.message("b.png"))
-	e.waitFor("a.png", "done")
-	require.Equal(t, "a.png entfernen", browser.Eval[string](e.Page, e.in("a.png", "remove")+`.title`))
+	e.Pick(png, fixture.Write(t, "b.png", make([]byte, 2.25*(1<<20))))
+	require.Equal(t, "Zu groß: 2,3 MB, erlaubt sind 1,5 MB.", e.Failure("b.png"))
+	e.WaitFor("a.png", "done")
+	require.Equal(t, "a.png entfernen", browser.Eval[string](e.Page, e.In("a.png", "remove")+`.title`))
 
 	t.Run("of one element alone", func(t *testing.T) {
-		browser.Eval[bool](e.Page, `(`+e.js()+`.texts = { done: "Fertig" }, true)`)
-		require.Equal(t, "Fertig", browser.Eval[string](e.Page, e.in("a.png", "message")+`.innerText`))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.texts = { done: "Fertig" }, true)`)
+		require.Equal(t, "Fertig", browser.Eval[string](e.Page, e.In("a.png", "message")+`.innerText`))
 	})
 	t.Run("a language that is not there is English", func(t *testing.T) {
-		browser.Eval[bool](e.Page, `(`+e.js()+`.texts = null, `+e.js()+`.lang = "x_y", true)`)
-		require.Equal(t, "Uploaded", browser.Eval[string](e.Page, e.in("a.png", "message")+`.innerText`))
-		require.Equal(t, "Only images · Up to 1.5 MB each · At most 3 files", browser.Eval[string](e.Page, e.part("hint")+`.innerText`))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.texts = null, `+e.JS()+`.lang = "x_y", true)`)
+		require.Equal(t, "Uploaded", browser.Eval[string](e.Page, e.In("a.png", "message")+`.innerText`))
+		require.Equal(t, "Only images · Up to 1.5 MB each · At most 3 files", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
-		browser.Eval[bool](e.Page, `(`+e.js()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
 		require.Equal(t, "Your holiday", accessible(e, "button")[0].name)
 	})
 }
