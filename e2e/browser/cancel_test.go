@@ -14,21 +14,21 @@ import (
 func TestAnUploadCanBeCancelledOnItsWay(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
-	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
+	page := open(t, quickstart.StartWith(t, srv).URL)
 	page.Throttle(400 << 10)
 	f := fixture.PDF(t, "slow.pdf", "Slow", 6<<20)
-	choose(page, f)
-	page.Wait(part(f.Name, "progress") + `?.ariaValueNow > 2`)
-	require.Equal(t, "uploading", browser.Eval[string](page, file(f.Name)+`.dataset.state`))
-	require.Less(t, browser.Eval[int](page, `Number(`+part(f.Name, "progress")+`.ariaValueNow)`), 100)
+	page.Pick(f)
+	page.Wait(page.Percent(f.Name) + ` > 2`)
+	page.WaitFor(f.Name, "uploading")
+	require.Less(t, browser.Eval[int](page.Page, page.Percent(f.Name)), 100)
 
-	page.Click("[data-file='slow.pdf'] [data-cancel]")
-	waitFor(page, f.Name, "cancelled")
+	page.Push("slow.pdf", "cancel")
+	page.WaitFor(f.Name, "cancelled")
 	settles(t, srv, 0)
 
 	page.Throttle(0)
-	page.Click("[data-file='slow.pdf'] [data-retry]")
-	waitFor(page, f.Name, "done")
+	page.Push("slow.pdf", "retry")
+	uploaded(page, f.Name)
 	stored := objects(t, srv)
 	require.Len(t, stored, 1)
 	require.Equal(t, f.Bytes, stored[0].bytes)
@@ -37,25 +37,25 @@ func TestAnUploadCanBeCancelledOnItsWay(t *testing.T) {
 func TestAFileThatWaitsCanBeCancelled(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
-	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
+	page := open(t, quickstart.StartWith(t, srv).URL)
 	page.Throttle(200 << 10)
 	names := []string{"1.pdf", "2.pdf", "3.pdf", "4.pdf"}
 	var files []fixture.File
 	for _, name := range names {
 		files = append(files, fixture.PDF(t, name, name, 1<<20))
 	}
-	choose(page, files...)
+	page.Pick(files...)
 	for _, name := range names[:3] {
-		waitFor(page, name, "uploading")
+		page.WaitFor(name, "uploading")
 	}
-	waitFor(page, "4.pdf", "waiting")
-	page.Click("[data-file='4.pdf'] [data-cancel]")
-	waitFor(page, "4.pdf", "cancelled")
+	page.WaitFor("4.pdf", "waiting")
+	page.Push("4.pdf", "cancel")
+	page.WaitFor("4.pdf", "cancelled")
 
 	page.Throttle(0)
 	for _, name := range names[:3] {
-		waitFor(page, name, "done")
+		uploaded(page, name)
 	}
-	waitFor(page, "4.pdf", "cancelled")
+	page.WaitFor("4.pdf", "cancelled")
 	settles(t, srv, 3)
 }

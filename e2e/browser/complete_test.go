@@ -2,7 +2,6 @@ package browser_test
 
 import (
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -20,16 +19,17 @@ func TestAFileThatIsNotWhatItSaysIsRefused(t *testing.T) {
 	for _, mode := range []string{"-put=false", "-put"} {
 		t.Run(mode, func(t *testing.T) {
 			srv := s3test.Start(t)
-			page := browser.Open(t, quickstart.StartWith(t, srv, mode).URL)
-			choose(page, fixture.Write(t, "kitten.png", []byte("<!doctype html><script>alert(document.domain)</script>")))
-			require.Equal(t, "The file says that it is image/png, but its content is text/html.", message(t, page, "kitten.png"))
-			require.False(t, browser.Eval[bool](page, part("kitten.png", "retry")+`.checkVisibility()`), "trying again cannot help")
+			page := open(t, quickstart.StartWith(t, srv, mode).URL)
+			page.Pick(fixture.Write(t, "kitten.png", []byte("<!doctype html><script>alert(document.domain)</script>")))
+			require.Equal(t, "The file says that it is image/png, but its content is text/html.", page.Failure("kitten.png"))
+			require.False(t, browser.Eval[bool](page.Page, page.In("kitten.png", "retry")+`?.checkVisibility() ?? false`), "trying again cannot help")
 			require.Empty(t, objects(t, srv))
 			require.Zero(t, remembered(page))
 
 			page.Reload()
-			page.Wait(`document.readyState === "complete"`)
-			require.Zero(t, browser.Eval[int](page, `document.querySelectorAll("[data-stored], [data-file]").length`))
+			page.Wait(page.JS())
+			require.Zero(t, browser.Eval[int](page.Page, page.Part("list")+`.children.length`))
+			require.Zero(t, browser.Eval[int](page.Page, `document.querySelectorAll("[data-stored]").length`))
 		})
 	}
 }
@@ -38,10 +38,10 @@ func TestFilesGoUpByPut(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
 	s3 := tap.Start(t, srv.Endpoint)
-	page := browser.Open(t, quickstart.StartWith(t, srv, "-put", "-endpoint", s3.URL).URL)
+	page := open(t, quickstart.StartWith(t, srv, "-put", "-endpoint", s3.URL).URL)
 	f := fixture.PDF(t, "Reisekosten März.pdf", "Invoice", 600<<10)
-	choose(page, f)
-	waitFor(page, f.Name, "done")
+	page.Pick(f)
+	uploaded(page, f.Name)
 	stored := objects(t, srv)
 	require.Len(t, stored, 1)
 	require.Equal(t, f.Bytes, stored[0].bytes)
@@ -51,14 +51,14 @@ func TestFilesGoUpByPut(t *testing.T) {
 
 	page.Throttle(400 << 10)
 	slow := fixture.PDF(t, "slow.pdf", "Slow", 6<<20)
-	choose(page, slow)
-	page.Wait(percent(slow.Name) + ` > 2`)
-	page.Click("[data-file='slow.pdf'] [data-cancel]")
-	waitFor(page, slow.Name, "cancelled")
+	page.Pick(slow)
+	page.Wait(page.Percent(slow.Name) + ` > 2`)
+	page.Push("slow.pdf", "cancel")
+	page.WaitFor(slow.Name, "cancelled")
 	page.Throttle(0)
 	settles(t, srv, 1)
-	page.Click("[data-file='slow.pdf'] [data-retry]")
-	waitFor(page, slow.Name, "done")
+	page.Push("slow.pdf", "retry")
+	uploaded(page, slow.Name)
 	settles(t, srv, 2)
 }
 
@@ -91,10 +91,10 @@ func TestAnUploadWhoseAnswerIsLostIsCompleted(t *testing.T) {
 				}
 				return &tap.Fault{After: true, Status: http.StatusInternalServerError, Code: "InternalError"}
 			})
-			page := browser.Open(t, quickstart.StartWith(t, srv, c.mode, "-endpoint", s3.URL).URL)
+			page := open(t, quickstart.StartWith(t, srv, c.mode, "-endpoint", s3.URL).URL)
 			f := fixture.Text(t, "notes.txt", 40<<10)
-			choose(page, f)
-			waitFor(page, f.Name, "done")
+			page.Pick(f)
+			uploaded(page, f.Name)
 			require.Equal(t, c.statuses, statuses(s3, c.method))
 			stored := objects(t, srv)
 			require.Len(t, stored, 1)
@@ -107,36 +107,45 @@ func TestFinishedUploadsAreListedAfterAReload(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
 	program := quickstart.StartWith(t, srv)
-	page := browser.Open(t, program.URL)
+	page := open(t, program.URL)
 	a, b := fixture.PNG(t, "evening at sea.png", 90, 60), fixture.Text(t, "Grüße.txt", 1234)
-	choose(page, a)
-	waitFor(page, a.Name, "done")
-	choose(page, b)
-	waitFor(page, b.Name, "done")
-	page.Wait(part(b.Name, "open") + `.checkVisibility()`)
+	page.Pick(a)
+	uploaded(page, a.Name)
+	page.Pick(b)
+	uploaded(page, b.Name)
 	listed := func() []string {
-		return browser.Eval[[]string](page, `[...document.querySelectorAll("[data-stored]")].map((e) => e.dataset.stored)`)
+		return browser.Eval[[]string](page.Page, `[...document.querySelectorAll("section:not([hidden]) [data-stored]")].map((e) => e.dataset.stored)`)
 	}
-	require.Empty(t, listed(), "what has a row is not listed twice")
+	require.Equal(t, []string{b.Name, a.Name}, listed(), "the last is first")
 
 	page.Reload()
-	page.Wait(`document.querySelectorAll("[data-stored]").length === 2`)
-	require.Equal(t, []string{b.Name, a.Name}, listed(), "the last is first")
-	require.Regexp(t, `^1\.2 KBToday, \d\d:\d\d$`, browser.Eval[string](page, `document.querySelector("[data-stored] .detail").innerText`))
-	got := get(t, browser.Eval[string](page, `document.querySelector("[data-stored] [data-open]").href`))
-	require.Equal(t, b.Bytes, got.body)
+	uploaded(page, a.Name, b.Name)
+	require.Equal(t, []string{b.Name, a.Name}, listed())
+	require.Regexp(t, `^1\.2 kB · Today, \d\d:\d\d$`, browser.Eval[string](page.Page, `document.querySelector("[data-stored] .detail").innerText`))
+	require.Equal(t, b.Bytes, get(t, link(page, b.Name)).body)
 
 	page.Click(`.tenants label:has([value=globex])`)
-	page.Wait(`document.querySelector("[data-finished]").hidden`)
 	require.Empty(t, listed(), "the other tenant has none")
-
 	page.Click(`.tenants label:has([value=acme])`)
-	page.Wait(`document.querySelectorAll("[data-stored]").length === 2`)
-	choose(page, a)
-	waitFor(page, a.Name, "done")
-	page.Click("[data-clear]")
+	page.Pick(a)
 	page.Wait(`document.querySelectorAll("[data-stored]").length === 3`)
-	require.True(t, slices.Contains(listed(), a.Name))
+	require.Equal(t, []string{a.Name, b.Name, a.Name}, listed())
+}
+
+func TestAFileStaysInSightWhileTheListIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	page := open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
+	browser.Eval[bool](page.Page, `window.real = window.fetch, window.fetch = (url, options) =>
+		url === "/files" ? Promise.reject(new TypeError("Failed to fetch")) : real(url, options), true`)
+	f := fixture.Text(t, "notes.txt", 100)
+	page.Pick(f)
+	page.WaitFor(f.Name, "done")
+
+	browser.Eval[bool](page.Page, `window.fetch = real, true`)
+	g := fixture.Text(t, "more.txt", 100)
+	page.Pick(g)
+	uploaded(page, g.Name)
+	page.Wait(stored(f.Name))
 }
 
 func TestAnUploadThatIsAllThereIsCompletedAfterAReload(t *testing.T) {
@@ -144,18 +153,18 @@ func TestAnUploadThatIsAllThereIsCompletedAfterAReload(t *testing.T) {
 	for _, f := range []fixture.File{fixture.Text(t, "notes.txt", 1000), video(t)} {
 		t.Run(f.Name, func(t *testing.T) {
 			srv := s3test.Start(t)
-			page := browser.Open(t, quickstart.StartWith(t, srv).URL)
-			browser.Eval[bool](page, `window.fetch = ((fetch) => (url, options) => {
+			page := open(t, quickstart.StartWith(t, srv).URL)
+			browser.Eval[bool](page.Page, `window.fetch = ((fetch) => (url, options) => {
 				if (!url.endsWith("/complete")) return fetch(url, options);
 				window.asked = true;
 				return new Promise(() => {}); // never
 			})(window.fetch), true`)
-			choose(page, f)
+			page.Pick(f)
 			page.Wait(`window.asked`)
 			require.Equal(t, 1, remembered(page))
 
 			page.Reload()
-			waitFor(page, f.Name, "done") // without the file
+			uploaded(page, f.Name) // without the file
 			settles(t, srv, 1)
 			require.Zero(t, remembered(page))
 		})

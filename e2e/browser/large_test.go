@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 	"github.com/postern-go/postern/e2e/internal/quickstart"
 	"github.com/postern-go/postern/e2e/internal/tap"
@@ -25,11 +26,11 @@ const partSize = 8 * mib
 
 func TestALargeFileGoesUpInParts(t *testing.T) {
 	srv := s3test.Start(t)
-	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
+	page := open(t, quickstart.StartWith(t, srv).URL)
 	f, sum := fixture.Video(t, "holiday.mp4", 300*mib+1)
 	steps := steps(page)
-	choose(page, f)
-	waitFor(page, f.Name, "done")
+	page.Pick(f)
+	uploaded(page, f.Name)
 	require.IsNonDecreasing(t, steps(f.Name))
 	require.Greater(t, len(steps(f.Name)), 30, "the bar moves with each part")
 	require.Equal(t, sum, hashOf(t, srv), "byte for byte")
@@ -44,7 +45,7 @@ type large struct {
 	tap     *tap.Tap
 	dir     string
 	program *quickstart.Program
-	page    *browser.Page
+	page    *element.Element
 	file    fixture.File
 	sum     [32]byte
 }
@@ -54,12 +55,12 @@ func startLarge(t *testing.T, args ...string) *large {
 	l := &large{srv: s3test.Start(t), dir: t.TempDir()}
 	l.tap = tap.Start(t, l.srv.Endpoint)
 	l.program = quickstart.StartWith(t, l.srv, append(args, "-endpoint", l.tap.URL, "-dir", l.dir)...)
-	l.page = browser.Open(t, l.program.URL)
+	l.page = open(t, l.program.URL)
 	l.file, l.sum = fixture.Video(t, "holiday.mp4", 8*partSize-5)
 	l.tap.Hold(func(r *http.Request) bool { return tap.PartOf(r) > 4 })
-	choose(l.page, l.file)
+	l.page.Pick(l.file)
 	l.page.Wait(`JSON.parse(Object.values(localStorage)[0] ?? "{}").done?.length === 4`)
-	l.page.Wait(percent(l.file.Name) + ` > 50`)
+	l.page.Wait(l.page.Percent(l.file.Name) + ` > 50`)
 	require.Equal(t, firstHalf, l.tap.Arrivals())
 	return l
 }
@@ -80,7 +81,7 @@ func (l *large) givenUp(t *testing.T) {
 // ends waits until all has arrived, and checks that no part was sent twice.
 func (l *large) ends(t *testing.T) {
 	t.Helper()
-	waitFor(l.page, l.file.Name, "done")
+	uploaded(l.page, l.file.Name)
 	require.Equal(t, l.sum, hashOf(t, l.srv))
 	require.Equal(t, map[int]int{1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1, 7: 1, 8: 1}, l.tap.Arrivals())
 	require.Zero(t, begun(t, l.srv))
@@ -92,10 +93,10 @@ func TestALostConnectionIsResumed(t *testing.T) {
 	l := startLarge(t)
 	l.page.Offline(true)
 	l.tap.Cut()
-	l.page.Wait(part(l.file.Name, "message") + `.innerText === "Offline, goes on when you are connected"`)
+	l.page.Wait(l.page.In(l.file.Name, "message") + `.innerText === "Offline, goes on when you are connected"`)
 	l.givenUp(t)
 	time.Sleep(time.Second) // tries that are in vain
-	waitFor(l.page, l.file.Name, "uploading")
+	l.page.WaitFor(l.file.Name, "uploading")
 
 	l.page.Offline(false)
 	l.ends(t)
@@ -112,14 +113,14 @@ func TestAnUploadGoesOnAfterAReloadAndARestart(t *testing.T) {
 			l.page.Reload()
 			l.givenUp(t)
 
-			waitFor(l.page, l.file.Name, "unfinished")
-			require.Equal(t, "Choose the file again to continue", browser.Eval[string](l.page, part(l.file.Name, "message")+`.innerText`))
-			require.Equal(t, 50, browser.Eval[int](l.page, percent(l.file.Name)))
-			require.True(t, browser.Eval[bool](l.page, part(l.file.Name, "choose")+`.checkVisibility()`))
+			l.page.WaitFor(l.file.Name, "unfinished")
+			require.Equal(t, "Choose the file again to continue", l.page.Says(l.file.Name))
+			require.Equal(t, 50, browser.Eval[int](l.page.Page, l.page.Percent(l.file.Name)))
+			require.True(t, browser.Eval[bool](l.page.Page, l.page.In(l.file.Name, "choose")+`.checkVisibility()`))
 
-			choose(l.page, l.file)
+			l.page.Pick(l.file)
 			l.ends(t)
-			require.Equal(t, 1, browser.Eval[int](l.page, `document.querySelectorAll("[data-file]").length`), "in the same row")
+			require.Equal(t, 1, browser.Eval[int](l.page.Page, `document.querySelectorAll("[data-stored]").length`))
 		})
 	}
 }
@@ -129,14 +130,14 @@ func TestAnUploadWhoseTicketIsWorthNothingBeginsAgain(t *testing.T) {
 	l := startLarge(t)
 	l.page.Reload()
 	l.givenUp(t)
-	waitFor(l.page, l.file.Name, "unfinished")
-	browser.Eval[bool](l.page, `(() => {
+	l.page.WaitFor(l.file.Name, "unfinished")
+	browser.Eval[bool](l.page.Page, `(() => {
 		const [slot, saved] = Object.entries(localStorage)[0];
 		localStorage[slot] = saved.replace(/"ticket":"[^"]*/, '"ticket":"AQ');
 		return true;
 	})()`)
-	choose(l.page, l.file)
-	waitFor(l.page, l.file.Name, "done")
+	l.page.Pick(l.file)
+	uploaded(l.page, l.file.Name)
 	require.Equal(t, l.sum, hashOf(t, l.srv))
 	require.Equal(t, 1, begun(t, l.srv), "the first is left to the lifecycle rules")
 }
@@ -144,15 +145,15 @@ func TestAnUploadWhoseTicketIsWorthNothingBeginsAgain(t *testing.T) {
 func TestAnUploadIsPausedAndResumed(t *testing.T) {
 	t.Parallel()
 	l := startLarge(t)
-	l.page.Click("[data-pause]")
-	waitFor(l.page, l.file.Name, "paused")
-	l.page.Wait(part(l.file.Name, "message") + `.innerText === "Paused at 50 %"`)
+	l.page.Push(l.file.Name, "pause")
+	l.page.WaitFor(l.file.Name, "paused")
+	l.page.Wait(l.page.In(l.file.Name, "message") + `.innerText === "Paused at 50 %"`)
 	l.givenUp(t)
 	time.Sleep(500 * time.Millisecond)
 	require.Equal(t, firstHalf, l.tap.Arrivals(), "nothing is sent")
 	require.Equal(t, 1, begun(t, l.srv))
 
-	l.page.Click("[data-resume]")
+	l.page.Push(l.file.Name, "resume")
 	l.ends(t)
 }
 
@@ -163,18 +164,18 @@ func TestACancelledUploadLeavesNothingBehind(t *testing.T) {
 		stop func(l *large)
 	}{
 		{"on its way", func(l *large) {
-			l.page.Click("[data-cancel]")
-			waitFor(l.page, l.file.Name, "cancelled")
+			l.page.Push(l.file.Name, "cancel")
+			l.page.WaitFor(l.file.Name, "cancelled")
 		}},
 		{"while it is paused", func(l *large) {
-			l.page.Click("[data-pause]")
-			waitFor(l.page, l.file.Name, "paused")
-			l.page.Click("[data-cancel]")
+			l.page.Push(l.file.Name, "pause")
+			l.page.WaitFor(l.file.Name, "paused")
+			l.page.Push(l.file.Name, "cancel")
 		}},
 		{"after a reload", func(l *large) {
 			l.page.Reload()
-			waitFor(l.page, l.file.Name, "unfinished")
-			l.page.Click("[data-cancel]")
+			l.page.WaitFor(l.file.Name, "unfinished")
+			l.page.Push(l.file.Name, "cancel")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -203,10 +204,10 @@ func TestPartsThatFailAreSentAgain(t *testing.T) {
 		}
 		return nil
 	})
-	page := browser.Open(t, quickstart.StartWith(t, srv, "-endpoint", s3.URL).URL)
+	page := open(t, quickstart.StartWith(t, srv, "-endpoint", s3.URL).URL)
 	f, sum := fixture.Video(t, "holiday.mp4", 3*partSize)
-	choose(page, f)
-	waitFor(page, f.Name, "done")
+	page.Pick(f)
+	uploaded(page, f.Name)
 	require.Equal(t, sum, hashOf(t, srv))
 	require.EqualValues(t, []int32{2, 3, 2}, []int32{expired.Load(), slow.Load(), lost.Load()})
 }
@@ -221,14 +222,14 @@ func TestAPartThatFailsForGoodEndsTheUpload(t *testing.T) {
 		}
 		return nil
 	})
-	page := browser.Open(t, quickstart.StartWith(t, srv, "-endpoint", s3.URL).URL)
+	page := open(t, quickstart.StartWith(t, srv, "-endpoint", s3.URL).URL)
 	f, sum := fixture.Video(t, "holiday.mp4", 5*partSize)
-	choose(page, f)
-	require.Equal(t, "The storage refused the file: it is smaller than announced. Has it changed since?", message(t, page, f.Name))
+	page.Pick(f)
+	require.Equal(t, "The file is smaller than announced. Has it changed since?", page.Failure(f.Name))
 
 	s3.Disturb(func(*http.Request) *tap.Fault { return nil })
-	page.Click("[data-retry]")
-	waitFor(page, f.Name, "done")
+	page.Push(f.Name, "retry")
+	uploaded(page, f.Name)
 	require.Equal(t, sum, hashOf(t, srv))
 	require.Zero(t, begun(t, srv), "the same upload went on")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
-	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/quickstart"
 	"github.com/postern-go/postern/s3test"
 )
@@ -32,34 +32,29 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const picker = "#picker"
-
-// file is the row of a file, for JavaScript.
-func file(name string) string {
-	return `document.querySelector('[data-file=` + browser.Quote(name) + `]')`
-}
-
-func part(name, hook string) string {
-	return file(name) + `.querySelector('[data-` + hook + `]')`
-}
-
-func choose(page *browser.Page, files ...fixture.File) {
-	var paths []string
-	for _, f := range files {
-		paths = append(paths, f.Path)
-	}
-	page.Choose(picker, paths...)
-}
-
-func waitFor(page *browser.Page, name, state string) {
-	page.Wait(file(name) + `?.dataset.state === ` + browser.Quote(state))
-}
-
-// message waits until a file has failed, and returns what the page says.
-func message(t *testing.T, page *browser.Page, name string) string {
+// open opens the page, where people upload as the tenant acme.
+func open(t testing.TB, url string) *element.Element {
 	t.Helper()
-	waitFor(page, name, "failed")
-	return browser.Eval[string](page, part(name, "message")+`.innerText`)
+	page := browser.Open(t, url)
+	page.Wait(`document.querySelector("postern-upload")`)
+	return &element.Element{Page: page, Selector: "section:not([hidden]) postern-upload"}
+}
+
+// stored is a file in the list of those that are uploaded, for JavaScript.
+func stored(name string) string {
+	return `document.querySelector('[data-stored=` + browser.Quote(name) + `]')`
+}
+
+// uploaded waits until files are there: they leave the element for the list.
+func uploaded(page *element.Element, names ...string) {
+	for _, name := range names {
+		page.Wait(stored(name) + `?.checkVisibility() && !` + page.Row(name))
+	}
+}
+
+// link opens an uploaded file.
+func link(page *element.Element, name string) string {
+	return browser.Eval[string](page.Page, stored(name)+`.querySelector("a").href`)
 }
 
 type object struct {
@@ -67,19 +62,16 @@ type object struct {
 	bytes                         []byte
 }
 
-// percent is how much of a file the page says has been sent.
-func percent(name string) string { return `Number(` + part(name, "progress") + `?.ariaValueNow)` }
-
 // steps notes each step of each bar, as a screen reader would get it, and returns
 // those of a file.
-func steps(page *browser.Page) (of func(name string) []int) {
-	browser.Eval[bool](page, `window.steps = {}, new MutationObserver((changes) => {
+func steps(page *element.Element) (of func(name string) []int) {
+	browser.Eval[bool](page.Page, `window.steps = {}, new MutationObserver((changes) => {
 		for (const { target } of changes) {
 			(window.steps[target.ariaLabel] ??= []).push(Number(target.ariaValueNow));
 		}
-	}).observe(document.body, { subtree: true, attributeFilter: ["aria-valuenow"] }), true`)
+	}).observe(`+page.Root()+`, { subtree: true, attributeFilter: ["aria-valuenow"] }), true`)
 	return func(name string) []int {
-		return browser.Eval[[]int](page, `steps[`+browser.Quote("Upload of "+name)+`]`)
+		return browser.Eval[[]int](page.Page, `steps[`+browser.Quote("Upload of "+name)+`]`)
 	}
 }
 
@@ -124,10 +116,12 @@ func settles(t *testing.T, srv *s3test.Server, objects int) {
 }
 
 // hurry leaves little of the time between tries, which is random.
-func hurry(page *browser.Page) { browser.Eval[bool](page, `Math.random = () => 0.01, true`) }
+func hurry(page *element.Element) { browser.Eval[bool](page.Page, `Math.random = () => 0.01, true`) }
 
 // remembered is what the browser keeps of unfinished uploads.
-func remembered(page *browser.Page) int { return browser.Eval[int](page, `localStorage.length`) }
+func remembered(page *element.Element) int {
+	return browser.Eval[int](page.Page, `localStorage.length`)
+}
 
 // objects reads the whole bucket.
 func objects(t *testing.T, srv *s3test.Server) []object {
