@@ -97,7 +97,9 @@ func (e *Element) Failure(name string) string {
 }
 
 // Percent is how much of a file the bar shows, for JavaScript.
-func (e *Element) Percent(name string) string { return `Number(` + e.In(name, "bar") + `?.ariaValueNow)` }
+func (e *Element) Percent(name string) string {
+	return `Number(` + e.In(name, "bar") + `?.ariaValueNow)`
+}
 
 func paths(files []fixture.File) (paths []string) {
 	for _, f := range files {
