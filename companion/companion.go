@@ -146,8 +146,9 @@ func callOf(r *http.Request) *call {
 // parse reads an address from its end: what precedes it is the router's
 // business. It returns nil for one that is none of Uppy's.
 func parse(r *http.Request) *call {
+	// A router may have cut the first slash off.
+	path := "/" + r.URL.EscapedPath()
 	var last [4]string // the last segment comes first
-	path := r.URL.EscapedPath()
 	for i := range last {
 		k := strings.LastIndexByte(path, '/')
 		if k < 0 {
