@@ -51,4 +51,29 @@ func TestDropzone(t *testing.T) {
 			require.Empty(t, s.added("acme"))
 		})
 	}
+	t.Run("it shows that the bucket refuses a file", func(t *testing.T) {
+		page.Do(chromedp.Reload())
+		meddle(page, "uploads/sign", `(grant) => { grant.fields["Content-Type"] = "text/plain"; }`)
+		page.Choose(zonePicker, fixture.PNG(t, "evening.png", 60, 40).Path)
+		page.Wait(zoneError)
+		require.Equal(t, "Server responded with 403 code.", browser.Eval[string](page, zoneError+`.textContent`))
+		require.Empty(t, s.added("acme"))
+	})
+}
+
+// meddle has a function change the JSON that a page gets from an address. What it
+// returns, if anything, is the status.
+func meddle(page *browser.Page, address, change string) {
+	browser.Eval[bool](page, `(() => {
+		const ask = fetch;
+		window.asked = 0;
+		window.fetch = async (url, ...rest) => {
+			const response = await ask(url, ...rest);
+			if (!String(url).endsWith(`+browser.Quote(address)+`)) return response;
+			const answer = await response.json();
+			const status = (`+change+`)(answer, ++window.asked) || response.status;
+			return new Response(JSON.stringify(answer), { status });
+		};
+		return true;
+	})()`)
 }

@@ -14,6 +14,7 @@ const dropzone = new Dropzone("#upload", {
   accept: (file, done) =>
     call("sign", { filename: file.name, type: file.type, size: file.size })
       .then((grant) => { file.grant = grant; done(); }).catch(done),
+  sending: (_file, xhr) => { xhr.responseType = "blob"; }, // or Dropzone would show the bucket's XML
   success: (file) =>
     call("complete", { ticket: file.grant.ticket })
       .then(() => file.previewElement.classList.add("dz-success"))
