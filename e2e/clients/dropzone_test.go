@@ -59,6 +59,13 @@ func TestDropzone(t *testing.T) {
 		require.Equal(t, "Server responded with 403 code.", browser.Eval[string](page, zoneError+`.textContent`))
 		require.Empty(t, s.added("acme"))
 	})
+	t.Run("it waits for a completion that takes long", func(t *testing.T) {
+		page.Do(chromedp.Reload())
+		meddle(page, "uploads/complete", `(_, n) => n === 1 && 202`)
+		page.Choose(zonePicker, fixture.PNG(t, "evening.png", 60, 40).Path)
+		page.Wait(`document.querySelector(".dz-complete.dz-success")`)
+		require.Equal(t, 2, browser.Eval[int](page, `window.asked`))
+	})
 }
 
 // meddle has a function change the JSON that a page gets from an address. What it
