@@ -15,8 +15,8 @@ import (
 type Dialect interface {
 	// ReadUpload reads what the browser asks a grant for: Filename, Type, Size
 	// ([UnknownSize] if the client never tells), and Metadata, SHA256,
-	// PartChecksums and Mode if it does. It bounds what it reads, looks at the
-	// method, and returns a [Problem]; names and types are cleaned after it.
+	// PartChecksums, Mode and PartSize if it does. It bounds what it reads, looks
+	// at the method, and returns a [Problem]; names and types are cleaned after it.
 	ReadUpload(w http.ResponseWriter, r *http.Request, u *Upload) error
 	// WriteGrant answers with a grant.
 	WriteGrant(w http.ResponseWriter, r *http.Request, g *Grant)
