@@ -19,16 +19,17 @@
 //
 // Single uploads never call back. Where the Handler has [postern.WithOnComplete]
 // or [postern.WithPromotion] they are refused with completion_required: set
-// shouldUseMultipart to true. Uppy 6 sends empty files as single uploads all the
-// same, so that they can't be uploaded then. A single upload is always a form:
-// providers that take none, such as Cloudflare R2, need shouldUseMultipart: true
-// as well.
+// shouldUseMultipart to true. Empty files can't be uploaded then: they have no
+// parts, and Uppy 6 sends them as single uploads all the same. A single upload is
+// always a form: providers that take none, such as Cloudflare R2, need
+// shouldUseMultipart: true as well.
 //
 // Uppy doesn't send the size of a file. Put it into the file's meta, as above,
 // and grants bind it. Multipart uploads without it are refused with
 // size_required, unless the Handler has [postern.AllowUnboundedParts]. Leave
 // getChunkSize as it is: parts of a known size are signed for the exact lengths
-// of Uppy's default rule.
+// of Uppy's default rule. Where a plugin changes files before they go up, such as
+// Compressor, set the size after it, in a preprocessor.
 //
 // Metadata is text, numbers and booleans: at most 64 entries and 8 KiB. What is
 // stored of it is for [postern.WithClientMetadata] to say.
@@ -44,6 +45,12 @@
 // which Uppy reports as an error. An http.Server with a WriteTimeout ends it too;
 // the completion goes on all the same. In Uppy 6 a retry then picks it up, and one
 // whose hook failed; Uppy 5 gives up an upload that could not be completed.
+//
+// Uppy 5 gives a part up when its URL expires, and tries it again: a part must be
+// through within [postern.WithGrantLifetime].
+//
+// An upload that is cancelled while it is being created, before Uppy knows its
+// ticket, leaves a multipart upload in S3 to the bucket's lifecycle rule.
 //
 // A ticket in a path is seen by proxies and in access logs. It is worth nothing
 // without its owner's session, which is why New refuses
