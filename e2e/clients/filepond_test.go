@@ -2,7 +2,9 @@ package clients_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -49,6 +51,9 @@ func TestFilePond(t *testing.T) {
 		page.Wait(`/^Uploading [1-9]/.test(` + pondText + `)`)
 		page.Click(".filepond--action-abort-item-processing")
 		page.Wait(pondState + ` === "cancelled"`)
+		require.Eventually(t, func() bool {
+			return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
+		}, browser.Patience, 50*time.Millisecond)
 		require.Empty(t, s.added("acme"))
 	})
 	t.Run("it shows why a file is refused", func(t *testing.T) {
