@@ -62,7 +62,7 @@ func (d formDialect) offer(w http.ResponseWriter, r *http.Request) {
 	}
 	chosen := kinds[0]
 	for _, k := range kinds {
-		if k.Type == r.FormValue("type") {
+		if k.Type == r.URL.Query().Get("type") {
 			chosen = k
 		}
 	}

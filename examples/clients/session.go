@@ -48,6 +48,7 @@ func (s sessions) authorize(r *http.Request, u *postern.Upload) error {
 
 // signIn takes the form at the top of a page, and goes back there.
 func (s sessions) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 1<<10)
 	for value, tenant := range s {
 		if tenant == r.PostFormValue("tenant") {
 			http.SetCookie(w, &http.Cookie{
