@@ -2,6 +2,7 @@ package companion
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -30,6 +31,15 @@ func TestLongCompletionIsPrecededByBlanks(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
 	require.Equal(t, "\n\n"+received+"\n", w.Body.String())
+}
+
+// gone is where a browser was.
+type gone struct{ http.ResponseWriter }
+
+func (gone) Write([]byte) (int, error) { return 0, net.ErrClosed }
+
+func TestNobodyWaitsForALongCompletionWhenTheBrowserIsGone(t *testing.T) {
+	require.False(t, dialect{}.WritePending(gone{httptest.NewRecorder()}, completing(), 0))
 }
 
 func TestShortCompletionIsNot(t *testing.T) {
