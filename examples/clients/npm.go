@@ -34,6 +34,7 @@ const (
 
 func (m *modules) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "sandbox") // packages bring pages of their own
 	w.Header().Set("Cache-Control", "no-cache")
 	if name, ok := strings.CutPrefix(r.URL.Path, asModules); ok {
 		source, err := fs.ReadFile(m, name)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http/httptest"
 	"testing"
 	"testing/fstest"
 
@@ -66,4 +67,14 @@ func TestCommonJSBecomesAModule(t *testing.T) {
 		`(function(module,exports,require){x = require("b"), require('./c'), require("fs")`+"\n"+
 		`}).call(module.exports,module,module.exports,require);export default module.exports;`,
 		m.wrap("a/index.js", `x = require("b"), require('./c'), require("fs")`))
+}
+
+func TestPagesOfPackagesAreNotOfThisOrigin(t *testing.T) {
+	m := packages(map[string]string{"a/demo.html": `<script>fetch("/uploads/sign")</script>`})
+	for _, path := range []string{"/npm/a/demo.html", "/npm/cjs/a/demo.html"} {
+		w := httptest.NewRecorder()
+		m.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		require.Equal(t, 200, w.Code, path)
+		require.Equal(t, "sandbox", w.Header().Get("Content-Security-Policy"), path)
+	}
 }
