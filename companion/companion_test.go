@@ -244,6 +244,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestCompletionNamesAsManyPartsAsS3Has(t *testing.T) {
+	list := func(n int) string {
+		const part = `{"PartNumber":10000,"ETag":"\"d41d8cd98f00b204e9800998ecf8427e\""},`
+		return `{"parts":[` + strings.TrimSuffix(strings.Repeat(part, n), ",") + `]}`
+	}
+	for n, code := range map[int]string{10_000: "ticket_invalid", 10_001: "parts_invalid", 16_000: "body_too_large"} {
+		w := send(newHandler(t), "POST", "/s3/multipart/abc/complete", list(n))
+		require.Equal(t, code, refused(t, w), n)
+	}
+}
+
 func TestOtherMethodsAreRefusedAndTheRightOnesAreNamed(t *testing.T) {
 	for target, allowed := range map[string]string{
 		"/s3/params":                      "GET",

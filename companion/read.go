@@ -24,9 +24,9 @@ const (
 
 	// maxQuery bounds the query of a call with a ticket in bytes: 10,000 numbers
 	// are 80 KiB with their commas escaped. maxParts is the same for the body of a
-	// completion.
+	// completion: 10,000 parts are 700 KiB.
 	maxQuery = 128 << 10
-	maxParts = 2 << 20
+	maxParts = 1 << 20
 )
 
 // dialect reads what Uppy sends, and writes what it understands.
@@ -116,6 +116,9 @@ func (dialect) ReadTicket(w http.ResponseWriter, r *http.Request, _ postern.Acti
 		}
 		if err := body(w, r, maxParts, &q); err != nil {
 			return nil, err
+		}
+		if len(q.Parts) > maxChunks {
+			return nil, postern.ErrPartsInvalid
 		}
 		for _, p := range q.Parts {
 			request.Parts = append(request.Parts, postern.Part{Number: p.PartNumber, ETag: p.ETag})
