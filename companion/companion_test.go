@@ -36,12 +36,7 @@ func asAda(_ *http.Request, u *postern.Upload) error {
 
 func newHandler(t testing.TB, opts ...postern.Option) http.Handler {
 	t.Helper()
-	return newHandlerFor(t, bucket, opts...)
-}
-
-func newHandlerFor(t testing.TB, b postern.Bucket, opts ...postern.Option) http.Handler {
-	t.Helper()
-	h, err := postern.New(b, append([]postern.Option{
+	h, err := postern.New(bucket, append([]postern.Option{
 		postern.WithAuthorizer(asAda),
 		postern.WithClock(func() time.Time { return noon }),
 	}, opts...)...)
