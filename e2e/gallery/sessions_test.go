@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -100,8 +101,8 @@ func TestItGoesOnAfterARestart(t *testing.T) {
 
 func TestReplicasShareWhatTheyKnow(t *testing.T) {
 	srv := s3test.Start(t)
-	where := database(t)
-	one, two := startWith(t, srv, "-dir", t.TempDir(), "-db", where), startWith(t, srv, "-dir", t.TempDir(), "-db", where)
+	where := []string{"-db", database(t), "-dir", "/dev/null/none"} // they keep no files
+	one, two := startWith(t, srv, where...), startWith(t, srv, where...)
 	page := browser.Open(t, one.URL)
 	signIn(page, ada)
 	upload(page, fixture.PNG(t, "sea.png", 90, 60))
@@ -110,6 +111,16 @@ func TestReplicasShareWhatTheyKnow(t *testing.T) {
 	page.Do(chromedp.Navigate(two.URL))
 	page.Wait(thumb("sea.png") + `?.naturalWidth > 0`)
 	require.Equal(t, "object_missing", ask(page, "complete", map[string]any{"ticket": grant.Ticket}).Code, "the ticket is known")
+}
+
+func TestReplicasMayStartTogether(t *testing.T) {
+	where := database(t)
+	for i := range 4 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			start(t, "-dir", t.TempDir(), "-db", where)
+		})
+	}
 }
 
 // TestAFrontEndElsewhere uploads from a page of another origin, with the session's

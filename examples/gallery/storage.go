@@ -39,18 +39,17 @@ var demoAccounts string
 
 // openDatabase opens the database, and makes what it lacks.
 func (a *app) openDatabase(ctx context.Context) (err error) {
-	if err := os.MkdirAll(*dir, 0o700); err != nil {
-		return err
-	}
+	tables := schema
 	if url := cmp.Or(*dbURL, os.Getenv("DATABASE_URL")); url != "" {
 		a.db, err = sql.Open("pgx", url)
 		a.sessions = newSessions(postgresstore.New(a.db))
-	} else {
+		tables = "SELECT pg_advisory_xact_lock(1); " + schema // replicas that start together take turns
+	} else if err = os.MkdirAll(*dir, 0o700); err == nil {
 		a.db, err = sql.Open("sqlite", *dir+"/gallery.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)")
 		a.sessions = newSessions(sqlite3store.New(a.db))
 	}
 	if err == nil {
-		_, err = a.db.ExecContext(ctx, schema)
+		_, err = a.db.ExecContext(ctx, tables)
 	}
 	if err == nil && *demo {
 		_, err = a.db.ExecContext(ctx, demoAccounts)
