@@ -1,6 +1,7 @@
 package gallery_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"github.com/postern-go/postern/client"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/program"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -37,9 +39,36 @@ func form(t *testing.T, address string, values url.Values) *http.Request {
 	return request
 }
 
+// sign asks for a grant with a cookie.
+func sign(t *testing.T, gallery *program.Program, cookie *http.Cookie) (status int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, gallery.URL+"/uploads/sign",
+		strings.NewReader(`{"filename":"a.png","type":"image/png","size":100}`))
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
+	return send(t, request, cookie).StatusCode
+}
+
+// read returns a page.
+func read(t *testing.T, address string) string {
+	t.Helper()
+	response, err := http.Get(address)
+	require.NoError(t, err)
+	return body(t, response)
+}
+
+func body(t *testing.T, response *http.Response) string {
+	t.Helper()
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(content)
+}
+
 func TestSessionsAreSafe(t *testing.T) {
 	credentials := url.Values{"email": {" Ada@Acme.example "}, "password": {password}}
-	gallery := start(t, "-dir", t.TempDir())
+	dir := t.TempDir()
+	gallery := start(t, "-dir", dir)
 	in := send(t, form(t, gallery.URL+"/sign-in", credentials), nil)
 	require.Equal(t, http.StatusSeeOther, in.StatusCode)
 	cookie := in.Cookies()[0]
@@ -51,20 +80,26 @@ func TestSessionsAreSafe(t *testing.T) {
 		again := send(t, form(t, gallery.URL+"/sign-in", credentials), cookie)
 		require.Equal(t, http.StatusSeeOther, again.StatusCode)
 		require.NotEqual(t, cookie.Value, again.Cookies()[0].Value)
-		for of, want := range map[*http.Cookie]int{cookie: http.StatusUnauthorized, again.Cookies()[0]: http.StatusCreated} {
-			sign, err := http.NewRequestWithContext(t.Context(), http.MethodPost, gallery.URL+"/uploads/sign",
-				strings.NewReader(`{"filename":"a.png","type":"image/png","size":100}`))
-			require.NoError(t, err)
-			sign.Header.Set("Content-Type", "application/json")
-			require.Equal(t, want, send(t, sign, of).StatusCode)
-		}
+		require.Equal(t, http.StatusUnauthorized, sign(t, gallery, cookie))
+		cookie = again.Cookies()[0]
+		require.Equal(t, http.StatusCreated, sign(t, gallery, cookie))
+	})
+	t.Run("after signing out, it is worth nothing to whoever has it", func(t *testing.T) {
+		out := send(t, form(t, gallery.URL+"/sign-out", nil), cookie)
+		require.Equal(t, http.StatusSeeOther, out.StatusCode)
+		require.Negative(t, out.Cookies()[0].MaxAge)
+		require.Equal(t, http.StatusUnauthorized, sign(t, gallery, cookie))
 	})
 	t.Run("a wrong password, and nobody, look alike", func(t *testing.T) {
-		for _, email := range []string{ada, "nobody@acme.example"} {
-			wrong := send(t, form(t, gallery.URL+"/sign-in", url.Values{"email": {email}, "password": {"password"}}), nil)
+		var answers []string
+		for _, email := range []string{ada, "ida@acme.example"} {
+			wrong, err := http.PostForm(gallery.URL+"/sign-in", url.Values{"email": {email}, "password": {"password"}})
+			require.NoError(t, err)
 			require.Equal(t, http.StatusUnauthorized, wrong.StatusCode)
 			require.Empty(t, wrong.Cookies())
+			answers = append(answers, strings.ReplaceAll(body(t, wrong), `value="`+email+`"`, ""))
 		}
+		require.Equal(t, answers[0], answers[1])
 	})
 	t.Run("a page of another origin cannot sign anybody in", func(t *testing.T) {
 		foreign := form(t, gallery.URL+"/sign-in", credentials)
@@ -72,15 +107,20 @@ func TestSessionsAreSafe(t *testing.T) {
 		require.Equal(t, http.StatusForbidden, send(t, foreign, nil).StatusCode)
 	})
 	t.Run("behind https the cookie goes nowhere else", func(t *testing.T) {
-		gallery := start(t, "-dir", t.TempDir(), "-https")
+		gallery := start(t, "-dir", dir, "-https") // dir has the accounts
 		cookie := send(t, form(t, gallery.URL+"/sign-in", credentials), nil).Cookies()[0]
 		require.True(t, cookie.Secure)
 		require.Equal(t, "__Host-session", cookie.Name)
 		require.Equal(t, "/", cookie.Path)
 	})
-	t.Run("without the demo there are no accounts", func(t *testing.T) {
-		gallery := start(t, "-dir", t.TempDir(), "-demo=false")
-		require.Equal(t, http.StatusUnauthorized, send(t, form(t, gallery.URL+"/sign-in", credentials), nil).StatusCode)
+	t.Run("without the demo, and wherever others can come, there are no accounts that everybody knows", func(t *testing.T) {
+		for _, flag := range []string{"-demo=false", "-https", "-addr=0.0.0.0:0"} {
+			gallery := start(t, "-dir", t.TempDir(), flag)
+			address := strings.Replace(gallery.URL, "0.0.0.0", "127.0.0.1", 1)
+			require.Equal(t, http.StatusUnauthorized, send(t, form(t, address+"/sign-in", credentials), nil).StatusCode, flag)
+			require.NotContains(t, read(t, address), password, flag)
+		}
+		require.Contains(t, read(t, gallery.URL), password)
 	})
 }
 

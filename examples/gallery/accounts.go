@@ -15,6 +15,9 @@ import (
 
 var https = flag.Bool("https", false, "browsers come by https, to a proxy; implied unless -addr begins with 127.0.0.1")
 
+// local tells whether only this machine can reach the gallery.
+func local() bool { return !*https && strings.HasPrefix(*addr, "127.0.0.1:") }
+
 // user is somebody who has signed in, with their organisation.
 type user struct {
 	Email, Name          string
@@ -35,7 +38,7 @@ func userFrom(r *http.Request) *user {
 func newSessions(store scs.Store) *scs.SessionManager {
 	s := scs.New()
 	s.Store, s.HashTokenInStore, s.Lifetime = store, true, 12*time.Hour
-	if *https || !strings.HasPrefix(*addr, "127.0.0.1:") {
+	if !local() {
 		s.Cookie.Secure, s.Cookie.Name = true, "__Host-session"
 	}
 	return s
@@ -79,12 +82,11 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) error {
 		return render(w, r, http.StatusUnauthorized, view{Email: email, Error: "This email and password do not belong together."})
 	}
 	// A token that somebody planted before is worth nothing after.
-	if err := a.sessions.RenewToken(r.Context()); err != nil {
-		return err
+	if err = a.sessions.RenewToken(r.Context()); err == nil {
+		a.sessions.Put(r.Context(), "user", u.Email)
+		http.Redirect(w, r, "/", http.StatusSeeOther)
 	}
-	a.sessions.Put(r.Context(), "user", u.Email)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-	return nil
+	return err
 }
 
 func (a *app) signOut(w http.ResponseWriter, r *http.Request) error {

@@ -67,7 +67,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) (err error) {
 
 // render writes the page, or what it shows as JSON, for a front end elsewhere.
 func render(w http.ResponseWriter, r *http.Request, status int, v view) error {
-	v.Demo = *demo
+	v.Demo = *demo && local()
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Header.Get("Accept") == "application/json" {
 		w.Header().Set("Content-Type", "application/json")
@@ -79,8 +79,7 @@ func render(w http.ResponseWriter, r *http.Request, status int, v view) error {
 	return page.Execute(w, v)
 }
 
-// own finds the key of the photo that the address names. One of another
-// organisation is not there.
+// own finds the key of the photo that is asked for. Another organisation's is not there.
 func (a *app) own(fn func(w http.ResponseWriter, r *http.Request, key string) error) http.HandlerFunc {
 	return try(func(w http.ResponseWriter, r *http.Request) error {
 		u, key := userFrom(r), ""
@@ -95,8 +94,7 @@ func (a *app) own(fn func(w http.ResponseWriter, r *http.Request, key string) er
 	})
 }
 
-// showPhoto sends the browser on to the image in the bucket, by a link that lives
-// just long enough.
+// showPhoto sends the browser on to the bucket, by a link that lives just long enough.
 func (a *app) showPhoto(w http.ResponseWriter, r *http.Request, key string) error {
 	link, err := a.uploads.Issuer().PresignGet(r.Context(), key, time.Minute)
 	if err == nil {

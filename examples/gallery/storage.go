@@ -28,7 +28,7 @@ var (
 	dbURL  = flag.String("db", "", "`URL` of a PostgreSQL database, postgres://…, to use instead (default: DATABASE_URL)")
 	bucket = flag.String("bucket", "", "`name` of a real bucket to use instead: where it is and the credentials come from the AWS environment (AWS_REGION, AWS_ENDPOINT_URL, …), "+
 		"those that sign uploads from POSTERN_SIGNING_ACCESS_KEY_ID and POSTERN_SIGNING_SECRET_ACCESS_KEY")
-	demo = flag.Bool("demo", true, "make accounts to try it out, and tell their password to everybody")
+	demo = flag.Bool("demo", true, "on 127.0.0.1 without -https: make accounts to try it out, and tell their password to everybody")
 )
 
 //go:embed schema.sql
@@ -51,7 +51,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 	if err == nil {
 		_, err = a.db.ExecContext(ctx, tables)
 	}
-	if err == nil && *demo {
+	if err == nil && *demo && local() {
 		_, err = a.db.ExecContext(ctx, demoAccounts)
 	}
 	return err

@@ -18,8 +18,7 @@ const staging = "staging/"
 // imageTypes are what every browser shows.
 var imageTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"}
 
-// newUploads is what Postern is about: who may upload, what, under which key, and
-// what becomes of it.
+// newUploads is what Postern is about: who may upload what, and what becomes of it.
 func (a *app) newUploads(ctx context.Context) (err error) {
 	var ticketKey []byte // made by the first replica, found by the others
 	if err = a.db.QueryRowContext(ctx, `INSERT INTO secrets (name, value) VALUES ('tickets', $1)
