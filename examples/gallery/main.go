@@ -54,7 +54,7 @@ type app struct {
 func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := run(ctx); err != nil {
 		log.Fatal().Err(err).Msg("gallery")
 	}

@@ -27,7 +27,7 @@ var (
 	s3Addr = flag.String("s3-addr", "127.0.0.1:9000", "`address` of the S3 server that comes along")
 	dbURL  = flag.String("db", "", "`URL` of a PostgreSQL database, postgres://…, to use instead (default: DATABASE_URL)")
 	bucket = flag.String("bucket", "", "`name` of a real bucket to use instead: where it is and the credentials come from the AWS environment (AWS_REGION, AWS_ENDPOINT_URL, …), "+
-		"those that sign uploads from POSTERN_SIGNING_ACCESS_KEY_ID and POSTERN_SIGNING_SECRET_ACCESS_KEY")
+		"those that sign uploads from POSTERN_SIGNING_ACCESS_KEY_ID, POSTERN_SIGNING_SECRET_ACCESS_KEY and POSTERN_SIGNING_SESSION_TOKEN")
 	demo = flag.Bool("demo", true, "on 127.0.0.1 without -https: make accounts to try it out, and tell their password to everybody")
 )
 
@@ -79,7 +79,7 @@ func (a *app) openBucket(ctx context.Context) error {
 		a.objects = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
 		a.bucket.Name, a.bucket.Credentials = *bucket, cfg.Credentials
 		if id := os.Getenv("POSTERN_SIGNING_ACCESS_KEY_ID"); id != "" {
-			a.bucket.Credentials = credentials.NewStaticCredentialsProvider(id, os.Getenv("POSTERN_SIGNING_SECRET_ACCESS_KEY"), "")
+			a.bucket.Credentials = credentials.NewStaticCredentialsProvider(id, os.Getenv("POSTERN_SIGNING_SECRET_ACCESS_KEY"), os.Getenv("POSTERN_SIGNING_SESSION_TOKEN"))
 		}
 	}
 	o := a.objects.Options()
