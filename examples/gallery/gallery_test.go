@@ -13,13 +13,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
 )
 
 // open runs the gallery, with its own S3 server, for the length of a test.
-func open(t *testing.T) *httptest.Server {
+func open(t *testing.T) (*app, *httptest.Server) {
 	*dir, *s3Addr = t.TempDir(), "127.0.0.1:0"
 	a := &app{}
 	require.NoError(t, a.openDatabase(t.Context()))
@@ -28,7 +30,7 @@ func open(t *testing.T) *httptest.Server {
 	require.NoError(t, a.newUploads(t.Context()))
 	server := httptest.NewServer(a.routes("'self'"))
 	t.Cleanup(server.Close)
-	return server
+	return a, server
 }
 
 // person is a browser in which somebody has signed in.
@@ -105,7 +107,7 @@ func dot(t *testing.T) []byte {
 }
 
 func TestAnUploadBecomesOnePhoto(t *testing.T) {
-	gallery := open(t)
+	_, gallery := open(t)
 	ada, grace := signIn(t, gallery, "ada@acme.example"), signIn(t, gallery, "grace@globex.example")
 	ticket := ada.upload(dot(t))
 	var home view
@@ -120,6 +122,10 @@ func TestAnUploadBecomesOnePhoto(t *testing.T) {
 		require.Len(t, home.Photos, 1)
 		require.Equal(t, receipt.ID, home.Photos[0].ID)
 	}
+	var theirs view
+	grace.ask(http.MethodGet, "/", "", &theirs)
+	require.Equal(t, "Globex", theirs.User.Organisation)
+	require.Empty(t, theirs.Photos)
 	photo := "/photos/" + home.Photos[0].ID
 	require.Equal(t, http.StatusOK, ada.ask(http.MethodGet, photo, "", nil), "the bucket's answer")
 	require.Equal(t, http.StatusNotFound, grace.ask(http.MethodGet, photo, "", nil))
@@ -131,8 +137,82 @@ func TestAnUploadBecomesOnePhoto(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ada.complete(ticket, nil), "a photo that was deleted does not come back")
 }
 
+func TestWhatFailsCanBeTriedAgain(t *testing.T) {
+	a, gallery := open(t)
+	ada := signIn(t, gallery, "ada@acme.example")
+	exec := func(query string) {
+		_, err := a.db.ExecContext(t.Context(), query)
+		require.NoError(t, err)
+	}
+	ticket := ada.upload(dot(t))
+	exec("ALTER TABLE photos RENAME TO away")
+	var problem struct{ Code string }
+	require.Equal(t, http.StatusServiceUnavailable, ada.complete(ticket, &problem))
+	require.Equal(t, postern.ErrHookFailed.Code, problem.Code)
+	require.Equal(t, http.StatusInternalServerError, ada.ask(http.MethodGet, "/", "", nil))
+	exec("ALTER TABLE away RENAME TO photos")
+	require.Equal(t, http.StatusOK, ada.complete(ticket, nil))
+
+	var home view
+	ada.ask(http.MethodGet, "/", "", &home)
+	require.Len(t, home.Photos, 1)
+	photo := "/photos/" + home.Photos[0].ID
+	objects := a.objects
+	a.objects = s3.New(objects.Options(), func(o *s3.Options) {
+		o.BaseEndpoint, o.RetryMaxAttempts = aws.String("http://127.0.0.1:1"), 1 // nobody is there
+	})
+	require.Equal(t, http.StatusInternalServerError, ada.ask(http.MethodPost, photo+"/delete", "", nil))
+	a.objects = objects
+	require.Equal(t, http.StatusOK, ada.ask(http.MethodGet, photo, "", nil), "it is still there")
+	require.Equal(t, http.StatusOK, ada.ask(http.MethodPost, photo+"/delete", "", &home))
+	require.Empty(t, home.Photos)
+}
+
+func TestWhatChangesInTheDatabaseHoldsAtOnce(t *testing.T) {
+	a, gallery := open(t)
+	ada := signIn(t, gallery, "ada@acme.example")
+	const large = `{"filename":"a.png","type":"image/png","size":2000001}`
+	require.Equal(t, http.StatusRequestEntityTooLarge, ada.ask(http.MethodPost, "/uploads/sign", large, nil))
+	for _, step := range []struct {
+		query string
+		want  int
+	}{
+		{"UPDATE tenants SET plan = 'studio' WHERE id = 'acme'", http.StatusCreated},
+		{"DELETE FROM users WHERE email = 'ada@acme.example'", http.StatusUnauthorized},
+	} {
+		_, err := a.db.ExecContext(t.Context(), step.query)
+		require.NoError(t, err)
+		require.Equal(t, step.want, ada.ask(http.MethodPost, "/uploads/sign", large, nil), step.query)
+	}
+}
+
+// TestTheDatabaseHasNoTokens: whoever reads a backup is nobody.
+func TestTheDatabaseHasNoTokens(t *testing.T) {
+	a, gallery := open(t)
+	ada := signIn(t, gallery, "ada@acme.example")
+	at, err := url.Parse(gallery.URL)
+	require.NoError(t, err)
+	var all, known int
+	require.NoError(t, a.db.QueryRowContext(t.Context(), "SELECT count(*), count(CASE WHEN token = $1 THEN 1 END) FROM sessions",
+		ada.client.Jar.Cookies(at)[0].Value).Scan(&all, &known))
+	require.Equal(t, 1, all)
+	require.Zero(t, known)
+}
+
+// TestPagesKnowTheirSources: the browser tests see that they need no others.
+func TestPagesKnowTheirSources(t *testing.T) {
+	_, gallery := open(t)
+	response, err := http.Get(gallery.URL)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Regexp(t, "^default-src 'none'; script-src 'self'; style-src 'self'; ", response.Header.Get("Content-Security-Policy"))
+	require.Contains(t, response.Header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
+	require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+}
+
 func TestWhatIsNoImageIsNoPhoto(t *testing.T) {
-	gallery := open(t)
+	_, gallery := open(t)
 	ada := signIn(t, gallery, "ada@acme.example")
 	var problem struct{ Code string }
 	require.Equal(t, http.StatusUnprocessableEntity, ada.complete(ada.upload([]byte("<script>alert(1)</script>")), &problem))
