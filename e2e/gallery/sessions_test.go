@@ -228,4 +228,11 @@ func TestAFrontEndElsewhere(t *testing.T) {
 	})
 	page.Do(chromedp.Navigate(gallery.URL))
 	page.Wait(thumb("dot.png") + `?.naturalWidth > 0`)
+
+	page.Do(chromedp.Navigate(frontEnd.URL))
+	require.Equal(t, "0, then nobody", app(page, `
+		await post("/photos/" + (await home()).Photos[0].ID + "/delete");
+		const left = (await home()).Photos?.length ?? 0;
+		await post("/sign-out");
+		return left + ((await home()).User ? "" : ", then nobody");`))
 }

@@ -151,3 +151,20 @@ func TestLimitsAreThoseOfThePlan(t *testing.T) {
 		require.Len(t, objects(t, srv), 1)
 	})
 }
+
+func TestAPhotoThatIsStoredHasNotFailed(t *testing.T) {
+	page := browser.Open(t, start(t, "-dir", t.TempDir()).URL)
+	signIn(page, ada)
+	for what, answer := range map[string]string{
+		"the network is gone": `Promise.reject(new TypeError("no network"))`,
+		"the server is ill":   `Promise.resolve(new Response("Something went wrong.", { status: 500 }))`,
+	} {
+		browser.Eval[bool](page, `(window.fetch = ((real) => (...args) => args[0] === "/" ? `+answer+` : real(...args))(fetch), true)`)
+		f := fixture.PNG(t, what+".png", 40, 30)
+		page.Choose("#picker", f.Path)
+		page.Wait(`document.querySelector("#status").innerText === ` + browser.Quote(f.Name+" is uploaded."))
+		require.Zero(t, browser.Eval[int](page, `document.querySelectorAll(".upload").length`))
+		page.Reload()
+		page.Wait(thumb(f.Name) + `?.naturalWidth > 0`)
+	}
+}

@@ -70,7 +70,7 @@ class Row {
         signal,
         onProgress: ({ loaded, total }) => (this.progress.value = loaded / total),
       });
-      await refresh();
+      await refresh().catch(() => {}); // the photo is there all the same
       this.element.remove();
       status.textContent = `${this.file.name} is uploaded.`;
     } catch (error) {
@@ -106,7 +106,9 @@ function explain(error) {
 
 // refresh takes what is new from the page as it is now.
 async function refresh() {
-  const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
+  const response = await fetch("/");
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const [now, next] = [find("photos"), page.getElementById("photos")];
   const list = now.querySelector(".photos");
   if (!next) return location.reload(); // signed out by now
