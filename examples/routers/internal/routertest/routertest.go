@@ -165,7 +165,7 @@ func (s *site) testUnknownRoad(t *testing.T, prefix string) {
 }
 
 func (s *site) testMethod(t *testing.T, prefix string) {
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete} {
 		a := s.send(t, method, prefix+"sign", "alice", nil)
 		require.Equal(t, http.StatusMethodNotAllowed, a.status, method)
 		require.Contains(t, a.header.Get("Allow"), http.MethodPost, method)
