@@ -8,7 +8,8 @@
 // the bucket). Flags stand where they are used; -h lists them.
 //
 // What a product needs besides: a way to register, a limit on attempts to sign in,
-// small copies of large images, and a lifecycle rule that expires staging/.
+// small copies of large images, pages for long lists, a lifecycle rule that expires
+// staging/, and now and then a look for objects whose receipt could not be stored.
 package main
 
 import (
