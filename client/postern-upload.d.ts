@@ -11,8 +11,9 @@ import type { Options, Progress, Stored } from "./postern.js";
  * under its name, each a value of its own; the server checks whose they are. It is
  * invalid while an upload is on its way or has failed, and, if it is required,
  * without any. A reset empties it; going back to the page brings its
- * receipts back. A failed or cancelled upload that is chosen again is retried; without
- * `multiple`, another file takes the place of the first.
+ * receipts back. A click on its label opens the dialog. A failed or cancelled upload
+ * that is chosen again is retried; without `multiple`, a file that is not refused
+ * takes the place of the others.
  *
  * **Taken out of the document** it pauses, and goes on when it is put back. An
  * element that is only moved goes on meanwhile. An upload in parts goes on even if

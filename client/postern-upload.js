@@ -101,12 +101,12 @@ svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stro
 .words { display: grid; min-width: 0; text-align: start }
 [part=prompt], [part=name] { font-weight: 600 }
 [part=hint], [part=detail] { color: var(--_muted); font-size: 0.875em }
-[part=notice] { margin: 0.5rem 0 0; color: var(--_bad); font-size: 0.9375em }
-[part=list] { display: grid; gap: 0.5rem; margin: 0.5rem 0 0; padding: 0; list-style: none }
+[part=notice] { margin: 0; padding-top: 0.5rem; color: var(--_bad); font-size: 0.9375em }
+[part=list] { display: grid; gap: 0.5rem; margin: 0; padding: 0.5rem 0 0; list-style: none }
 [part~=file] { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: 0 0.75rem; padding: 0.625rem 0.75rem; border: 1px solid color-mix(in srgb, var(--_line) 35%, transparent); border-radius: var(--_radius); background: var(--_surface) }
 [part~=failed] { border-color: color-mix(in srgb, var(--_bad) 45%, transparent) }
-[part=preview] { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--_radius) * 0.66); background: var(--_track); color: var(--_muted); font-size: 0.6875rem; font-weight: 700 }
-img { width: 100%; height: 100%; object-fit: cover }
+[part=preview] { position: relative; display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--_radius) * 0.66); background: var(--_track); color: var(--_muted); font-size: 0.6875rem; font-weight: 700 }
+img { position: absolute; width: 100%; height: 100%; object-fit: cover }
 [part=name] { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 [part=detail] { font-variant-numeric: tabular-nums }
 [part=message]::before { content: " · "; color: var(--_muted) }
@@ -140,6 +140,7 @@ export class PosternUpload extends HTMLElement {
   #table = texts.en;
   #locale = "en";
   #keys = ""; // of which the page has been told
+  #held = false; // the refreshing, which the end of a loop does once
 
   #input = make("input", { type: "file", hidden: true });
   #prompt = make("slot", { name: "prompt" });
@@ -151,7 +152,7 @@ export class PosternUpload extends HTMLElement {
       make("span", { part: "hint", id: "hint" }, this.#hint)));
   #notice = make("p", { part: "notice", role: "alert", hidden: true });
   #list = make("ul", { part: "list", role: "list", hidden: true });
-  #status = make("div", { role: "status" });
+  #status = make("div", { role: "status", ariaAtomic: "false" }); // else all of it is read each time
 
   constructor() {
     super();
@@ -163,6 +164,9 @@ export class PosternUpload extends HTMLElement {
     this.#drop.setAttribute("aria-describedby", "hint");
 
     this.#drop.onclick = () => this.open();
+    this.addEventListener("click", (event) => {
+      if (event.composedPath()[0] === this) this.open(); // on its label
+    });
     this.#input.onchange = () => {
       this.#add([...this.#input.files]);
       this.#input.value = ""; // so that the same file can be chosen again
@@ -205,7 +209,7 @@ export class PosternUpload extends HTMLElement {
     if (!(source instanceof DataTransfer)) return this.#add([...source]);
     const items = [...source.items].filter(({ kind }) => kind === "file");
     const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
-    this.#add(files.map((item) => item.getAsFile()), files.length < items.length);
+    this.#add(files.map((item) => item.getAsFile()).filter(Boolean), files.length < items.length);
   }
 
   dismiss(key) {
@@ -283,16 +287,16 @@ export class PosternUpload extends HTMLElement {
   // Lists what was cut off when the page was left. Without the file it can go on
   // only if all was sent.
   #restore() {
-    const found = this.unfinished && this.isConnected ? unfinished(this.#options()) : [];
-    for (const item of this.#items) {
-      if (item.state === "unfinished" && !found.some((file) => sameFile(item.file, file))) this.#remove(item, true);
+    const found = new Map();
+    if (this.unfinished && this.isConnected) {
+      for (const file of unfinished(this.#options())) found.set(idOf(file), file);
     }
-    for (const file of found) {
-      if (this.#items.some((item) => sameFile(item.file, file))) continue;
-      const { name, size, type, loaded } = file;
-      this.#paint(this.#insert({
-        file, name, size, type, loaded, state: loaded === size ? "waiting" : "unfinished", running: Promise.resolve(),
-      }));
+    for (const item of this.#items) {
+      if (item.state === "unfinished" && !found.has(item.id)) this.#remove(item, true);
+      found.delete(item.id);
+    }
+    for (const file of found.values()) {
+      this.#paint(this.#insert(begin(file, file.loaded === file.size ? "waiting" : "unfinished")));
     }
     this.#refresh();
   }
@@ -306,30 +310,31 @@ export class PosternUpload extends HTMLElement {
     const { multiple, maxFiles } = this;
     const count = multiple ? maxFiles || Infinity : 1;
     const twice = [], left = [];
-    let earlier = multiple ? [] : this.#items; // a single file is replaced
-    for (const file of files) {
-      const { name, size, type } = file;
-      const item = { file, name, size, type, state: "waiting", running: Promise.resolve() };
-      const same = this.#items.find((other) => sameFile(other.file, file));
-      if (same && !/failed|cancelled|unfinished/.test(same.state)) {
-        twice.push(name);
-        continue;
+    const earlier = multiple ? [] : [...this.#items]; // a single file is replaced
+    this.#hold(() => {
+      for (const file of files) {
+        const { name } = file;
+        const item = begin(file, "waiting");
+        const same = this.#items.find(({ id }) => id === item.id);
+        if (same && !/failed|cancelled|unfinished/.test(same.state)) {
+          twice.push(name);
+          continue;
+        }
+        if (same) {
+          this.#remove(same, true);
+          item.running = same.running;
+        }
+        const refusal = this.#refusal(item);
+        if (!refusal) for (const other of earlier.splice(0)) if (other !== same) this.#remove(other);
+        if (!refusal && this.#items.filter(({ final, state }) => !final && state !== "cancelled").length >= count) {
+          left.push(name);
+          continue;
+        }
+        this.#insert(item);
+        if (refusal) this.#fail(item, refusal);
+        else this.#paint(item);
       }
-      if (same) {
-        this.#remove(same, true);
-        item.running = same.running;
-      }
-      for (const other of earlier) if (other !== same) this.#remove(other);
-      earlier = [];
-      const refusal = this.#refusal(item);
-      if (!refusal && this.#items.filter(({ final }) => !final).length >= count) {
-        left.push(name);
-        continue;
-      }
-      this.#insert(item);
-      if (refusal) this.#fail(item, refusal);
-      else this.#paint(item);
-    }
+    });
     this.#note(
       folders && this.#text("folder"),
       twice.length && this.#text("twice", { names: this.#join(twice) }),
@@ -374,10 +379,11 @@ export class PosternUpload extends HTMLElement {
         item.receipt = receipt;
         this.#show(item, "done");
         this.#tell("complete", receipt);
-      } catch (error) {
+      } catch (thrown) { // by code of the page, too
+        const error = thrown ?? new UploadError("unexpected");
         if (error.code === "paused") {
           // What was on its way is sent again.
-          item.loaded = unfinished(item.options).find((kept) => sameFile(kept, file))?.loaded ?? 0;
+          item.loaded = unfinished(item.options).find((kept) => idOf(kept) === item.id)?.loaded ?? 0;
           this.#paint(item);
         }
         if (signal.aborted) return;
@@ -391,6 +397,7 @@ export class PosternUpload extends HTMLElement {
     const { file } = item;
     const { from, status } = error;
     item.error = error;
+    item.loaded = 0;
     // The same file would get the same answer.
     item.final = from === "browser" || from === "server" && /400|413|415|422/.test(status);
     this.#show(item, "failed");
@@ -409,7 +416,7 @@ export class PosternUpload extends HTMLElement {
     item.loaded = 0;
     if (file && !receipt && !keep) {
       const options = item.options ?? this.#options();
-      item.running = item.running.then(() => discard(file, options));
+      item.running = item.running.then(() => discard(file, options)).catch(() => {});
     }
   }
 
@@ -426,6 +433,7 @@ export class PosternUpload extends HTMLElement {
     this.#cancel(item, keep);
     item.state = "";
     item.row.remove();
+    URL.revokeObjectURL(item.url);
     this.#items = this.#items.filter((other) => other !== item);
   }
 
@@ -443,6 +451,7 @@ export class PosternUpload extends HTMLElement {
 
   // Brings the form up to date, and the queue.
   #refresh(tell = true) {
+    if (this.#held) return;
     const { value, receipts, name, required } = this;
     const states = this.#items.map(({ state }) => state);
     const waits = this.#items.some(busy);
@@ -453,7 +462,7 @@ export class PosternUpload extends HTMLElement {
     const valueMissing = required && !value[0];
     const customError = waits || states.includes("failed");
     const why = waits ? "still_uploading" : customError ? "not_uploaded" : valueMissing ? "value_missing" : "";
-    this.#internals.setValidity({ valueMissing, customError }, this.#text(why), this.#drop);
+    this.#internals.setValidity({ valueMissing, customError }, this.#text(why) || why, this.#drop);
 
     this.#list.hidden = !states[0];
     this.#state("filled", states[0]);
@@ -463,9 +472,19 @@ export class PosternUpload extends HTMLElement {
       this.#keys = keys;
       if (tell) this.dispatchEvent(new Event("change", { bubbles: true }));
     }
-    const free = this.concurrency > states.filter((state) => state === "uploading").length;
-    const next = free && this.isConnected && this.#items.find(({ state }) => state === "waiting");
-    if (next) this.#run(next); // and comes here again
+    let free = this.isConnected ? this.concurrency - states.filter((state) => state === "uploading").length : 0;
+    this.#hold(() => {
+      for (const item of this.#items) if (item.state === "waiting" && free-- > 0) this.#run(item);
+    });
+  }
+
+  #hold(loop) {
+    this.#held = true;
+    try {
+      loop();
+    } finally {
+      this.#held = false;
+    }
   }
 
   #insert(item) {
@@ -497,11 +516,14 @@ export class PosternUpload extends HTMLElement {
     this.#items.push(item);
     this.#list.append(item.row);
     if (file instanceof Blob && type.startsWith("image/")) {
-      const image = make("img", { alt: "", src: URL.createObjectURL(file) });
+      item.url = URL.createObjectURL(file);
+      const image = make("img", { alt: "", loading: "lazy", src: item.url });
       image.onload = image.onerror = ({ type }) => {
-        URL.revokeObjectURL(image.src);
+        URL.revokeObjectURL(item.url);
         if (type === "load") preview.replaceChildren(image);
+        else image.remove();
       };
+      preview.append(image);
     }
     return item;
   }
@@ -542,7 +564,7 @@ export class PosternUpload extends HTMLElement {
       size: this.#size(size),
       min: min_size && this.#size(min_size),
       max: max_size && this.#size(max_size),
-      types: allowed_types?.length && this.#join(allowed_types),
+      types: allowed_types?.length && this.#types(allowed_types),
     };
     const key =
       code === "network" ? !navigator.onLine ? "offline" : from === "bucket" ? "storage_unreachable" : "server_unreachable" :
@@ -554,7 +576,9 @@ export class PosternUpload extends HTMLElement {
   }
 
   #translate() {
-    const lang = this.closest("[lang]")?.lang || "en";
+    let root = this; // outwards through shadow trees
+    while (root && !root.closest("[lang]")) root = root.getRootNode().host;
+    const lang = root?.closest("[lang]").lang || "en";
     const given = { ...texts[lang.split("-")[0]], ...texts[lang], ...this.#words };
     this.#table = { __proto__: null, ...texts.en, ...given };
     try {
@@ -567,7 +591,7 @@ export class PosternUpload extends HTMLElement {
     this.#prompt.textContent = this.#text(multiple ? "drop_many" : "drop_one");
     this.#hint.textContent = [
       required && this.#text("hint_required"),
-      accept && this.#text("hint_types", { types: this.#join(split(accept)) }),
+      accept && this.#text("hint_types", { types: this.#types(split(accept)) }),
       maxSize && this.#text("hint_size", { max: this.#size(maxSize) }),
       multiple && maxFiles && this.#text("hint_count", { count: maxFiles }),
     ].filter(Boolean).join(" · ");
@@ -592,9 +616,13 @@ export class PosternUpload extends HTMLElement {
     }).format(bytes);
   }
 
-  // Names, or what texts call them.
   #join(list) {
-    return new Intl.ListFormat(this.#locale).format(list.map((name) => this.#table[name] ?? name));
+    return new Intl.ListFormat(this.#locale).format(list);
+  }
+
+  // What the texts call them.
+  #types(list) {
+    return this.#join(list.map((name) => this.#table[name] ?? name));
   }
 
   #note(...notes) {
@@ -654,7 +682,12 @@ const split = (accept) => accept.toLowerCase().split(",").map((pattern) => patte
 
 const busy = ({ state }) => /waiting|uploading|paused|unfinished/.test(state);
 
-const sameFile = (a, b) =>
-  a && a.name === b.name && a.size === b.size && a.lastModified === b.lastModified && a.type === b.type;
+const idOf = ({ name, size, lastModified, type }) => JSON.stringify([name, size, lastModified, type]);
+
+// An item of the list, for a File or what is remembered of one.
+const begin = (file, state) => {
+  const { name, size, type, loaded } = file;
+  return { id: idOf(file), file, name, size, type, loaded, state, running: Promise.resolve() };
+};
 
 if (!customElements.get("postern-upload")) customElements.define("postern-upload", PosternUpload);

@@ -3,6 +3,7 @@ package component_test
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -213,4 +214,52 @@ func TestPropertiesMayBeSetBeforeTheElementIsDefined(t *testing.T) {
 	})()`)
 	require.Equal(t, []any{"image/*", 7.0, true, "Early", "x"}, got)
 	require.Equal(t, []string{}, browser.Eval[[]string](e.Page, `Object.keys(window).filter((name) => /postern|upload/i.test(name))`), "no globals")
+}
+
+func TestAFileThatIsRefusedTakesNothingElseAway(t *testing.T) {
+	t.Parallel()
+	t.Run("of a single element", func(t *testing.T) {
+		t.Parallel()
+		e := serve(t, `<postern-upload accept="image/*"></postern-upload>`).open()
+		e.Pick(fixture.PNG(t, "good.png", 20, 20))
+		e.WaitFor("good.png", "done")
+		e.Pick(fixture.Text(t, "bad.txt", 10))
+		e.WaitFor("bad.txt", "failed")
+		require.Len(t, e.value(), 1)
+		e.Pick(fixture.PNG(t, "better.png", 30, 30))
+		e.WaitFor("better.png", "done")
+		require.Equal(t, 1, browser.Eval[int](e.Page, e.Part("list")+`.children.length`), "it takes the place of all")
+	})
+	t.Run("nor does one that was cancelled", func(t *testing.T) {
+		t.Parallel()
+		e := serve(t, `<postern-upload multiple max-files="1"></postern-upload>`).open()
+		e.Throttle(100 << 10)
+		e.Pick(fixture.Text(t, "slow.txt", 1<<20))
+		e.WaitFor("slow.txt", "uploading")
+		e.Push("slow.txt", "cancel")
+		e.Throttle(0)
+		e.Pick(fixture.Text(t, "next.txt", 10))
+		e.WaitFor("next.txt", "done")
+	})
+}
+
+func TestAClickOnTheLabelOpensTheDialog(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<label for="files">Files</label> <postern-upload id="files"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(window.asked = 0, HTMLInputElement.prototype.click = () => asked++, true)`)
+	e.Click("label")
+	e.Wait(`asked === 1`)
+	e.Do(chromedp.Click(chromedp.JSPath(e.Part("drop"))))
+	e.Wait(`asked === 2`)
+}
+
+func TestManyFilesGoThroughTheQueue(t *testing.T) {
+	t.Parallel()
+	s := serve(t, `<postern-upload multiple concurrency="1000000"></postern-upload>`)
+	e := s.open()
+	browser.Eval[bool](e.Page, `(window.fetch = () => new Promise(() => {}), // nobody answers
+		`+e.JS()+`.add(Array.from({ length: 3000 }, (_, i) => new File(["x"], i + ".txt", { type: "text/plain" }))), true)`)
+	require.Equal(t, 3000, browser.Eval[int](e.Page, e.Root()+`.querySelectorAll("[part~=uploading]").length`))
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.clear(), true)`)
+	require.Empty(t, s.keys())
 }

@@ -96,3 +96,32 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 		require.Equal(t, "Your holiday", accessible(e, "button")[0].name)
 	})
 }
+
+func TestTextsAreForWhatTheyName(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple max-files="1" required></postern-upload>`).open()
+	t.Run("not for files of that name", func(t *testing.T) {
+		e.Pick(fixture.Text(t, "a.txt", 10), fixture.Write(t, "done", []byte("%PDF-1.7")), fixture.Write(t, "list", []byte("%PDF-1.7")))
+		e.WaitFor("a.txt", "done")
+		require.Equal(t, "Too many files: the limit is 1. Left out: done and list.", browser.Eval[string](e.Page, e.Part("notice")+`.innerText`))
+	})
+	t.Run("and without one the form still waits", func(t *testing.T) {
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.texts = { value_missing: "" }, `+e.JS()+`.clear(), true)`)
+		require.Equal(t, "value_missing", e.invalid())
+	})
+	t.Run("in the language around a shadow tree", func(t *testing.T) {
+		browser.Eval[bool](e.Page, `import("/client/postern-upload.js").then(({ texts }) => {
+			texts.de = { drop_one: "Datei ablegen" };
+			const host = document.body.appendChild(document.createElement("div"));
+			host.lang = "de";
+			window.inner = host.attachShadow({ mode: "open" }).appendChild(document.createElement("postern-upload"));
+			return true;
+		})`)
+		require.Equal(t, "Datei ablegen", browser.Eval[string](e.Page, `inner.shadowRoot.querySelector("[part=prompt]").innerText`))
+	})
+	t.Run("whatever the page throws", func(t *testing.T) {
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.metadata = () => { throw null; }, true)`)
+		e.Pick(fixture.Text(t, "b.txt", 10))
+		require.Equal(t, "Something went wrong. Try again in a moment.", e.Failure("b.txt"))
+	})
+}
