@@ -2,7 +2,6 @@ package postern
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"iter"
 	"net/http"
@@ -267,9 +266,6 @@ func trimETag(etag string) string {
 	}
 	return etag
 }
-
-// checksumOf is the base64 of a sum, as S3 has it.
-func checksumOf(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
 
 // storeProblem makes a problem of what S3 answered; nil stays nil.
 func storeProblem(err error) error {

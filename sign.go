@@ -73,6 +73,9 @@ func owner(tenant, subject string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// checksumOf is the base64 of a sum, as S3 has it.
+func checksumOf(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
+
 // attributes returns what is stored with the object: the upload's own
 // attributes over the Issuer's, and the metadata that the browser may set.
 func (i *Issuer) attributes(u *Upload) (a Attributes, client map[string]string, err error) {
@@ -114,12 +117,10 @@ func (i *Issuer) signPost(ctx context.Context, u *Upload, t *ticketData) (*Grant
 	conditions = granted.appendConditions(conditions, t.filename)
 	conditions = append(conditions, sigv4.Exact(metaPrefix+metadataID, t.id))
 	if t.sha256 != nil {
-		conditions = append(conditions, sigv4.Exact(metaPrefix+metadataOwner, owner(t.tenant, t.subject)))
-	}
-	if t.sha256 != nil {
 		conditions = append(conditions,
+			sigv4.Exact(metaPrefix+metadataOwner, owner(t.tenant, t.subject)),
 			sigv4.Exact("x-amz-checksum-algorithm", "SHA256"),
-			sigv4.Exact("x-amz-checksum-sha256", base64.StdEncoding.EncodeToString(t.sha256[:])))
+			sigv4.Exact("x-amz-checksum-sha256", checksumOf(t.sha256[:])))
 	}
 	if u.SuccessRedirect != "" {
 		conditions = append(conditions, sigv4.Exact("success_action_redirect", u.SuccessRedirect))
@@ -150,7 +151,7 @@ func (i *Issuer) signPut(ctx context.Context, now time.Time, t *ticketData) (*Gr
 	}
 	header := t.headerOf(t.granted()).params()
 	if t.sha256 != nil {
-		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: base64.StdEncoding.EncodeToString(t.sha256[:])})
+		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: checksumOf(t.sha256[:])})
 	}
 	if i.provider.putIfAbsent {
 		header = append(header, sigv4.Field{Name: "if-none-match", Value: "*"})

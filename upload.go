@@ -3,7 +3,6 @@ package postern
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"time"
@@ -132,7 +131,7 @@ func (u *Upload) SHA256Base64() string {
 	if u.SHA256 == nil {
 		return ""
 	}
-	return base64.StdEncoding.EncodeToString(u.SHA256[:])
+	return checksumOf(u.SHA256[:])
 }
 
 func (u *Upload) settingsOrDefault() *settings {
