@@ -56,7 +56,7 @@ func (i *Issuer) freezeOnce(ctx context.Context, t *ticketData) error {
 	if err := t.checkSize(source.Size); err != nil {
 		return err
 	}
-	header := store.Header(t.header())
+	header := t.header()
 	if source.Size == 0 {
 		return i.store.PutEmpty(ctx, t.key, header)
 	}

@@ -35,7 +35,7 @@ func (i *Issuer) beginMultipart(ctx context.Context, t *ticketData) (*Grant, err
 	if t.partSize < minPart || t.partSize > maxSingle || t.size > maxParts*t.partSize {
 		return nil, ErrPartSizeInvalid
 	}
-	header := store.Header(t.headerOf(t.granted()))
+	header := t.headerOf(t.granted())
 	if t.partChecksums {
 		header.ChecksumAlgorithm = "SHA256"
 	}

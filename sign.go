@@ -149,7 +149,7 @@ func (i *Issuer) signPut(ctx context.Context, now time.Time, t *ticketData) (*Gr
 	if err != nil {
 		return nil, err
 	}
-	header := t.headerOf(t.granted()).params()
+	header := putHeaders(t.headerOf(t.granted()))
 	if t.sha256 != nil {
 		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: checksumOf(t.sha256[:])})
 	}
@@ -190,9 +190,9 @@ func (t *ticketData) granted() Attributes {
 }
 
 // header is what is stored with the object of a ticket in the end.
-func (t *ticketData) header() storedHeader { return t.headerOf(t.attributes) }
+func (t *ticketData) header() store.Header { return t.headerOf(t.attributes) }
 
-func (t *ticketData) headerOf(a Attributes) storedHeader {
+func (t *ticketData) headerOf(a Attributes) store.Header {
 	metadata := maps.Clone(a.Metadata)
 	if metadata == nil {
 		metadata = map[string]string{}
@@ -205,7 +205,7 @@ func (t *ticketData) headerOf(a Attributes) storedHeader {
 	for k, v := range a.Tags {
 		tags.Set(k, v)
 	}
-	return storedHeader{
+	return store.Header{
 		ACL:                a.ACL,
 		Type:               t.typ,
 		CacheControl:       a.CacheControl,
@@ -223,14 +223,11 @@ func (t *ticketData) headerOf(a Attributes) storedHeader {
 	}
 }
 
-// storedHeader has the wire form of store.Header.
-type storedHeader store.Header
-
-// params are the headers of a PUT that store it.
-func (h storedHeader) params() (params []sigv4.Field) {
+// putHeaders are the headers of a PUT that stores h.
+func putHeaders(h store.Header) (fields []sigv4.Field) {
 	set := func(name, value string) {
 		if value != "" {
-			params = append(params, sigv4.Field{Name: name, Value: value})
+			fields = append(fields, sigv4.Field{Name: name, Value: value})
 		}
 	}
 	set("content-type", h.Type)
@@ -249,5 +246,5 @@ func (h storedHeader) params() (params []sigv4.Field) {
 	for _, name := range sortedKeys(h.Metadata) {
 		set(metaPrefix+name, h.Metadata[name])
 	}
-	return params
+	return fields
 }
