@@ -61,6 +61,14 @@ func sameOrigin(c *config) func(http.Handler) http.Handler {
 
 var sameOriginOnly = http.NewCrossOriginProtection()
 
+// checkOrigin makes the check at the end of a chain that no SameOrigin began.
+func (u *Upload) checkOrigin(r *http.Request) error {
+	if u.originChecked {
+		return nil
+	}
+	return checkOrigin(sameOriginOnly, r)
+}
+
 func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch strings.ToLower(scheme) {
@@ -288,11 +296,9 @@ func Sign(issuer *Issuer) http.Handler {
 			Refuse(w, r, ErrChainIncomplete)
 			return
 		}
-		if !u.originChecked {
-			if err := checkOrigin(sameOriginOnly, r); err != nil {
-				Refuse(w, r, err)
-				return
-			}
+		if err := u.checkOrigin(r); err != nil {
+			Refuse(w, r, err)
+			return
 		}
 		grant, err := issuer.Issue(r.Context(), u)
 		if err != nil {

@@ -115,10 +115,8 @@ func checkTicket(issuer *Issuer, action Action, r *http.Request, u *Upload) erro
 	if u == nil || u.ticket == nil || u.opener != issuer || u.Action != action || !u.authorized {
 		return ErrChainIncomplete
 	}
-	if !u.originChecked {
-		if err := checkOrigin(sameOriginOnly, r); err != nil {
-			return err
-		}
+	if err := u.checkOrigin(r); err != nil {
+		return err
 	}
 	subject := subtle.ConstantTimeCompare([]byte(u.Subject), []byte(u.ticket.subject))
 	tenant := subtle.ConstantTimeCompare([]byte(u.Tenant), []byte(u.ticket.tenant))
