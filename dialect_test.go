@@ -327,6 +327,11 @@ func TestTicketsAreReadInNativeWhereADialectHasNone(t *testing.T) {
 	require.Equal(t, postern.ErrNotMultipart.Detail+"\n", w.Body.String(), "but refusals are the dialect's")
 }
 
+func TestMultipartSaysThatPartsNeedASubject(t *testing.T) {
+	err := newHandler(t, postern.AllowAnonymous()).Multipart()
+	require.ErrorContains(t, err, "multipart uploads need a subject", "and not that completion does: nobody asked for it")
+}
+
 func TestMultipartSaysWhatPartsLack(t *testing.T) {
 	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
 	for name, tc := range map[string]struct {

@@ -174,7 +174,7 @@ func (i *Issuer) mode(u *Upload) Mode {
 		return i.config.mode
 	case !i.provider.post:
 		return ModePut
-	case i.config.onComplete != nil && i.config.staging == "":
+	case i.config.needsSeal():
 		return ModePut
 	default:
 		return ModePost
@@ -198,7 +198,7 @@ func (i *Issuer) checkMode(mode Mode, u *Upload) error {
 		return ErrSizeTooSmall
 	case mode == ModeMultipart && u.SHA256 != nil:
 		return ErrChecksumUnsupported
-	case mode == ModePost && i.config.completes() && i.config.staging == "" && u.SHA256 == nil:
+	case mode == ModePost && i.config.needsSeal() && u.SHA256 == nil:
 		return ErrChecksumRequired
 	}
 	return checkRedirect(u.SuccessRedirect)

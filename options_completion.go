@@ -192,17 +192,15 @@ func (c *config) check(b Bucket, provider abilities) (errs []error) {
 	if c.staging != "" && !provider.freezes() {
 		fail("WithPromotion", errNoFreeze)
 	}
-	if c.completes() && c.staging == "" {
-		if c.mode != ModePost && !provider.putIfAbsent {
-			if provider.post {
-				fail("WithOnComplete", errNoSeal)
-			} else {
-				fail("WithOnComplete", errNoSealPut)
-			}
+	if c.needsSeal() && c.mode != ModePost && !provider.putIfAbsent {
+		if provider.post {
+			fail("WithOnComplete", errNoSeal)
+		} else {
+			fail("WithOnComplete", errNoSealPut)
 		}
-		if c.multipart() && !provider.completeIfAbsent {
-			fail("WithOnComplete", errNoSealParts)
-		}
+	}
+	if c.multipart() && c.unsealedParts(provider) {
+		fail("WithOnComplete", errNoSealParts)
 	}
 	if c.anonymous && c.completes() {
 		fail("AllowAnonymous", errAnonymous)
@@ -222,6 +220,14 @@ func (c *config) check(b Bucket, provider abilities) (errs []error) {
 	return errs
 }
 
+// needsSeal reports whether receipts are asked for that no promotion seals.
+func (c *config) needsSeal() bool { return c.completes() && c.staging == "" }
+
+// unsealedParts reports whether a receipt of an upload in parts would have no seal.
+func (c *config) unsealedParts(provider abilities) bool {
+	return c.needsSeal() && !provider.completeIfAbsent
+}
+
 // shares reports whether a grant is signed by credentials that may do more than
 // it, at a provider where that can be abused.
 func (c *config) shares(b Bucket, provider abilities) bool {
@@ -234,8 +240,8 @@ func (c *config) shares(b Bucket, provider abilities) bool {
 func (c *config) noParts(b Bucket, provider abilities) error {
 	switch {
 	case c.anonymous:
-		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymous}
-	case c.completes() && c.staging == "" && !provider.completeIfAbsent:
+		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymousParts}
+	case c.unsealedParts(provider):
 		return &ConfigError{Option: "WithOnComplete", Err: errNoSealParts}
 	case c.shares(b, provider):
 		return &ConfigError{Option: "Bucket.ServiceCredentials", Err: errShared}
