@@ -91,7 +91,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Refuse(w, h.begin(r), ErrNotFound)
 		return
 	}
-	h.serve(road, w, r)
+	road.ServeHTTP(w, h.begin(r))
 }
 
 // Route returns one road alone, to mount it at any address. It panics if there
@@ -101,14 +101,10 @@ func (h *Handler) Route(name string) http.Handler {
 	if !ok {
 		panic(&ConfigError{Option: "Route", Err: errNoRoad})
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(road, w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { road.ServeHTTP(w, h.begin(r)) })
 }
 
 var errNoRoad = errors.New("the roads are sign, parts, list, complete and abort")
-
-func (h *Handler) serve(road http.Handler, w http.ResponseWriter, r *http.Request) {
-	road.ServeHTTP(w, h.begin(r))
-}
 
 // begin gives the request an Upload of this Handler, also where a SameOrigin
 // outside it was first, and WithLogger's logger where it has none. The request
