@@ -162,8 +162,9 @@ func (i *Issuer) prepare(ctx context.Context, u *Upload) (Mode, error) {
 	return mode, i.checkMode(mode, u)
 }
 
-// mode chooses the way: what the client asks for, else many parts above the threshold, a form where the
-// provider takes one and no seal is needed that a form lacks, else a PUT.
+// mode chooses the way: what the client asks for, else many parts above the
+// threshold, a form where the provider takes one and no seal is needed that a form
+// lacks, else a PUT.
 func (i *Issuer) mode(u *Upload) Mode {
 	switch {
 	case u.Mode != "":

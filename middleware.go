@@ -37,10 +37,11 @@ func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Han
 // SameOrigin refuses requests that a page of another origin makes with the
 // user's cookies, with the problem cross_origin. It is net/http's
 // [http.CrossOriginProtection], for GET requests too, since some dialects grant by
-// them: it is for uploads, not for pages. A request with an Authorization header passes,
-// since no page can make a browser add one without CORS, but for the schemes in
-// which browsers authenticate by themselves: Basic, Digest, Negotiate and NTLM.
-// It takes [WithTrustedOrigins]. [Sign] does the same check where no SameOrigin ran.
+// them: it is for uploads, not for pages. A request with an Authorization header
+// passes, since no page can make a browser add one without CORS, but for the
+// schemes in which browsers authenticate by themselves: Basic, Digest, Negotiate
+// and NTLM. It takes [WithTrustedOrigins]. [Sign] does the same check where no
+// SameOrigin ran.
 func SameOrigin(opts ...Option) func(http.Handler) http.Handler {
 	return sameOrigin(mustConfig(forSameOrigin, opts))
 }
@@ -310,9 +311,9 @@ func Sign(issuer *Issuer) http.Handler {
 	})
 }
 
-// Refuse answers with the problem in err, in the dialect of the request, and logs it. It is the one place that
-// does: links of your own call it too. An error without a [Problem] is a 500
-// whose text is logged and never sent.
+// Refuse answers with the problem in err, in the dialect of the request, and logs
+// it. It is the one place that does: links of your own call it too. An error
+// without a [Problem] is a 500 whose text is logged and never sent.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p, u := problemOf(err), pending(r.Context())
 	decide(r, u, "", p.Status, p, err)

@@ -66,8 +66,8 @@ type Field struct {
 	Name, Value string
 }
 
-// Form is the fields of a signed policy, in the order in which to send them. The file comes after them, in a
-// field named "file": S3 ignores what follows it.
+// Form is the fields of a signed policy, in the order in which to send them. The
+// file comes after them, in a field named "file": S3 ignores what follows it.
 type Form []Field
 
 // Get returns the value of the field with this name, or "".
