@@ -83,11 +83,10 @@ func New(c Config) *Store {
 
 // Object is what a HEAD tells of an object.
 type Object struct {
-	Size         int64
-	ETag         string
-	Header       Header
-	SHA256       string // base64, or a composite one that ends in "-1" and so on
-	LastModified time.Time
+	Size   int64
+	ETag   string
+	Header Header
+	SHA256 string // base64, or a composite one that ends in "-1" and so on
 }
 
 // Header is what is stored with an object.
@@ -130,10 +129,9 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		return nil, fail("HeadObject", err)
 	}
 	return &Object{
-		Size:         aws.ToInt64(out.ContentLength),
-		ETag:         aws.ToString(out.ETag),
-		SHA256:       aws.ToString(out.ChecksumSHA256),
-		LastModified: aws.ToTime(out.LastModified),
+		Size:   aws.ToInt64(out.ContentLength),
+		ETag:   aws.ToString(out.ETag),
+		SHA256: aws.ToString(out.ChecksumSHA256),
 		Header: Header{
 			Type:               aws.ToString(out.ContentType),
 			CacheControl:       aws.ToString(out.CacheControl),
