@@ -106,18 +106,18 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	var g *Grant
 	switch mode {
 	case ModeMultipart:
-		g, err = i.beginMultipart(ctx, t)
+		g, err = i.beginMultipart(ctx, &t)
 	case ModePut:
-		g, err = i.signPut(ctx, u.Time(), t)
+		g, err = i.signPut(ctx, u.Time(), &t)
 	default:
-		g, err = i.signPost(ctx, u, t)
+		g, err = i.signPost(ctx, u, &t)
 	}
 	if err != nil {
 		return nil, err
 	}
 	g.Mode, g.Bucket, g.Key, g.Location = mode, i.bucket.Name, t.key, i.public.url(t.key)
 	g.Complete = i.config.completes() || mode == ModeMultipart
-	g.Ticket, err = i.seal(t)
+	g.Ticket, err = i.seal(&t)
 	return g, err
 }
 

@@ -3,9 +3,9 @@ package postern
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -300,8 +300,7 @@ func (t *keyTemplate) appendPlaceholder(b []byte, name string, u *Upload) ([]byt
 	case "dd":
 		return u.Time().AppendFormat(b, "02"), nil
 	case "uuid":
-		id, err := newUUID(u)
-		return append(b, id...), err
+		return appendUUID(b, u)
 	case "ext":
 		t, _ := mediatype.Parse(u.Type)
 		return append(b, mediatype.Extension(t.Essence)...), nil
@@ -315,20 +314,24 @@ func (t *keyTemplate) appendPlaceholder(b []byte, name string, u *Upload) ([]byt
 	}
 }
 
-// newUUID returns a UUID of version 7 (RFC 9562 §5.7): the time in milliseconds,
+// appendUUID appends a UUID of version 7 (RFC 9562 §5.7): the time in milliseconds,
 // then 74 random bits. The package's generators keep a lock, or cost as much as
 // the UUID where each upload has one of its own.
-func newUUID(u *Upload) (string, error) {
+func appendUUID(b []byte, u *Upload) ([]byte, error) {
 	var id uuid.UUID
-	if _, err := io.ReadFull(u.Random(), id[6:]); err != nil {
-		return "", fmt.Errorf("read randomness: %w", err)
+	if err := u.readRandom(id[6:]); err != nil {
+		return b, err
 	}
 	now := u.Time().UnixMilli()
 	binary.BigEndian.PutUint16(id[:], uint16(now>>32))
 	binary.BigEndian.PutUint32(id[2:], uint32(now))
 	id.SetVersion(uuid.V7)
 	id.SetVariant(uuid.VariantRFC9562)
-	return id.String(), nil
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:]), nil
 }
 
 const (

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"strconv"
@@ -27,12 +25,12 @@ const (
 )
 
 // newTicket gathers what the grant binds.
-func (i *Issuer) newTicket(u *Upload, mode Mode) (*ticketData, error) {
+func (i *Issuer) newTicket(u *Upload, mode Mode) (t ticketData, err error) {
 	var id [16]byte
-	if _, err := io.ReadFull(u.Random(), id[:]); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
+	if err := u.readRandom(id[:]); err != nil {
+		return t, err
 	}
-	t := &ticketData{
+	t = ticketData{
 		id:            hex.EncodeToString(id[:]),
 		mode:          mode,
 		issued:        u.Time(),
@@ -55,12 +53,8 @@ func (i *Issuer) newTicket(u *Upload, mode Mode) (*ticketData, error) {
 	if i.config.staging != "" {
 		t.object = i.config.staging + t.id
 	}
-	var err error
 	t.attributes, t.metadata, err = i.attributes(u)
-	if err != nil {
-		return nil, err
-	}
-	return t, nil
+	return t, err
 }
 
 // owner is a hash of the tenant, or of the subject where there are no tenants.

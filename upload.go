@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"time"
 
@@ -113,6 +114,21 @@ func (u *Upload) Time() time.Time {
 
 // Random returns the source of randomness for this upload.
 func (u *Upload) Random() io.Reader { return u.settingsOrDefault().random }
+
+// readRandom fills b, which stays off the heap where the source is the usual one.
+func (u *Upload) readRandom(b []byte) error {
+	source := u.Random()
+	if source == rand.Reader {
+		_, err := rand.Read(b)
+		return err
+	}
+	read := make([]byte, len(b))
+	if _, err := io.ReadFull(source, read); err != nil {
+		return fmt.Errorf("read randomness: %w", err)
+	}
+	copy(b, read)
+	return nil
+}
 
 // BodyLimit returns how large the body of a request for a grant may be, in bytes:
 // see [WithBodyLimit].
