@@ -29,7 +29,7 @@ func Complete(issuer *Issuer) http.Handler {
 	return onTicket(issuer, ActionComplete, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		for {
 			receipt, done, err := issuer.completions.run(r.Context(), u.ticket.id, completeWait, func(ctx context.Context) (*Receipt, error) {
-				return issuer.complete(ctx, u.ticket, u.request.Parts)
+				return issuer.complete(ctx, u.ticket.ticketData, u.ticket.request.Parts)
 			})
 			switch {
 			case err != nil:

@@ -105,17 +105,3 @@ func (h *Handler) Route(name string) http.Handler {
 }
 
 var errNoRoad = errors.New("the roads are sign, parts, list, complete and abort")
-
-// begin gives the request an Upload of this Handler, also where a SameOrigin
-// outside it was first, and WithLogger's logger where it has none. The request
-// is copied once for both.
-func (h *Handler) begin(r *http.Request) *http.Request {
-	ctx := r.Context()
-	if logger := h.config.logger; logger != nil && contextLogger(ctx, &h.config.settings) == logger {
-		// A copy, fields included, so that links may call UpdateContext.
-		ctx = logger.With().Logger().WithContext(ctx)
-	}
-	ctx, u := withUpload(ctx, &h.config.settings)
-	u.settings = &h.config.settings
-	return r.WithContext(ctx)
-}

@@ -159,6 +159,30 @@ func TestFieldsOfOneRequestStayInItsLine(t *testing.T) {
 	}
 }
 
+func TestHooksOfOneRequestFindOneLogger(t *testing.T) {
+	var log bytes.Buffer
+	h := newHandler(t, postern.WithLogger(zerolog.New(&log)), postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+		var all sync.WaitGroup
+		found := make([]*zerolog.Logger, 8)
+		for i := range found {
+			all.Go(func() { found[i] = zerolog.Ctx(r.Context()) })
+		}
+		all.Wait()
+		for _, l := range found {
+			require.Same(t, found[0], l)
+		}
+		found[0].UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Str("plan", "gold") })
+		return asAda(r, u)
+	}))
+	for range 2 {
+		granted(t, send(h, photo))
+	}
+	for _, line := range lines(t, &log) {
+		require.Equal(t, "gold", line["plan"])
+	}
+	require.Equal(t, 2, strings.Count(log.String(), "gold"), "what one request adds is not in the next one's line")
+}
+
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

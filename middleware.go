@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
@@ -154,24 +153,6 @@ func read(c *config, action Action, fill func(http.ResponseWriter, *http.Request
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// begin gives the request an Upload, unless an earlier link did.
-func begin(r *http.Request, s *settings) (*http.Request, *Upload) {
-	if u := pending(r.Context()); u != nil {
-		return r, u
-	}
-	ctx, u := withUpload(r.Context(), s)
-	return r.WithContext(ctx), u
-}
-
-// withUpload gives a context an Upload, unless it has one.
-func withUpload(ctx context.Context, s *settings) (context.Context, *Upload) {
-	if u := pending(ctx); u != nil {
-		return ctx, u
-	}
-	u := &Upload{Size: UnknownSize, settings: s, start: time.Now()}
-	return context.WithValue(ctx, uploadKey{}, u), u
 }
 
 // Authorize asks fn who uploads, and whether they may. fn sets u.Subject, and

@@ -83,7 +83,7 @@ type partSigner struct {
 
 // partSigner checks all that can be wrong before the first byte is written.
 func (i *Issuer) partSigner(ctx context.Context, u *Upload) (*partSigner, error) {
-	t, q := u.ticket, u.request
+	t, q := u.ticket.ticketData, u.ticket.request
 	if t.mode != ModeMultipart {
 		return nil, ErrNotMultipart
 	}

@@ -1,7 +1,6 @@
 package postern
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,16 +67,6 @@ func decide(r *http.Request, u *Upload, mode Mode, status int, p *Problem, err e
 			logPanic(logger, err)
 		}
 	}
-}
-
-// contextLogger returns the logger of the context, or WithLogger's where there
-// is none.
-func contextLogger(ctx context.Context, s *settings) *zerolog.Logger {
-	logger := zerolog.Ctx(ctx)
-	if logger.GetLevel() == zerolog.Disabled && s.logger != nil {
-		return s.logger
-	}
-	return logger
 }
 
 // maxLogged bounds in bytes what one field of a log line takes from outside.

@@ -40,6 +40,13 @@ func (i *Issuer) open(token string, now time.Time) (*ticketData, error) {
 	return t, nil
 }
 
+// openedTicket is the ticket that a request shows.
+type openedTicket struct {
+	*ticketData
+	opener  *Issuer
+	request *TicketRequest // what else the request has
+}
+
 // OpenTicket stands in the place of [Decode] in the chains of [Parts], [List],
 // [Complete] and [Abort]: it reads a request that shows a ticket, and restores
 // the upload from it. Subject and Tenant stay empty for [Authorize] to set; the
@@ -77,7 +84,7 @@ func openTicket(issuer *Issuer, action Action, c *config) func(http.Handler) htt
 		if q.Key != "" && q.Key != t.key && q.Key != t.object {
 			return ErrTicketForeign.WithDetail("The ticket is of another upload.")
 		}
-		u.ticket, u.opener, u.request = t, issuer, q
+		u.ticket = &openedTicket{t, issuer, q}
 		u.Filename, u.Type, u.Size, u.Key = t.filename, t.typ, t.size, t.key
 		u.SHA256, u.Metadata, u.PartChecksums = t.sha256, t.metadata, t.partChecksums
 		u.Mode, u.PartSize = t.mode, t.partSize
@@ -112,7 +119,7 @@ func onTicket(issuer *Issuer, action Action, serve func(w http.ResponseWriter, r
 }
 
 func checkTicket(issuer *Issuer, action Action, r *http.Request, u *Upload) error {
-	if u == nil || u.ticket == nil || u.opener != issuer || u.Action != action || !u.authorized {
+	if u == nil || u.ticket == nil || u.ticket.opener != issuer || u.Action != action || !u.authorized {
 		return ErrChainIncomplete
 	}
 	if err := u.checkOrigin(r); err != nil {

@@ -68,7 +68,7 @@ func FuzzPartsRequest(f *testing.F) {
 		}
 		data := ticketOfParts()
 		data.partChecksums = checksums
-		signer, err := issuer.partSigner(context.Background(), &Upload{ticket: data, request: q, settings: &issuer.config.settings})
+		signer, err := issuer.partSigner(context.Background(), &Upload{ticket: &openedTicket{ticketData: data, request: q}, settings: &issuer.config.settings})
 		if err != nil {
 			var p *Problem
 			require.True(t, errors.As(err, &p), "%v", err)

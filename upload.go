@@ -90,9 +90,7 @@ type Upload struct {
 	start    time.Time // when the request came, for durations
 	now      time.Time // the clock's time of the request
 
-	ticket  *ticketData    // of a ticket request
-	opener  *Issuer        // who opened it
-	request *TicketRequest // what else the request has
+	ticket *openedTicket // of a ticket request
 
 	originChecked bool
 	decoded       bool
@@ -170,20 +168,3 @@ type settings struct {
 const defaultBodyLimit = 16 << 10
 
 var defaultSettings = settings{clock: time.Now, random: rand.Reader, bodyLimit: defaultBodyLimit, dialect: native{}}
-
-type uploadKey struct{}
-
-// UploadFrom returns the upload of a request's context, or nil where [Decode]
-// has not run.
-func UploadFrom(ctx context.Context) *Upload {
-	if u := pending(ctx); u != nil && u.decoded {
-		return u
-	}
-	return nil
-}
-
-// pending returns the upload even before it is decoded.
-func pending(ctx context.Context) *Upload {
-	u, _ := ctx.Value(uploadKey{}).(*Upload)
-	return u
-}
