@@ -112,24 +112,20 @@ func Disposition(kind, name string) string {
 	if name == "" {
 		return kind
 	}
-	var b strings.Builder
-	b.Grow(len(kind) + 3*len(name) + 40)
-	b.WriteString(kind)
-	b.WriteString(`; filename="`)
-	exact := true
-	for _, r := range name {
+	ascii := strings.Map(func(r rune) rune {
 		// Percent signs are decoded by some clients, a backslash is read in two
 		// ways (RFC 6266 appendix D).
 		if r < ' ' || r >= 0x7f || r == '"' || r == '\\' || r == '%' {
-			r, exact = '_', false
+			return '_'
 		}
-		b.WriteRune(r)
+		return r
+	}, name)
+	if ascii == name {
+		return kind + `; filename="` + name + `"`
 	}
-	b.WriteByte('"')
-	if exact {
-		return b.String()
-	}
-	b.WriteString(`; filename*=UTF-8''`)
+	var b strings.Builder
+	b.Grow(len(kind) + 4*len(name) + 40)
+	b.WriteString(kind + `; filename="` + ascii + `"; filename*=UTF-8''`)
 	for i := range len(name) {
 		if c := name[i]; attrChar(c) {
 			b.WriteByte(c)
