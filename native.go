@@ -51,7 +51,8 @@ var ticketLimits = map[Action]int64{
 // bodies holds buffers for the bodies of requests.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// readJSON reads a body of at most the limit, of one JSON value, into v.
+// readJSON reads a body of at most the limit, of one JSON value that is not null,
+// into v.
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	if r.Method != http.MethodPost {
 		return ErrMethodNotAllowed
@@ -71,14 +72,17 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error 
 		}
 		return ErrMalformed.WithDetail("The request did not arrive whole.").WithCause(err)
 	}
-	return malformed(json.Unmarshal(body.Bytes(), v))
+	if err := json.Unmarshal(body.Bytes(), v); err != nil {
+		return malformed(err)
+	}
+	if string(bytes.TrimSpace(body.Bytes())) == "null" { // which leaves v as it was
+		return ErrMalformed
+	}
+	return nil
 }
 
 // malformed makes a problem of what encoding/json says.
 func malformed(err error) error {
-	if err == nil {
-		return nil
-	}
 	var wrongType *json.UnmarshalTypeError
 	switch {
 	case !errors.As(err, &wrongType) || wrongType.Field == "":
@@ -91,12 +95,9 @@ func malformed(err error) error {
 }
 
 func (native) ReadUpload(w http.ResponseWriter, r *http.Request, u *Upload) error {
-	q := new(signRequest)
+	var q signRequest
 	if err := readJSON(w, r, u.BodyLimit(), &q); err != nil {
 		return err
-	}
-	if q == nil { // the body is null
-		return ErrMalformed
 	}
 	u.Filename, u.Type, u.Metadata = q.Filename, q.Type, q.Metadata
 	if q.Filename == "" {
@@ -124,12 +125,9 @@ func (native) ReadUpload(w http.ResponseWriter, r *http.Request, u *Upload) erro
 }
 
 func (native) ReadTicket(w http.ResponseWriter, r *http.Request, action Action) (*TicketRequest, error) {
-	q := new(ticketRequest)
+	var q ticketRequest
 	if err := readJSON(w, r, ticketLimits[action], &q); err != nil {
 		return nil, err
-	}
-	if q == nil { // the body is null
-		return nil, ErrMalformed
 	}
 	request := &TicketRequest{Ticket: q.Ticket, Numbers: q.Numbers, Checksums: q.Checksums}
 	for _, p := range q.Parts {
