@@ -364,19 +364,15 @@ func checkKey(key string) error {
 	if !utf8.ValidString(key) {
 		return errKeyText
 	}
-	start := 0
-	for i := 0; i <= len(key); i++ {
-		if i < len(key) && key[i] != '/' {
-			if key[i] < ' ' || key[i] == 0x7f {
-				return errKeyText
-			}
-			continue
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] == 0x7f {
+			return errKeyText
 		}
-		switch segment := key[start:i]; {
-		case segment == "", segment == ".", segment == "..", len(segment) > maxSegment:
+	}
+	for segment := range strings.SplitSeq(key, "/") {
+		if segment == "" || segment == "." || segment == ".." || len(segment) > maxSegment {
 			return errKeySegment
 		}
-		start = i + 1
 	}
 	if strings.Contains(key, "${") && strings.Contains(strings.ToLower(key), "${filename}") {
 		return errKeyMagic

@@ -71,7 +71,7 @@ var charsets = map[string]bool{
 // §4.2 restricts them, that means one type.
 func valid(s string) bool {
 	slash := strings.IndexByte(s, '/')
-	return slash > 0 && restrictedName(s[:slash]) && restrictedName(s[slash+1:]) && !sniffed[s]
+	return slash > 0 && restrictedName(s[:slash]) && restrictedName(s[slash+1:]) && !sniffed(s)
 }
 
 func restrictedName(s string) bool {
@@ -88,9 +88,6 @@ func restrictedName(s string) bool {
 	return true
 }
 
-// sniffed are the types at which a browser looks into the bytes as if there were
-// none (MIME Sniffing Standard §7).
-var sniffed = map[string]bool{
-	"unknown/unknown":     true,
-	"application/unknown": true,
-}
+// sniffed reports whether a browser looks into bytes of a type as if they had none
+// (MIME Sniffing Standard §7).
+func sniffed(s string) bool { return s == "unknown/unknown" || s == "application/unknown" }
