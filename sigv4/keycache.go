@@ -18,12 +18,9 @@ type keyCache struct {
 }
 
 // get returns the key for the credentials on a day, and derives it if the cache
-// has none. Keys of past days and of rotated credentials fall off the end. An
-// access key is checked when its key is derived, a session token every time.
+// has none. Keys of past days and of rotated credentials fall off the end.
+// Credentials are checked when their key is derived.
 func (c *keyCache) get(creds Credentials, region string, d day) (*signingKey, error) {
-	if !printable(creds.SessionToken) {
-		return nil, ErrCredentials
-	}
 	var derived *signingKey
 	for {
 		published := c.keys.Load()
@@ -32,11 +29,11 @@ func (c *keyCache) get(creds Credentials, region string, d day) (*signingKey, er
 			keys = *published
 		}
 		for _, k := range keys {
-			if k.day == d && k.accessKeyID == creds.AccessKeyID && k.secret == creds.SecretAccessKey {
+			if k.day == d && k.creds == creds {
 				return k, nil
 			}
 		}
-		if creds.AccessKeyID == "" || creds.SecretAccessKey == "" || !printable(creds.AccessKeyID) {
+		if creds.AccessKeyID == "" || creds.SecretAccessKey == "" || !printable(creds.AccessKeyID) || !printable(creds.SessionToken) {
 			return nil, ErrCredentials
 		}
 		if derived == nil {
@@ -53,12 +50,11 @@ func (c *keyCache) get(creds Credentials, region string, d day) (*signingKey, er
 
 func newSigningKey(creds Credentials, region string, d day) *signingKey {
 	key := deriveKey(creds.SecretAccessKey, region, d)
-	k := &signingKey{accessKeyID: creds.AccessKeyID, secret: creds.SecretAccessKey, day: d}
+	k := &signingKey{creds: creds, day: d}
 	k.scope = string(d[:]) + "/" + region + "/" + service + "/aws4_request"
 	k.credential = creds.AccessKeyID + "/" + k.scope
-	text, _ := appendText(nil, k.credential)
-	k.jsonCredential = string(text)
-	k.escapedCredential = string(appendEscaped(nil, k.credential, false))
+	k.inPolicy, k.inQuery = written(k.credential)
+	k.tokenInPolicy, k.tokenInQuery = written(creds.SessionToken)
 	k.scratch.pool.New = func() any {
 		return &scratch{
 			mac:  hmac.New(sha256.New, key),
@@ -67,6 +63,12 @@ func newSigningKey(creds Credentials, region string, d day) *signingKey {
 		}
 	}
 	return k
+}
+
+// written returns a text as it stands in a policy, and in a query.
+func written(text string) (inPolicy, inQuery string) {
+	escaped, _ := appendText(nil, text)
+	return string(escaped), string(appendEscaped(nil, text, false))
 }
 
 // scratchPool hands out scratches that hold one signing key.

@@ -105,7 +105,7 @@ func (s *Signer) SignPost(creds Credentials, now time.Time, p Policy) (Form, err
 
 	// One buffer holds the document, its base64, the signature and the date; all
 	// strings of the form are cut from one copy of it.
-	b, err := p.appendJSON(sc.buf[:0], key, date, creds.SessionToken)
+	b, err := p.appendJSON(sc.buf[:0], key, date)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func plainName(s string) bool {
 
 // appendJSON appends the document. Each text is checked while it is written, so
 // that it is read once.
-func (p *Policy) appendJSON(dst []byte, key *signingKey, date timestamp, sessionToken string) ([]byte, error) {
+func (p *Policy) appendJSON(dst []byte, key *signingKey, date timestamp) ([]byte, error) {
 	dst = append(dst, `{"expiration":"`...)
 	dst = appendISO8601(dst, p.Expires)
 	dst = append(dst, `","conditions":[`...)
@@ -216,12 +216,12 @@ func (p *Policy) appendJSON(dst []byte, key *signingKey, date timestamp, session
 		}
 	}
 	dst = append(dst, `{"x-amz-algorithm":"`+algorithm+`"},{"x-amz-credential":"`...)
-	dst = append(dst, key.jsonCredential...)
+	dst = append(dst, key.inPolicy...)
 	dst = append(dst, `"},{"x-amz-date":"`...)
 	dst = append(dst, date[:]...)
-	if sessionToken != "" {
+	if key.tokenInPolicy != "" {
 		dst = append(dst, `"},{"x-amz-security-token":"`...)
-		dst, _ = appendText(dst, sessionToken) // keyCache.get has looked at it
+		dst = append(dst, key.tokenInPolicy...)
 	}
 	return append(dst, `"}]}`...), nil
 }

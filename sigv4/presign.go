@@ -76,7 +76,7 @@ func (s *Signer) AppendPresign(dst []byte, creds Credentials, now time.Time, r R
 	b = appendEscaped(b, r.Path, true)
 	pathEnd := len(b)
 	b = append(b, '?')
-	b = r.appendQuery(b, key, date, creds.SessionToken, header, queryArray[:0])
+	b = r.appendQuery(b, key, date, header, queryArray[:0])
 	urlEnd := len(b)
 
 	b = append(b, r.Method...)
@@ -202,7 +202,7 @@ func collapse(s string) string {
 
 // appendQuery appends the canonical query string: all parameters but the
 // signature, escaped and sorted.
-func (r *Request) appendQuery(b []byte, key *signingKey, date timestamp, sessionToken string, header, own []Field) []byte {
+func (r *Request) appendQuery(b []byte, key *signingKey, date timestamp, header, own []Field) []byte {
 	own = append(own, r.Query...)
 	slices.SortFunc(own, compareEscaped)
 
@@ -220,7 +220,7 @@ func (r *Request) appendQuery(b []byte, key *signingKey, date timestamp, session
 	b = append(b, "X-Amz-Algorithm="+algorithm+"&"...)
 	b = flush(b, "X-Amz-Credential")
 	b = append(b, "X-Amz-Credential="...)
-	b = append(b, key.escapedCredential...)
+	b = append(b, key.inQuery...)
 	b = append(b, '&')
 	b = flush(b, "X-Amz-Date")
 	b = append(b, "X-Amz-Date="...)
@@ -230,10 +230,10 @@ func (r *Request) appendQuery(b []byte, key *signingKey, date timestamp, session
 	b = append(b, "X-Amz-Expires="...)
 	b = strconv.AppendInt(b, int64(r.Expires/time.Second), 10)
 	b = append(b, '&')
-	if sessionToken != "" {
+	if key.tokenInQuery != "" {
 		b = flush(b, "X-Amz-Security-Token")
 		b = append(b, "X-Amz-Security-Token="...)
-		b = appendEscaped(b, sessionToken, false)
+		b = append(b, key.tokenInQuery...)
 		b = append(b, '&')
 	}
 	b = flush(b, "X-Amz-SignedHeaders")

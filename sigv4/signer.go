@@ -57,15 +57,16 @@ func (s *Signer) Region() string { return s.region }
 // signingKey is a derived key together with hashers that already hold it, and
 // what every signature says of it.
 type signingKey struct {
-	accessKeyID string
-	secret      string
-	day         day
-	scratch     scratchPool
+	creds   Credentials
+	day     day
+	scratch scratchPool
 
-	scope             string // date/region/s3/aws4_request
-	credential        string // the access key id, a slash, and the scope
-	jsonCredential    string // the same as it stands in a policy
-	escapedCredential string // and in a query
+	scope      string // date/region/s3/aws4_request
+	credential string // the access key id, a slash, and the scope
+
+	// The credential and the session token, which is long, as they are written.
+	inPolicy, inQuery           string
+	tokenInPolicy, tokenInQuery string
 }
 
 // day is a date in UTC as it stands in a credential scope: 20060102.

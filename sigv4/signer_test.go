@@ -79,6 +79,16 @@ func TestSigningKeysRotateAndStayBounded(t *testing.T) {
 	rotated.SecretAccessKey = "another"
 	require.NotEqual(t, sign(vectorCredentials, noon), sign(rotated, noon), "same id, new secret")
 
+	for _, token := range []string{"first", "second", ""} {
+		refreshed := vectorCredentials
+		refreshed.SessionToken = token
+		require.Equal(t, token != "", strings.Contains(sign(refreshed, noon), "&X-Amz-Security-Token="+token+"&"), "same key, new token")
+	}
+	broken := vectorCredentials
+	broken.SessionToken = "a\nb"
+	_, err := signer.Presign(broken, noon, Request{Method: "GET", Endpoint: "https://h", Path: "/k", Expires: time.Minute})
+	require.ErrorIs(t, err, ErrCredentials, "a key that was derived does not vouch for a token")
+
 	for i := range 3 * maxKeys {
 		sign(vectorCredentials, noon.AddDate(0, 0, i))
 	}
