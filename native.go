@@ -48,6 +48,10 @@ var ticketLimits = map[Action]int64{
 	ActionAbort:    16 << 10,
 }
 
+// maxPooled bounds in bytes the buffers that are kept: the body of one request to
+// complete may have 2 MiB, and the usual one 100 bytes.
+const maxPooled = 64 << 10
+
 // bodies holds buffers for the bodies of requests.
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
@@ -63,7 +67,11 @@ func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error 
 		}
 	}
 	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
+	defer func() {
+		if body.Cap() <= maxPooled {
+			bodies.Put(body)
+		}
+	}()
 	body.Reset()
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
 		var tooLarge *http.MaxBytesError
@@ -230,7 +238,11 @@ func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs)
 func writeJSON(w http.ResponseWriter, status int, fill func([]byte) []byte) {
 	jsonHeader(w)
 	b := answers.Get().(*[]byte)
-	defer answers.Put(b)
+	defer func() {
+		if cap(*b) <= maxPooled {
+			answers.Put(b)
+		}
+	}()
 	*b = fill((*b)[:0])
 	w.WriteHeader(status)
 	_, _ = w.Write(*b)
