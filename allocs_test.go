@@ -50,7 +50,7 @@ func TestSignRequestAllocatesLittle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools at random")
 	}
-	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, benchmarkHandler(t))), 29.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, benchmarkHandler(t))), 20.0)
 }
 
 func TestIssueAllocatesLittle(t *testing.T) {
@@ -65,7 +65,7 @@ func TestIssueAllocatesLittle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}), 14.0)
+	}), 9.0)
 }
 
 func BenchmarkSignRequest(b *testing.B) {
