@@ -115,11 +115,11 @@ func (h *Handler) begin(r *http.Request) *http.Request {
 
 // newContext makes a context and its Upload, in one piece.
 func newContext(parent context.Context, s *settings) *requestContext {
-	c := &struct {
+	var c struct {
 		requestContext
 		upload Upload
-	}{requestContext: requestContext{Context: parent}}
-	c.upload = Upload{Size: UnknownSize, settings: s, start: time.Now()}
-	c.requestContext.upload = &c.upload
+	}
+	c.Context, c.requestContext.upload = parent, &c.upload
+	c.upload.Size, c.upload.settings, c.upload.start = UnknownSize, s, time.Now()
 	return &c.requestContext
 }

@@ -119,7 +119,7 @@ func (u *Upload) judgeType(set *mediatype.Set) error {
 		return typeNotAllowed(t, set)
 	}
 	for _, earlier := range u.types {
-		if !earlier.Has(t.Essence) {
+		if earlier != set && !earlier.Has(t.Essence) {
 			return typeNotAllowed(t, earlier)
 		}
 	}
