@@ -109,11 +109,10 @@ func decode(c *config) func(http.Handler) http.Handler {
 // forget leaves of an upload what a dialect may read. Who uploads, and what is
 // allowed, is decided later.
 func (u *Upload) forget() {
-	read := *u
 	*u = Upload{
-		Action: ActionSign, Filename: read.Filename, Type: read.Type, Size: read.Size, SHA256: read.SHA256,
-		PartChecksums: read.PartChecksums, Mode: read.Mode, PartSize: read.PartSize, Metadata: read.Metadata,
-		settings: read.settings, start: read.start, now: read.now, originChecked: read.originChecked,
+		Action: ActionSign, Filename: u.Filename, Type: u.Type, Size: u.Size, SHA256: u.SHA256,
+		PartChecksums: u.PartChecksums, Mode: u.Mode, PartSize: u.PartSize, Metadata: u.Metadata,
+		settings: u.settings, start: u.start, now: u.now, originChecked: u.originChecked,
 	}
 }
 
