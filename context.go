@@ -21,6 +21,7 @@ type requestContext struct {
 
 type uploadKey struct{}
 
+// Value finds the Upload, and the logger.
 func (c *requestContext) Value(key any) any {
 	if _, ok := key.(uploadKey); ok {
 		return c.upload

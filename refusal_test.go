@@ -29,6 +29,7 @@ func TestWrongInputIsRefusedWithItsProblem(t *testing.T) {
 		"JSON cut short":                    {photo[:20], problem{Status: 400, Code: "malformed_request"}},
 		"an array":                          {`[` + photo + `]`, problem{Status: 400, Code: "malformed_request"}},
 		"null":                              {`null`, problem{Status: 400, Code: "malformed_request"}},
+		"null in white space":               {" \tnull\r\n", problem{Status: 400, Code: "malformed_request"}},
 		"a string":                          {`"photo.png"`, problem{Status: 400, Code: "malformed_request"}},
 		"a number":                          {`1`, problem{Status: 400, Code: "malformed_request"}},
 		"a second value":                    {photo + photo, problem{Status: 400, Code: "malformed_request"}},
