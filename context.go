@@ -2,6 +2,7 @@ package postern
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ func (c *requestContext) Value(key any) any {
 	if _, ok := key.(uploadKey); ok {
 		return c.upload
 	}
-	if c.shared != nil && key == loggerKey {
+	if c.shared != nil && loggers.Value(key) != nil {
 		return c.ownLogger()
 	}
 	return c.Context.Value(key)
@@ -43,22 +44,9 @@ func (c *requestContext) ownLogger() *zerolog.Logger {
 	return c.own.Load()
 }
 
-// loggerKey is the key of zerolog's loggers in contexts, which it does not export.
-var loggerKey = func() (key any) {
-	zerolog.Ctx(keyProbe{context.Background(), &key})
-	return key
-}()
-
-// keyProbe remembers the key that it was asked for.
-type keyProbe struct {
-	context.Context
-	key *any
-}
-
-func (p keyProbe) Value(key any) any {
-	*p.key = key
-	return nil
-}
+// loggers has a value for the key of zerolog's loggers, which is not exported, and
+// for no other.
+var loggers = zerolog.New(io.Discard).WithContext(context.Background())
 
 // contextLogger returns the logger of the context, or WithLogger's where there
 // is none. It is for log lines, and not to be changed.
