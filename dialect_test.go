@@ -315,6 +315,41 @@ func TestKeyThatIsNotTheTicketsIsRefused(t *testing.T) {
 	}
 }
 
+// claiming is a client that claims what it wants, or nothing at all.
+type claiming struct {
+	postern.TicketDialect
+	request *postern.TicketRequest
+}
+
+func (c claiming) ReadTicket(http.ResponseWriter, *http.Request, postern.Action) (*postern.TicketRequest, error) {
+	return c.request, nil
+}
+
+func TestWhatADialectReadsOfATicketIsChecked(t *testing.T) {
+	for code, request := range map[string]*postern.TicketRequest{
+		"ticket_invalid": nil,
+		"parts_invalid":  {Parts: make([]postern.Part, 10_001)},
+	} {
+		h := newHandler(t, postern.WithDialect(claiming{postern.Native(), request}))
+		r := newRequest("")
+		r.URL.Path = "/uploads/complete"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, code, refused(t, w).Code)
+	}
+}
+
+func TestNativeReadsNoMorePartsThanS3Has(t *testing.T) {
+	const part = `{"number":10000,"etag":"\"d41d8cd98f00b204e9800998ecf8427e\""}`
+	for count, code := range map[int]string{10_000: "ticket_invalid", 10_001: "parts_invalid", 20_000: "body_too_large"} {
+		r := newRequest(`{"ticket":"","parts":[` + strings.TrimSuffix(strings.Repeat(part+",", count), ",") + `]}`)
+		r.URL.Path = "/uploads/complete"
+		w := httptest.NewRecorder()
+		newHandler(t).ServeHTTP(w, r)
+		require.Equal(t, code, refused(t, w).Code, count)
+	}
+}
+
 func TestTicketsAreReadInNativeWhereADialectHasNone(t *testing.T) {
 	h := newHandler(t, postern.WithPromotion("staging/"))
 	text, err := h.In(textDialect{})

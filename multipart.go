@@ -218,9 +218,6 @@ func (i *Issuer) assemble(ctx context.Context, t *ticketData, claimed []Part) er
 	if err != nil {
 		return storeProblem(err)
 	}
-	if len(claimed) > maxParts {
-		return ErrPartsInvalid
-	}
 	for k := range parts {
 		if t.size != UnknownSize && (parts[k].Number > t.parts() || parts[k].Size != t.partLength(parts[k].Number)) {
 			return ErrPartsInvalid.WithDetail("Part " + strconv.Itoa(int(parts[k].Number)) + " has the wrong size.")

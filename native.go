@@ -40,16 +40,16 @@ type native struct{}
 
 // ticketLimits bound the bodies of requests with a ticket, in bytes: a ticket is
 // 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
-// parts 800 KiB.
+// parts 700 KiB. They are read before the ticket is looked at: no more than needed.
 var ticketLimits = map[Action]int64{
 	ActionParts:    128 << 10,
 	ActionList:     16 << 10,
-	ActionComplete: 2 << 20,
+	ActionComplete: 1 << 20,
 	ActionAbort:    16 << 10,
 }
 
 // maxPooled bounds in bytes the buffers that are kept: the body of one request to
-// complete may have 2 MiB, and the usual one 100 bytes.
+// complete may have 1 MiB, and the usual one 100 bytes.
 const maxPooled = 64 << 10
 
 // bodies holds buffers for the bodies of requests.
@@ -136,6 +136,9 @@ func (native) ReadTicket(w http.ResponseWriter, r *http.Request, action Action) 
 	var q ticketRequest
 	if err := readJSON(w, r, ticketLimits[action], &q); err != nil {
 		return nil, err
+	}
+	if len(q.Parts) > maxParts { // not even copied
+		return nil, ErrPartsInvalid
 	}
 	request := &TicketRequest{Ticket: q.Ticket, Numbers: q.Numbers, Checksums: q.Checksums}
 	for _, p := range q.Parts {

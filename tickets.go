@@ -77,6 +77,12 @@ func openTicket(issuer *Issuer, action Action, c *config) func(http.Handler) htt
 		if err != nil {
 			return err
 		}
+		if q == nil { // a dialect that has found no ticket
+			return ErrTicketInvalid
+		}
+		if len(q.Parts) > maxParts {
+			return ErrPartsInvalid
+		}
 		t, err := issuer.open(q.Ticket, u.now)
 		if err != nil {
 			return err

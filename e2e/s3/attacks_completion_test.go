@@ -94,7 +94,7 @@ func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
 			many[n] = part(1, one)
 		}
 		require.Equal(t, "parts_invalid", claim(t, g, many...).code(t))
-		require.Equal(t, "body_too_large", claim(t, g, part(1, strings.Repeat("x", 2<<20))).code(t))
+		require.Equal(t, "body_too_large", claim(t, g, part(1, strings.Repeat("x", 1<<20))).code(t))
 		require.Equal(t, "malformed_request", claim(t, g, map[string]any{"number": 1 << 40, "etag": one}).code(t))
 		require.Zero(t, s.got.count())
 		require.Equal(t, http.StatusOK, claim(t, g, part(1, strings.Trim(one, `"`)), part(2, two)).Status, "quotes or not")
