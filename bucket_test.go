@@ -145,6 +145,10 @@ func TestEndpointStyles(t *testing.T) {
 			read, err := i.PresignGet(t.Context(), "a b/日.png", time.Minute)
 			require.NoError(t, err)
 			require.True(t, strings.HasPrefix(read, g.Location+"?"), read)
+
+			want, err := url.Parse(tc.want)
+			require.NoError(t, err)
+			require.Equal(t, want.Scheme+"://"+want.Host, i.Origin())
 		})
 	}
 }

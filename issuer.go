@@ -235,6 +235,12 @@ func checkRedirect(redirect string) error {
 	return nil
 }
 
+// Origin returns where browsers find the bucket, such as
+// "https://acme-uploads.s3.eu-central-1.amazonaws.com": what a page's Content Security
+// Policy needs in connect-src, and in form-action where forms go up without
+// JavaScript.
+func (i *Issuer) Origin() string { return i.public.endpoint }
+
 // PresignGet returns a URL with which a browser reads an object until ttl has
 // passed: 1 s to 7 days, and never longer than the credentials live. It does not
 // ask S3 whether the object is there. Who may read what is the caller's to

@@ -30,9 +30,7 @@ type album struct {
 }
 
 func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error) {
-	s := &site{policy: "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; " +
-		"connect-src 'self' " + bucket.Endpoint + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"}
-
+	s := &site{}
 	handler, err := postern.New(bucket,
 		postern.WithAuthorizer(s.visitors.authorize),
 		postern.WithKeyPolicy(postern.KeyTemplate("{subject}/{uuid}{ext}")),
@@ -47,6 +45,8 @@ func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error)
 	if err != nil {
 		return nil, err
 	}
+	s.policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self' " +
+		handler.Issuer().Origin() + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	mux := http.NewServeMux()
 	mux.Handle("/uploads/", handler)
 	mux.Handle("/client/", client.Handler())

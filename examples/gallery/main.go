@@ -69,17 +69,11 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	// Where browsers find the bucket, any link into it tells.
-	link, err := a.uploads.Issuer().PresignGet(ctx, "probe", time.Minute)
-	if err != nil {
-		return err
-	}
-	origin := strings.Join(strings.SplitN(link, "/", 4)[:3], "/")
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: a.routes(origin), ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	server := &http.Server{Handler: a.routes(a.uploads.Issuer().Origin()), ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.Background()) })
 	fmt.Printf("Open http://%s\n", ln.Addr())

@@ -70,8 +70,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	origin, err := s3.ready(ctx, uploads.Issuer())
-	if err != nil {
+	if err := s3.ready(ctx, uploads.Issuer()); err != nil {
 		return err
 	}
 
@@ -79,7 +78,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	mux.Handle("/uploads/", uploads)
 	mux.Handle("GET /files", listFiles(finished, uploads.Issuer()))
 	mux.Handle("GET /client/", client.Handler())
-	mux.Handle("/", page(origin))
+	mux.Handle("/", page(uploads.Issuer().Origin()))
 
 	server := &http.Server{
 		Handler:           mux,

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net"
-	"net/url"
 	"os"
 	"time"
 
@@ -127,19 +126,14 @@ func signingCredentials() (aws.CredentialsProvider, error) {
 	return credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("POSTERN_SIGNING_SESSION_TOKEN")), nil
 }
 
-// ready finds out whether the bucket can be used, and returns the origin under
-// which the browser finds it, for the page's policy.
-func (s *storage) ready(ctx context.Context, issuer *postern.Issuer) (origin string, err error) {
+// ready finds out whether a bucket that others run can be used.
+func (s *storage) ready(ctx context.Context, issuer *postern.Issuer) error {
+	if !s.probe {
+		return nil
+	}
 	address, err := issuer.PresignGet(ctx, probeKey, time.Minute)
 	if err != nil {
-		return "", err
+		return err
 	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", err
-	}
-	if s.probe {
-		err = probe(ctx, address)
-	}
-	return u.Scheme + "://" + u.Host, err
+	return probe(ctx, address)
 }
