@@ -223,7 +223,10 @@ export class PosternUpload extends HTMLElement {
   }
 
   pause() {
-    for (const item of this.#items) if (/waiting|uploading/.test(item.state)) this.#pause(item);
+    this.#hold(() => {
+      for (const item of this.#items) if (/waiting|uploading/.test(item.state)) this.#pause(item);
+    });
+    this.#refresh();
   }
 
   resume() {
