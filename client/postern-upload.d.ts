@@ -1,6 +1,6 @@
 // The types of postern-upload.js, and what it offers.
 
-import type { Options, Progress, Stored } from "./postern.js";
+import type { Options, Progress, Stored, Unfinished } from "./postern.js";
 
 /**
  * `<postern-upload endpoint="/uploads" accept="image/*" multiple>`: people drop
@@ -122,15 +122,18 @@ export class PosternUpload extends HTMLElement {
 }
 
 export interface PosternUploadEventMap {
-  /** Progress, which begins again when an upload does. */
-  "postern-progress": CustomEvent<Progress & { file: File }>;
+  /**
+   * Progress, which begins again when an upload does. file is an Unfinished where
+   * the attribute unfinished brought back an upload that needs no file.
+   */
+  "postern-progress": CustomEvent<Progress & { file: File | Unfinished }>;
   /** An upload is complete, and its key in the value. */
   "postern-complete": CustomEvent<Stored>;
   /**
    * An upload has failed, or was refused here. error is an UploadError, unless
    * code of the page threw; message is what people are told.
    */
-  "postern-error": CustomEvent<{ file: File; error: Error; message: string }>;
+  "postern-error": CustomEvent<{ file: File | Unfinished; error: Error; message: string }>;
 }
 
 /**
