@@ -144,8 +144,19 @@ func TestAFileStaysInSightWhileTheListIsOutOfReach(t *testing.T) {
 	browser.Eval[bool](page.Page, `window.fetch = real, true`)
 	g := fixture.Text(t, "more.txt", 100)
 	page.Pick(g)
-	uploaded(page, g.Name)
-	page.Wait(stored(f.Name))
+	uploaded(page, g.Name, f.Name)
+}
+
+func TestTheListIsCurrentWhenPeopleComeBack(t *testing.T) {
+	t.Parallel()
+	url := quickstart.StartWith(t, s3test.Start(t)).URL
+	here, elsewhere := open(t, url), open(t, url)
+	f := fixture.Text(t, "notes.txt", 100)
+	elsewhere.Pick(f)
+	uploaded(elsewhere, f.Name)
+	require.False(t, browser.Eval[bool](here.Page, `!!`+stored(f.Name)))
+	browser.Eval[bool](here.Page, `document.dispatchEvent(new Event("visibilitychange"))`)
+	uploaded(here, f.Name)
 }
 
 func TestAnUploadThatIsAllThereIsCompletedAfterAReload(t *testing.T) {

@@ -73,6 +73,10 @@ func TestTenantsHaveTheirOwnPlaces(t *testing.T) {
 	}
 	require.Equal(t, []string{"globex.txt"}, names("globex-demo"))
 	require.Empty(t, names("acme-demo"), "the other tenant gets no link")
+
+	page.Reload()
+	uploaded(page, "globex.txt")
+	require.Equal(t, "globex", browser.Eval[string](page.Page, `document.querySelector("[name=tenant]:checked").value`))
 }
 
 func TestTheQuickstartBringsItsOwnS3Server(t *testing.T) {

@@ -5,6 +5,7 @@ import "/client/postern-upload.js";
 import { Stored } from "./stored.js";
 
 const template = document.getElementById("tenant");
+const lists = [];
 
 for (const tenant of document.querySelectorAll("input[name=tenant]")) {
   const section = template.content.firstElementChild.cloneNode(true);
@@ -13,11 +14,16 @@ for (const tenant of document.querySelectorAll("input[name=tenant]")) {
   const headers = () => ({ Authorization: `Bearer ${tenant.dataset.token}` });
   const stored = new Stored(section, headers);
   Object.assign(uploads, { headers, scope: tenant.value, unfinished: true });
-  uploads.addEventListener("postern-complete", async ({ detail: { key } }) => {
-    if (await stored.refresh()) uploads.dismiss(key); // it is listed there
-  });
+  uploads.addEventListener("postern-complete", () => stored.refresh());
   stored.refresh();
+  lists.push(stored);
+  if (location.hash === `#${tenant.value}`) tenant.checked = true;
 }
+
+// Another tab may have uploaded meanwhile, and while a computer sleeps links expire.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) for (const stored of lists) stored.refresh();
+});
 
 function showTenant() {
   const chosen = document.querySelector("input[name=tenant]:checked");
@@ -26,7 +32,10 @@ function showTenant() {
   }
 }
 
-document.querySelector(".tenants").addEventListener("change", showTenant);
+document.querySelector(".tenants").addEventListener("change", ({ target }) => {
+  history.replaceState(null, "", `#${target.value}`); // outlives a reload
+  showTenant();
+});
 showTenant();
 
 // A file that is dropped beside the element would open in place of the page.

@@ -1,8 +1,10 @@
-// Stored is the list of a tenant's uploads, as the server remembers them.
+// Stored is the list of a tenant's uploads, as the server remembers them. What it
+// lists leaves the <postern-upload> beside it.
 
 const template = document.getElementById("stored");
 
 export class Stored {
+  #uploads;
   #list;
   #heading;
   #headers;
@@ -12,22 +14,23 @@ export class Stored {
 
   // headers returns what authenticates a request.
   constructor(section, headers) {
+    this.#uploads = section.querySelector("postern-upload");
     this.#list = section.querySelector("ul");
     this.#heading = section.querySelector("h2");
     this.#headers = headers;
   }
 
-  // refresh asks for the uploads, one answer after the other. It returns whether
-  // there was one.
+  // refresh asks for the uploads, one answer after the other.
   refresh() {
-    return (this.#asked = this.#asked.then(() => this.#refresh()));
+    this.#asked = this.#asked.then(() => this.#refresh());
   }
 
   async #refresh() {
+    const complete = this.#uploads.value;
     const { files, expires_in = 30 } = await this.#ask();
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.refresh(), expires_in * 800); // before the links expire
-    if (!files) return false;
+    if (!files) return;
     for (const file of files.reverse()) { // the last is first
       if (!this.#items.has(file.id)) {
         this.#items.set(file.id, item(file));
@@ -36,7 +39,7 @@ export class Stored {
       this.#items.get(file.id).querySelector("a").href = file.url;
     }
     this.#heading.hidden = this.#items.size === 0;
-    return true;
+    for (const key of complete) this.#uploads.dismiss(key);
   }
 
   async #ask() {
