@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/versity/versitygw/backend"
@@ -36,6 +37,7 @@ type rootedBackend struct {
 	storage *posix.Posix
 	meta    *metadata
 	root    string
+	aborted sync.Map // multipart uploads by their ids
 }
 
 // newRootedBackend takes absolute paths of folders that exist.

@@ -2,9 +2,11 @@ package s3test
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
 )
 
@@ -17,6 +19,9 @@ func (b *rootedBackend) CreateMultipartUpload(ctx context.Context, in s3response
 }
 
 func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
+	if err := b.ended(in.UploadId); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
 	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
@@ -27,7 +32,18 @@ func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.Comp
 func (b *rootedBackend) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipartUploadInput) error {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
+	b.aborted.Store(strings.Clone(aws.ToString(in.UploadId)), true) // the request's memory is used again
 	return b.named(b.storage.AbortMultipartUpload(ctx, &c))
+}
+
+// ended is an error if the upload was aborted. A part that was on its way then is
+// stored, and brings the upload back, here as at Amazon; but no other part joins
+// it, and it is never completed.
+func (b *rootedBackend) ended(id *string) error {
+	if _, ended := b.aborted.Load(aws.ToString(id)); ended {
+		return s3err.GetNoSuchUploadErr(aws.ToString(id))
+	}
+	return nil
 }
 
 func (b *rootedBackend) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
@@ -50,6 +66,9 @@ func (b *rootedBackend) UploadPart(ctx context.Context, in *s3.UploadPartInput) 
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
 	c.Body = wholeBody(in.Body, in.ContentLength)
+	if err := b.ended(in.UploadId); err != nil {
+		return nil, err
+	}
 	out, err := b.storage.UploadPart(ctx, &c)
 	return out, b.named(err)
 }

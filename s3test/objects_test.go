@@ -1,6 +1,7 @@
 package s3test_test
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -183,4 +185,43 @@ func escape(key string) string {
 		segments[i] = url.QueryEscape(s)
 	}
 	return strings.Join(segments, "/")
+}
+
+// TestAnAbortedUploadStaysAborted has a part on its way while its upload is aborted.
+func TestAnAbortedUploadStaysAborted(t *testing.T) {
+	srv := s3test.Start(t)
+	client, ctx, key := srv.Client(), t.Context(), aws.String("film.mp4")
+	begun, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: &srv.Bucket, Key: key})
+	require.NoError(t, err)
+	part := &s3.UploadPartInput{Bucket: &srv.Bucket, Key: key, UploadId: begun.UploadId, PartNumber: aws.Int32(1), ContentLength: aws.Int64(8)}
+	signed, err := s3.NewPresignClient(client).PresignUploadPart(ctx, part)
+	require.NoError(t, err)
+	body, rest := io.Pipe()
+	r, err := http.NewRequestWithContext(ctx, signed.Method, signed.URL, body)
+	require.NoError(t, err)
+	r.Header, r.ContentLength = signed.SignedHeader, 8
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			_ = response.Body.Close()
+		}
+	}()
+	_, err = rest.Write([]byte("half"))
+	require.NoError(t, err)
+	time.Sleep(200 * time.Millisecond) // until the server has begun to store the part
+	_, err = client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &srv.Bucket, Key: key, UploadId: begun.UploadId})
+	require.NoError(t, err)
+	_, err = rest.Write([]byte("done"))
+	require.NoError(t, err)
+	<-ended // stored or not
+
+	part.PartNumber, part.Body = aws.Int32(2), strings.NewReader("part two")
+	_, err = client.UploadPart(ctx, part)
+	require.Equal(t, http.StatusNotFound, status(t, err))
+	_, err = client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &srv.Bucket, Key: key, UploadId: begun.UploadId,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: aws.String("x")}}},
+	})
+	require.Equal(t, http.StatusNotFound, status(t, err))
 }
