@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/postern-go/postern"
 )
@@ -104,6 +105,34 @@ func dot(t *testing.T) []byte {
 	var b bytes.Buffer
 	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))))
 	return b.Bytes()
+}
+
+func TestTheAccountsOfADemoAreWorthNothingWhereOthersCanCome(t *testing.T) {
+	open(t)
+	*https = true
+	t.Cleanup(func() { *https = false })
+	a := &app{}
+	require.NoError(t, a.openDatabase(t.Context()), "in the folder of the demo")
+	t.Cleanup(func() { _ = a.db.Close() })
+	signIn := func(password string) *http.Response {
+		r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(url.Values{"email": {"ada@acme.example"}, "password": {password}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		a.sessions.LoadAndSave(try(a.signIn)).ServeHTTP(w, r)
+		return w.Result()
+	}
+	require.Equal(t, http.StatusUnauthorized, signIn("open-sesame").StatusCode)
+
+	hash, err := bcrypt.GenerateFromPassword([]byte("her own"), bcrypt.MinCost)
+	require.NoError(t, err)
+	_, err = a.db.ExecContext(t.Context(), `UPDATE users SET password = $1 WHERE email = 'ada@acme.example'`, hash)
+	require.NoError(t, err)
+	response := signIn("her own")
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	cookie := response.Cookies()[0]
+	require.True(t, cookie.Secure, "behind https the cookie goes nowhere else")
+	require.Equal(t, "__Host-session", cookie.Name)
+	require.Equal(t, "/", cookie.Path)
 }
 
 func TestAnUploadBecomesOnePhoto(t *testing.T) {

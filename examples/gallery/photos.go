@@ -67,7 +67,7 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) (err error) {
 
 // render writes the page, or what it shows as JSON, for a front end elsewhere.
 func render(w http.ResponseWriter, r *http.Request, status int, v view) error {
-	v.Demo = *demo && local()
+	v.Demo = demonstrates()
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Header.Get("Accept") == "application/json" {
 		w.Header().Set("Content-Type", "application/json")

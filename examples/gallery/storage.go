@@ -51,7 +51,7 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 	if err == nil {
 		_, err = a.db.ExecContext(ctx, tables)
 	}
-	if err == nil && *demo && local() {
+	if err == nil && demonstrates() {
 		_, err = a.db.ExecContext(ctx, demoAccounts)
 	}
 	return err
