@@ -71,7 +71,7 @@ const ICONS = {
 ICONS.remove = ICONS.cancel;
 ICONS.choose = ICONS.upload;
 
-const LINE = ["online", "offline"];
+const OUTSIDE = ["online", "offline", "storage"];
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
@@ -93,7 +93,7 @@ button { border: 0; background: none; color: inherit; font: inherit; cursor: poi
 button:disabled { opacity: 0.55; cursor: default }
 button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px }
 svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
-[part=drop] { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0.5rem 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--_line); border-radius: var(--_radius); background: var(--_surface) }
+[part=drop] { display: flex; align-items: center; justify-content: center; gap: 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--_line); border-radius: var(--_radius); background: var(--_surface) }
 :host(:state(filled)) [part=drop] { padding-block: 1rem }
 [part=drop]:enabled:hover, :host(:state(over)) [part=drop] { border-color: var(--_accent) }
 :host(:state(over)) [part=drop] { border-style: solid; background: color-mix(in srgb, var(--_accent) 10%, var(--_surface)) }
@@ -141,6 +141,7 @@ export class PosternUpload extends HTMLElement {
   #locale = "en";
   #keys = ""; // of which the page has been told
   #held = false; // the refreshing, which the end of a loop does once
+  #turns = new Map();
 
   #input = make("input", { type: "file", hidden: true });
   #prompt = make("slot", { name: "prompt" });
@@ -234,14 +235,14 @@ export class PosternUpload extends HTMLElement {
   }
 
   connectedCallback() {
-    for (const type of LINE) addEventListener(type, this.#onLine);
+    for (const type of OUTSIDE) addEventListener(type, this.#onOutside);
     this.#translate();
     this.#restore();
   }
 
   // An element that is only moved goes on.
   disconnectedCallback() {
-    for (const type of LINE) removeEventListener(type, this.#onLine);
+    for (const type of OUTSIDE) removeEventListener(type, this.#onOutside);
     queueMicrotask(() => {
       for (const item of this.#items) {
         if (this.isConnected || item.state !== "uploading") continue;
@@ -283,22 +284,25 @@ export class PosternUpload extends HTMLElement {
     if (type === "drop") this.add(dataTransfer);
   }
 
-  #onLine = () => {
+  // The line is back or gone, or another tab has ended what stands here.
+  #onOutside = () => {
+    this.#restore(false);
     for (const item of this.#items) this.#paint(item);
   };
 
   // Lists what was cut off when the page was left. Without the file it can go on
   // only if all was sent.
-  #restore() {
+  #restore(fresh = true) {
     const found = new Map();
     if (this.unfinished && this.isConnected) {
       for (const file of unfinished(this.#options())) found.set(idOf(file), file);
     }
     for (const item of this.#items) {
-      if (item.state === "unfinished" && !found.has(item.id)) this.#remove(item, true);
-      found.delete(item.id);
+      const { id, file, state } = item;
+      if (busy(item) && state !== "uploading" && !(file instanceof Blob || found.has(id))) this.#remove(item, true);
+      found.delete(id);
     }
-    for (const file of found.values()) {
+    if (fresh) for (const file of found.values()) {
       this.#paint(this.#insert(begin(file, file.loaded === file.size ? "waiting" : "unfinished")));
     }
     this.#refresh();
@@ -323,16 +327,14 @@ export class PosternUpload extends HTMLElement {
           twice.push(name);
           continue;
         }
-        if (same) {
-          this.#remove(same, true);
-          item.running = same.running;
-        }
         const refusal = this.#refusal(item);
         if (!refusal) for (const other of earlier.splice(0)) if (other !== same) this.#remove(other);
-        if (!refusal && this.#items.filter(({ final, state }) => !final && state !== "cancelled").length >= count) {
+        const taken = this.#items.filter(({ final, state }) => !final && state !== "cancelled");
+        if (!refusal && !taken.includes(same) && taken.length >= count) {
           left.push(name);
           continue;
         }
+        if (same) this.#remove(same, true);
         this.#insert(item);
         if (refusal) this.#fail(item, refusal);
         else this.#paint(item);
@@ -362,14 +364,13 @@ export class PosternUpload extends HTMLElement {
     const { signal } = stop;
     const { file } = item;
     this.#show(item, "uploading");
-    // One that was paused may still be on its way out.
-    item.running = item.running.then(async () => {
+    this.#inTurn(item, async () => {
       if (signal.aborted || item.receipt) return;
       try {
         const { metadata } = this;
         item.options = {
           ...this.#options(), signal,
-          metadata: typeof metadata === "function" ? await metadata(file) : metadata,
+          metadata: typeof metadata === "function" ? file instanceof Blob && await metadata(file) || undefined : metadata,
           onProgress: (progress) => {
             if (signal.aborted) return;
             Object.assign(item, progress);
@@ -396,6 +397,11 @@ export class PosternUpload extends HTMLElement {
     });
   }
 
+  // What was given up may be on its way out.
+  #inTurn({ id }, work) {
+    this.#turns.set(id, Promise.resolve(this.#turns.get(id)).then(work, work));
+  }
+
   #fail(item, error) {
     const { file } = item;
     const { from, status } = error;
@@ -419,7 +425,7 @@ export class PosternUpload extends HTMLElement {
     item.loaded = 0;
     if (file && !receipt && !keep) {
       const options = item.options ?? this.#options();
-      item.running = item.running.then(() => discard(file, options)).catch(() => {});
+      this.#inTurn(item, () => discard(file, options));
     }
   }
 
@@ -470,15 +476,15 @@ export class PosternUpload extends HTMLElement {
     this.#list.hidden = !states[0];
     this.#state("filled", states[0]);
     this.#state("uploading", /waiting|uploading/.test(states.join()));
+    let free = this.isConnected ? this.concurrency - states.filter((state) => state === "uploading").length : 0;
+    this.#hold(() => {
+      for (const item of this.#items) if (item.state === "waiting" && free-- > 0) this.#run(item);
+    });
     const keys = value.join("\n");
     if (keys !== this.#keys) {
       this.#keys = keys;
       if (tell) this.dispatchEvent(new Event("change", { bubbles: true }));
     }
-    let free = this.isConnected ? this.concurrency - states.filter((state) => state === "uploading").length : 0;
-    this.#hold(() => {
-      for (const item of this.#items) if (item.state === "waiting" && free-- > 0) this.#run(item);
-    });
   }
 
   #hold(loop) {
@@ -540,7 +546,7 @@ export class PosternUpload extends HTMLElement {
     item.weight.textContent = this.#size(size);
     item.message.textContent =
       item.error ? this.#explain(item) :
-      text(state !== "uploading" ? state : part >= 1 ? "finishing" : navigator.onLine ? state : "disconnected");
+      text(state !== "uploading" ? state : !navigator.onLine ? "disconnected" : part < 1 ? state : "finishing");
     bar.ariaLabel = text("progress");
     bar.ariaValueNow = percent;
     item.fill.style.width = `${part * 100}%`;
@@ -690,7 +696,7 @@ const idOf = ({ name, size, lastModified, type }) => JSON.stringify([name, size,
 // An item of the list, for a File or what is remembered of one.
 const begin = (file, state) => {
   const { name, size, type, loaded } = file;
-  return { id: idOf(file), file, name, size, type, loaded, state, running: Promise.resolve() };
+  return { id: idOf(file), file, name, size, type, loaded, state };
 };
 
 if (!customElements.get("postern-upload")) customElements.define("postern-upload", PosternUpload);

@@ -105,6 +105,7 @@ class Job {
         this.forget(); // the server knows nothing of it: begin again
       }
     }
+    this.bytes(); // or there is nothing to ask for
     const grant = await this.sign();
     return this.complete(await (grant.mode === "multipart" ? this.sendParts(grant) : this.sendWhole(grant)));
   }
@@ -307,7 +308,7 @@ class Job {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
       const cut = () => request.abort();
-      let timer = setTimeout(cut, PATIENCE);
+      let timer = 0; // not while it waits for a connection
       request.upload.onprogress = (event) => {
         clearTimeout(timer);
         timer = setTimeout(cut, PATIENCE);

@@ -156,4 +156,20 @@ func TestTheModuleComesBackWhenTheServerSays(t *testing.T) {
 	require.Equal(t, []any{3.0, true, true, 100.0}, got)
 }
 
+// TestAPartWaitsForItsConnection has more parts to send than browsers open
+// connections: those that wait are not taken for lost.
+func TestAPartWaitsForItsConnection(t *testing.T) {
+	page := browser.Open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
+	page.Throttle(16 * mib)
+	cut := run[int](page, `
+		let cut = 0;
+		const { abort } = XMLHttpRequest.prototype;
+		XMLHttpRequest.prototype.abort = function () { cut++; abort.call(this); };
+		const real = window.setTimeout;
+		window.setTimeout = (call, ms, ...args) => real(call, ms === 60_000 ? 1500 : ms, ...args);
+		await Promise.all(["a.txt", "b.txt"].map((name) => upload(file(name, 32 << 20), options)));
+		return cut;`)
+	require.Zero(t, cut)
+}
+
 func ptr[T any](v T) *T { return &v }

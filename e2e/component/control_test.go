@@ -138,6 +138,19 @@ func TestWhatWasCutOffIsListed(t *testing.T) {
 	set(`{ scope: "ada" }`)
 	require.Equal(t, 1, rows())
 
+	t.Run("until another tab has ended it", func(t *testing.T) {
+		saved := browser.Eval[[]string](e.Page, `Object.entries(localStorage)[0]`)
+		browser.Eval[bool](e.Page, `new Promise((resolve) => {
+			addEventListener("storage", () => setTimeout(() => resolve(true)), { once: true });
+			const tab = document.createElement("iframe");
+			document.body.append(tab);
+			tab.contentWindow.localStorage.clear();
+		})`)
+		require.Zero(t, rows())
+		browser.Eval[bool](e.Page, `(localStorage.setItem(`+browser.Quote(saved[0])+`, `+browser.Quote(saved[1])+`), true)`)
+		set(`{ scope: "ada" }`)
+		require.Equal(t, 1, rows())
+	})
 	t.Run("it can be given up", func(t *testing.T) {
 		e.Push(f.Name, "cancel")
 		require.Eventually(t, func() bool { return s.unfinished() == 0 }, browser.Patience, 10*time.Millisecond)
@@ -181,4 +194,95 @@ func TestAnUploadWaitsForTheConnection(t *testing.T) {
 	e.Offline(false)
 	e.WaitFor(f.Name, "done")
 	require.Equal(t, 1, s.asked(postern.ActionSign))
+}
+
+// answerNoCompletion keeps a page from completing what it has sent.
+const answerNoCompletion = `(({ fetch }) => {
+	window.asked = [];
+	window.fetch = (url, options) => {
+		asked.push(url + options.body);
+		return url.endsWith("/complete") ? new Promise(() => {}) : fetch(url, options);
+	};
+	return true;
+})(window)`
+
+// cutOff sends files, and leaves the page before they are completed.
+func (e *upload) cutOff(names string) {
+	browser.Eval[bool](e.Page, answerNoCompletion)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.add(`+names+`.split(" ").map((n) => new File(["hello"], n, { type: "text/plain" }))), true)`)
+	e.Wait(`Object.values(localStorage).filter((v) => JSON.parse(v).sent).length === ` + names + `.split(" ").length`)
+	e.Reload()
+	e.Wait(`customElements.get("postern-upload")`)
+}
+
+func TestWhatWasSentIsCompletedWithoutItsFile(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload></postern-upload>`).open()
+	e.cutOff(`"a.txt"`)
+	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, {
+		headers: { "X-User": "ada" }, metadata: async (file) => ({ album: await file.text() }), unfinished: true }), true)`)
+	e.WaitFor("a.txt", "done")
+}
+
+func TestWhatWaitsToBeCompletedStaysInItsScope(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple scope="ada"></postern-upload>`).open()
+	e.cutOff(`"a.txt b.txt"`)
+	browser.Eval[bool](e.Page, answerNoCompletion)
+	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, { headers: { "X-User": "ada" }, concurrency: 1, unfinished: true }), true)`)
+	e.Wait(e.Part("waiting"))
+	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, { headers: { "X-User": "bob" }, scope: "bob", concurrency: 3 }), true)`)
+	require.Equal(t, 1, browser.Eval[int](e.Page, e.Part("list")+`.children.length`), "the one that is on its way")
+	time.Sleep(100 * time.Millisecond)
+	require.False(t, browser.Eval[bool](e.Page, `asked.some((call) => call.includes("/sign"))`), "Bob's server is told nothing of it")
+}
+
+func TestWhatWasCutOffGoesOnAboveTheLimit(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple></postern-upload>`).open()
+	e.Throttle(1 << 20)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.add([1, 2].map((n) => new File([new Uint8Array(6 << 20)], n + ".txt", { type: "text/plain", lastModified: 1 }))), true)`)
+	e.Wait(`localStorage.length === 2`)
+	e.Reload()
+	e.Throttle(0)
+	e.Wait(`customElements.get("postern-upload")`)
+	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, { headers: { "X-User": "ada" }, maxFiles: 1, unfinished: true }), true)`)
+	e.WaitFor("1.txt", "unfinished")
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.add([new File([new Uint8Array(6 << 20)], "1.txt", { type: "text/plain", lastModified: 1 })]), true)`)
+	e.WaitFor("1.txt", "done")
+}
+
+func TestNoMoreThanConcurrencyGoUpWhileThePageTakesAway(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	require.Equal(t, 1, browser.Eval[int](e.Page, `(async (e) => {
+		let most = 0;
+		e.addEventListener("change", () => { if (e.value[0]) e.dismiss(e.value[0]); });
+		e.addEventListener("postern-complete", () => {
+			most = Math.max(most, e.shadowRoot.querySelectorAll("[part~=uploading]").length);
+		});
+		e.add(Array.from({ length: 5 }, (_, i) => new File(["x"], i + ".txt", { type: "text/plain" })));
+		while (e.matches(":state(filled)")) await new Promise((done) => setTimeout(done, 20));
+		return most;
+	})(`+e.JS()+`)`))
+}
+
+func TestAFileThatIsGivenUpCanBeAddedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	s := serve(t, `<postern-upload multiple></postern-upload>`)
+	e := s.open()
+	e.Throttle(4 << 20)
+	browser.Eval[bool](e.Page, `(({ fetch }) => {
+		window.fetch = async (url, options) => { // giving up takes its time
+			if (url.endsWith("/abort")) await new Promise((done) => setTimeout(done, 500));
+			return fetch(url, options);
+		};
+		window.file = new File([new Uint8Array(11 << 20).fill(65)], "a.txt", { type: "text/plain" });
+		`+e.JS()+`.add([file]);
+		return true;
+	})(window)`)
+	e.Wait(e.Percent("a.txt") + ` > 5`)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.clear(), `+e.JS()+`.add([file]), true)`)
+	e.WaitFor("a.txt", "done")
+	require.Zero(t, s.unfinished())
 }
