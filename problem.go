@@ -69,7 +69,7 @@ var (
 	ErrNotMultipart        = &Problem{Status: 400, Code: "not_multipart", Detail: "This upload is not made of parts."}
 	ErrUploadGone          = &Problem{Status: 404, Code: "upload_gone", Detail: "This upload was completed, given up, or has expired."}
 	ErrObjectMissing       = &Problem{Status: 404, Code: "object_missing", Detail: "The file has not arrived."}
-	ErrObjectConflict      = &Problem{Status: 409, Code: "object_conflict", Detail: "Another file has this name already."}
+	ErrObjectConflict      = &Problem{Status: 409, Code: "object_conflict", Detail: "Another file is in this one's place. Upload it again."}
 	ErrObjectChanged       = &Problem{Status: 409, Code: "object_changed", Detail: "The file was replaced while it was being checked. Try again."}
 	ErrNotSealed           = &Problem{Status: 409, Code: "not_sealed", Detail: "This upload cannot be completed: nothing keeps it from changing."}
 	ErrSizeMismatch        = &Problem{Status: 422, Code: "size_mismatch", Detail: "The file that arrived has another size than was declared."}

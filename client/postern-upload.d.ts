@@ -23,7 +23,8 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
  * `concurrency`, `unfinished`, and `lang`, which selects the texts, its own or an
  * ancestor's.
- * Each has a property, below. They may change at any time, for the files to come.
+ * Each has a property, below. They may change at any time, for what begins or goes
+ * on after it: call clear() when somebody else signs in.
  *
  * **Events**: `postern-progress`, `postern-complete` and `postern-error` bubble,
  * and leave shadow trees. `change` comes when the person's uploads change the
