@@ -48,8 +48,6 @@ func (e *Error) Is(target error) bool { return target == e.Kind }
 // Unwrap returns what the SDK said.
 func (e *Error) Unwrap() error { return e.Err }
 
-func isKind(err, kind error) bool { return errors.Is(err, kind) }
-
 // codes are S3's own words ("S3 API: Error Responses").
 var codes = map[string]error{
 	"NoSuchKey":                  ErrNotFound,

@@ -30,9 +30,7 @@ func (s *Store) CreateMultipart(ctx context.Context, key string, h Header) (uplo
 		Tagging:                 text(h.Tags),
 		Metadata:                h.Metadata,
 		ChecksumAlgorithm:       types.ChecksumAlgorithm(h.ChecksumAlgorithm),
-	}
-	if h.BucketKey {
-		in.BucketKeyEnabled = aws.Bool(true)
+		BucketKeyEnabled:        yes(h.BucketKey),
 	}
 	out, err := s.client.CreateMultipartUpload(ctx, in)
 	if err != nil {

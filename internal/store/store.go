@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -156,7 +157,7 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: text(ifMatch)})
-	if err := ifChanged(fail("DeleteObject", err)); err != nil && !isKind(err, ErrNotFound) {
+	if err := ifChanged(fail("DeleteObject", err)); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	return nil
@@ -180,9 +181,7 @@ func (s *Store) PutEmpty(ctx context.Context, key string, h Header) error {
 		SSEKMSKeyId:             text(h.KMSKeyID),
 		Tagging:                 text(h.Tags),
 		Metadata:                h.Metadata,
-	}
-	if h.BucketKey {
-		in.BucketKeyEnabled = aws.Bool(true)
+		BucketKeyEnabled:        yes(h.BucketKey),
 	}
 	_, err := s.client.PutObject(ctx, in)
 	return fail("PutObject", err)
@@ -224,6 +223,14 @@ func text(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// yes is nil for false, which leaves it to the bucket.
+func yes(b bool) *bool {
+	if !b {
+		return nil
+	}
+	return &b
 }
 
 // copySource is the header that names a source: escaped, with a plus sign too,
