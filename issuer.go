@@ -64,8 +64,8 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 		signing:     newIdentity(bucket.Credentials),
 		tickets:     c.ticketKeys,
 		completions: newCompletions(c.maxCompletions),
+		noParts:     c.noParts(bucket, provider),
 	}
-	i.noParts = c.noParts(bucket, provider)
 	i.service = i.signing
 	if bucket.ServiceCredentials != nil {
 		i.service = newIdentity(bucket.ServiceCredentials)
@@ -173,9 +173,7 @@ func (i *Issuer) mode(u *Upload) Mode {
 		return ModeMultipart
 	case i.config.mode != "":
 		return i.config.mode
-	case !i.provider.post:
-		return ModePut
-	case i.config.needsSeal():
+	case !i.provider.post, i.config.needsSeal():
 		return ModePut
 	default:
 		return ModePost

@@ -271,23 +271,31 @@ func Sign(issuer *Issuer) http.Handler {
 	if issuer == nil {
 		panic(&ConfigError{Option: "Sign", Err: errNil})
 	}
+	return end(func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		if err := u.checkOrigin(r); err != nil {
+			return err
+		}
+		grant, err := issuer.Issue(r.Context(), u)
+		if err != nil {
+			return err
+		}
+		decide(r, u, grant.Mode, http.StatusCreated, nil, nil)
+		u.settings.dialect.WriteGrant(w, r, grant)
+		return nil
+	})
+}
+
+// end ends a chain: serve answers, or says why not.
+func end(serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := UploadFrom(r.Context())
 		if u == nil {
 			Refuse(w, r, ErrChainIncomplete)
 			return
 		}
-		if err := u.checkOrigin(r); err != nil {
+		if err := serve(w, r, u); err != nil {
 			Refuse(w, r, err)
-			return
 		}
-		grant, err := issuer.Issue(r.Context(), u)
-		if err != nil {
-			Refuse(w, r, err)
-			return
-		}
-		decide(r, u, grant.Mode, http.StatusCreated, nil, nil)
-		u.settings.dialect.WriteGrant(w, r, grant)
 	})
 }
 

@@ -112,20 +112,16 @@ func onTicket(issuer *Issuer, action Action, serve func(w http.ResponseWriter, r
 	if issuer == nil {
 		panic(&ConfigError{Option: string(action), Err: errNil})
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u := UploadFrom(r.Context())
+	return end(func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		if err := checkTicket(issuer, action, r, u); err != nil {
-			Refuse(w, r, err)
-			return
+			return err
 		}
-		if err := serve(w, r, u); err != nil {
-			Refuse(w, r, err)
-		}
+		return serve(w, r, u)
 	})
 }
 
 func checkTicket(issuer *Issuer, action Action, r *http.Request, u *Upload) error {
-	if u == nil || u.ticket == nil || u.ticket.opener != issuer || u.Action != action || !u.authorized {
+	if u.ticket == nil || u.ticket.opener != issuer || u.Action != action || !u.authorized {
 		return ErrChainIncomplete
 	}
 	if err := u.checkOrigin(r); err != nil {

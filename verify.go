@@ -133,9 +133,7 @@ func (i *Issuer) verifyContent(ctx context.Context, t *ticketData, object *store
 	}
 	declared, _ := mediatype.Parse(t.typ)
 	if detected, ok := sniff.Agrees(head, declared.Essence); !ok {
-		p := *ErrContentMismatch
-		p.Detail = "The file says that it is " + declared.Essence + ", but its content is " + detected + "."
-		return &p
+		return ErrContentMismatch.WithDetail("The file says that it is " + declared.Essence + ", but its content is " + detected + ".")
 	}
 	return nil
 }
