@@ -30,10 +30,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/query"
 )
 
 var (
@@ -66,23 +65,16 @@ func (dialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upl
 	if r.Method != http.MethodGet {
 		return postern.ErrMethodNotAllowed.WithDetail("This address answers GET requests only.")
 	}
-	if int64(len(r.URL.RawQuery)) > u.BodyLimit() {
-		return postern.ErrBodyTooLarge
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := query.Parse(r, u.BodyLimit())
 	if err != nil {
-		return postern.ErrMalformed.WithDetail("The query of the request is malformed.").WithCause(err)
+		return err
 	}
-	u.Filename, u.Type = query.Get("filename"), query.Get("content_type")
+	u.Filename, u.Type = values.Get("filename"), values.Get("content_type")
 	u.Size, u.Mode = postern.UnknownSize, postern.ModePost
-	if query.Has("size") {
-		n, err := strconv.ParseUint(query.Get("size"), 10, 63)
-		if err != nil {
-			return postern.ErrSizeInvalid.WithCause(err)
-		}
-		u.Size = int64(n)
+	if values.Has("size") {
+		u.Size, err = query.Size(values.Get("size"))
 	}
-	return nil
+	return err
 }
 
 func (d dialect) WriteGrant(w http.ResponseWriter, r *http.Request, g *postern.Grant) {

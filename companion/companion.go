@@ -91,17 +91,13 @@ var (
 // h admits anonymous uploads, or its uploads must be completed and can't be made
 // of parts, which leaves no way for Uppy.
 func New(h *postern.Handler) (http.Handler, error) {
-	if h == nil {
+	switch {
+	case h == nil:
 		return nil, &postern.ConfigError{Option: "companion.New", Err: errNoHandler}
-	}
-	var errs []error
-	if h.Anonymous() {
-		errs = append(errs, &postern.ConfigError{Option: "AllowAnonymous", Err: errAnonymous})
-	} else if err := h.Multipart(); err != nil && h.Completes() {
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	case h.Anonymous():
+		return nil, &postern.ConfigError{Option: "AllowAnonymous", Err: errAnonymous}
+	case h.Completes() && h.Multipart() != nil:
+		return nil, h.Multipart()
 	}
 	in, err := h.In(dialect{completes: h.Completes()})
 	if err != nil {

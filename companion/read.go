@@ -6,11 +6,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/query"
 )
 
 const (
@@ -48,14 +48,14 @@ func (d dialect) ReadUpload(w http.ResponseWriter, r *http.Request, u *postern.U
 			return postern.ErrCompletionRequired.WithDetail(
 				"Uploads are completed here, which single uploads cannot do. Set shouldUseMultipart to true.")
 		}
-		query, err := query(r, u.BodyLimit())
+		values, err := query.Parse(r, u.BodyLimit())
 		if err != nil {
 			return err
 		}
-		q.Filename, q.Type = query.Get("filename"), query.Get("type")
-		for name, values := range query {
+		q.Filename, q.Type = values.Get("filename"), values.Get("type")
+		for name, all := range values {
 			if name, ok := strings.CutPrefix(name, "metadata["); ok && strings.HasSuffix(name, "]") {
-				q.Metadata.set(strings.TrimSuffix(name, "]"), values[0])
+				q.Metadata.set(strings.TrimSuffix(name, "]"), all[0])
 			}
 		}
 	} else if err := body(w, r, u.BodyLimit(), &q); err != nil {
@@ -70,11 +70,9 @@ func (d dialect) ReadUpload(w http.ResponseWriter, r *http.Request, u *postern.U
 		u.Size = postern.UnknownSize
 		return nil
 	}
-	n, err := strconv.ParseUint(size, 10, 63)
-	if err != nil {
-		return postern.ErrSizeInvalid.WithCause(err)
+	if u.Size, err = query.Size(size); err != nil {
+		return err
 	}
-	u.Size = int64(n)
 	if c.mode == postern.ModeMultipart {
 		u.PartSize = chunkSize(u.Size)
 	}
@@ -95,16 +93,16 @@ func (dialect) ReadTicket(w http.ResponseWriter, r *http.Request, _ postern.Acti
 	if err != nil {
 		return nil, err
 	}
-	query, err := query(r, maxQuery)
+	values, err := query.Parse(r, maxQuery)
 	if err != nil {
 		return nil, err
 	}
-	request := &postern.TicketRequest{Ticket: c.ticket, Key: query.Get("key")}
+	request := &postern.TicketRequest{Ticket: c.ticket, Key: values.Get("key")}
 	switch c.action {
 	case postern.ActionParts:
 		numbers := c.part
 		if c.part == "batch" {
-			numbers = query.Get("partNumbers")
+			numbers = values.Get("partNumbers")
 		}
 		request.Numbers, err = partNumbers(numbers)
 	case postern.ActionComplete:
@@ -152,17 +150,6 @@ func admit(r *http.Request) (*call, error) {
 		return nil, postern.ErrMethodNotAllowed.WithDetail("This address answers " + strings.ReplaceAll(c.allow, ", ", " and ") + " requests only.")
 	}
 	return c, nil
-}
-
-func query(r *http.Request, limit int64) (url.Values, error) {
-	if int64(len(r.URL.RawQuery)) > limit {
-		return nil, postern.ErrBodyTooLarge
-	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, postern.ErrMalformed.WithDetail("The query of the request is malformed.").WithCause(err)
-	}
-	return values, nil
 }
 
 // body reads a body of at most the limit in bytes, of one JSON object, into v.
