@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"path/filepath"
+
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
 const (
@@ -32,23 +32,14 @@ Serves a page for each upload client, with an S3 server of its own.
 func parseFlags(args []string, help io.Writer) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("clients", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` of the pages and the API")
 	fs.StringVar(&o.s3Addr, "s3-addr", "127.0.0.1:9000", "`address` of the S3 server")
 	fs.StringVar(&o.dir, "dir", defaultDir, "`folder` of that server's data, made only if it is the default")
 	fs.StringVar(&o.nodeModules, "node-modules", filepath.FromSlash(defaultModules), "`folder` with the packages of package.json, as npm made it")
 
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		o.help = true
-		fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-	case err != nil:
-		return nil, fmt.Errorf("%w (see -h)", err)
-	case fs.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q (see -h)", fs.Arg(0))
+	var err error
+	if o.help, err = command.Parse(fs, args, usage, help); err != nil {
+		return nil, err
 	}
 	return o, nil
 }

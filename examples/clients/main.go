@@ -11,24 +11,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
+func main() { command.Main(run) }
 
 // run is the program. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -49,9 +42,9 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", opts.addr)
+	ln, err := command.Listen(opts.addr)
 	if err != nil {
-		return listenError("-addr", opts.addr, err)
+		return err
 	}
 	defer ln.Close()
 
@@ -74,37 +67,5 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ln) }()
-	fmt.Fprintf(stdout, "Open http://%s\n", reachable(ln.Addr()))
-
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if server.Shutdown(patience) != nil {
-		return server.Close()
-	}
-	return nil
-}
-
-// reachable names an address as a browser on this machine finds it.
-func reachable(addr net.Addr) string {
-	tcp := addr.(*net.TCPAddr)
-	host := tcp.IP.String()
-	if tcp.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
-}
-
-// listenError says in one line why an address can't be listened on.
-func listenError(flag, addr string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use: choose another address with %s", addr, flag)
-	}
-	return fmt.Errorf("cannot listen on %s (%s): %w", addr, flag, err)
+	return command.Serve(ctx, ln, server, stdout)
 }

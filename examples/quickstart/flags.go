@@ -1,11 +1,12 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/url"
+
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
 const defaultDir = "data"
@@ -43,8 +44,6 @@ should expire what is left under staging/ and abort incomplete multipart uploads
 func parseFlags(args []string, help io.Writer) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`address` of the page and the API")
 	fs.StringVar(&o.dir, "dir", defaultDir, "`folder` of what the program keeps, made only if it is the default")
 	fs.BoolVar(&o.put, "put", false, "upload by PUT instead of by forms")
@@ -56,17 +55,9 @@ func parseFlags(args []string, help io.Writer) (*options, error) {
 	fs.BoolVar(&o.shared, "allow-shared-credentials", false,
 		"sign uploads with the AWS credentials even where a browser may then do more than upload; for development")
 
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		o.help = true
-		fmt.Fprint(help, usage)
-		fs.SetOutput(help)
-		fs.PrintDefaults()
-		return o, nil
-	case err != nil:
-		return nil, fmt.Errorf("%w (see -h)", err)
-	case fs.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q (see -h)", fs.Arg(0))
+	var err error
+	if o.help, err = command.Parse(fs, args, usage, help); err != nil || o.help {
+		return o, err
 	}
 	return o, o.check()
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/postern-go/postern/examples/internal/command"
 	"github.com/postern-go/postern/ticket"
 )
 
@@ -31,7 +32,7 @@ const secretsFile = "secrets.json"
 
 // openFolder opens the folder, and makes the key of tickets at the first time.
 func openFolder(dir string) (*folder, error) {
-	if err := checkDir(dir); err != nil {
+	if err := command.CheckDir(dir, defaultDir); err != nil {
 		return nil, err
 	}
 	f := &folder{dir: dir}
@@ -68,23 +69,3 @@ func (f *folder) save() error {
 }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
-
-// checkDir takes a folder that was asked for as it is: a typing error should not
-// make a new, empty one.
-func checkDir(dir string) error {
-	if dir == defaultDir {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("-dir: %w", err)
-		}
-	}
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the folder %s does not exist: make it, or choose another with -dir", dir)
-	case err != nil:
-		return fmt.Errorf("-dir: %w", err)
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder: choose one with -dir", dir)
-	}
-	return nil
-}

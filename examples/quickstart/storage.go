@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net"
 	"os"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/examples/internal/command"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -33,15 +33,8 @@ func openStorage(ctx context.Context, opts *options, kept *folder) (*storage, er
 // openEmbedded starts the S3 server that comes along. The secret of its root
 // account lasts as long as the program.
 func openEmbedded(ctx context.Context, opts *options, kept *folder) (*storage, error) {
-	s3, err := s3test.New(kept.path("s3"), opts.s3Addr, s3test.WithCredentials("QUICKSTART", rand.Text()))
-	var (
-		listen  *net.OpError
-		address *net.AddrError
-	)
-	switch {
-	case errors.As(err, &listen) && listen.Op == "listen", errors.As(err, &address):
-		return nil, listenError("-s3-addr", opts.s3Addr, err)
-	case err != nil:
+	s3, err := command.StartS3(kept.path("s3"), opts.s3Addr, s3test.WithCredentials("QUICKSTART", rand.Text()))
+	if err != nil {
 		return nil, err
 	}
 	signer, err := embeddedSigner(ctx, s3, kept)
