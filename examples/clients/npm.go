@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
 // modules is a folder node_modules, from which browsers get packages as they are.
@@ -24,7 +26,7 @@ func openModules(dir string) (*modules, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("%s is missing: run \"npm ci --ignore-scripts\" in the folder of package.json (or see -node-modules)", dir)
 	}
-	return &modules{files{os.DirFS(dir)}}, nil
+	return &modules{command.Files{FS: os.DirFS(dir)}}, nil
 }
 
 const (

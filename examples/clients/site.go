@@ -16,6 +16,7 @@ import (
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/client"
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
 //go:embed web
@@ -70,7 +71,7 @@ func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h
 	if err != nil {
 		return nil, err
 	}
-	static := http.FileServerFS(files{folder})
+	static := http.FileServerFS(command.Files{FS: folder})
 	mux.Handle("GET /{file}", static)
 	mux.Handle("GET /{$}", s.show(&page{Title: "Upload clients"}, "index.html"))
 	for _, p := range s.pages {
@@ -183,19 +184,4 @@ func (s *site) policy(scripts string) string {
 func (s *site) fail(w http.ResponseWriter, err error) {
 	s.logger.Error().Err(err).Msg("a page could not be made")
 	http.Error(w, "Something went wrong.", http.StatusInternalServerError)
-}
-
-// files is a file system that lists no folders.
-type files struct{ fs.FS }
-
-func (f files) Open(name string) (fs.File, error) {
-	file, err := f.FS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := file.Stat(); err != nil || info.IsDir() {
-		_ = file.Close()
-		return nil, fs.ErrNotExist
-	}
-	return file, nil
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"embed"
-	"io/fs"
 	"net/http"
 	"strings"
+
+	"github.com/postern-go/postern/examples/internal/command"
 )
 
 //go:embed web
@@ -27,7 +28,7 @@ func page(bucketOrigin string) http.Handler {
 	files.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, web, "web/page.html")
 	})
-	files.Handle("GET /web/", http.FileServerFS(parts{web}))
+	files.Handle("GET /web/", http.FileServerFS(command.Files{FS: web}))
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -38,19 +39,4 @@ func page(bucketOrigin string) http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		files.ServeHTTP(w, r)
 	})
-}
-
-// parts is a file system that lists no folders.
-type parts struct{ fs.FS }
-
-func (p parts) Open(name string) (fs.File, error) {
-	f, err := p.FS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		_ = f.Close()
-		return nil, fs.ErrNotExist
-	}
-	return f, nil
 }
