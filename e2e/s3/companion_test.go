@@ -34,22 +34,7 @@ func newCompanion(t testing.TB, srv *s3test.Server, opts ...postern.Option) (htt
 
 // uppy asks as Uppy does, below /uppy/s3.
 func uppy(t testing.TB, h http.Handler, method, path string, request any, header ...string) answer {
-	var body io.Reader
-	if request != nil {
-		b, err := json.Marshal(request)
-		require.NoError(t, err)
-		body = bytes.NewReader(b)
-	}
-	r := httptest.NewRequest(method, "http://app.example.com/uppy/s3"+path, body)
-	if request != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return answer{w.Code, w.Header(), w.Body.Bytes()}
+	return serve(t, h, method, "http://app.example.com/uppy/s3"+path, request, header...)
 }
 
 // upload is what Uppy knows of a multipart upload.

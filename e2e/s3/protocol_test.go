@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -72,10 +73,21 @@ func (a answer) code(t testing.TB) string {
 }
 
 func call(t testing.TB, h http.Handler, road string, request any, header ...string) answer {
-	body, err := json.Marshal(request)
-	require.NoError(t, err)
-	r := httptest.NewRequest("POST", "/uploads/"+road, bytes.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
+	return serve(t, h, "POST", "/uploads/"+road, request, header...)
+}
+
+// serve has a handler answer a request, with a body of JSON if it has one.
+func serve(t testing.TB, h http.Handler, method, target string, request any, header ...string) answer {
+	var body io.Reader
+	if request != nil {
+		b, err := json.Marshal(request)
+		require.NoError(t, err)
+		body = bytes.NewReader(b)
+	}
+	r := httptest.NewRequest(method, target, body)
+	if request != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

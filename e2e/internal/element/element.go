@@ -48,29 +48,27 @@ func (e *Element) Pick(files ...fixture.File) {
 
 // Drop drags files over the element, and drops them.
 func (e *Element) Drop(paths ...string) {
-	at := browser.Eval[map[string]float64](e.Page, `(({ x, y, width }) => ({ x: x + width / 2, y: y + 20 }))(`+e.JS()+`.getBoundingClientRect())`)
-	e.drag(at, input.DispatchDragEventTypeDragEnter, paths)
-	e.drag(at, input.DispatchDragEventTypeDragOver, paths)
+	at := browser.Eval[[]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
+	e.drag(at[0], at[1], paths, input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver)
 	e.Wait(e.JS() + `.matches(":state(over)")`)
-	e.drag(at, input.DispatchDragEventTypeDrop, paths)
+	e.drag(at[0], at[1], paths, input.DispatchDragEventTypeDrop)
 }
 
 // DropAt drops files somewhere on the page.
 func (e *Element) DropAt(x, y float64, paths ...string) {
-	at := map[string]float64{"x": x, "y": y}
-	e.drag(at, input.DispatchDragEventTypeDragEnter, paths)
-	e.drag(at, input.DispatchDragEventTypeDragOver, paths)
-	e.drag(at, input.DispatchDragEventTypeDrop, paths)
+	e.drag(x, y, paths, input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop)
 }
 
-func (e *Element) drag(at map[string]float64, step input.DispatchDragEventType, paths []string) {
-	e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
-			Type: step, X: at["x"], Y: at["y"],
-			Data: &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1},
+func (e *Element) drag(x, y float64, paths []string, steps ...input.DispatchDragEventType) {
+	for _, step := range steps {
+		e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
+			_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
+				Type: step, X: x, Y: y,
+				Data: &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1},
+			})
+			return chromedp.Void{}, err
 		})
-		return chromedp.Void{}, err
-	})
+	}
 }
 
 // Push clicks on a button of a file's row: pause, resume, retry, choose, cancel or
