@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,20 +53,6 @@ func TestNothingElseIsServed(t *testing.T) {
 	got := request("POST", "/postern.js", "")
 	require.Equal(t, 405, got.StatusCode)
 	require.Equal(t, "GET, HEAD", got.Header.Get("Allow"))
-}
-
-// TestTheModuleStaysSmall holds it to 6 kB on the wire.
-func TestTheModuleStaysSmall(t *testing.T) {
-	module, err := os.ReadFile("postern.js")
-	require.NoError(t, err)
-	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	require.NoError(t, err)
-	_, err = w.Write(module)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	require.LessOrEqual(t, b.Len(), 6000)
-	t.Logf("%d bytes, %d gzipped", len(module), b.Len())
 }
 
 // TestTheTypesNameWhatIsExported compares the names; a compiler compares the rest.

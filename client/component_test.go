@@ -25,9 +25,9 @@ func TestTheComponentIsServedBesideTheModule(t *testing.T) {
 	}
 }
 
-// TestTheComponentStaysSmall holds it to 9.75 kB on the wire, and the module that
-// it needs to 6.
-func TestTheComponentStaysSmall(t *testing.T) {
+// TestTheModulesStaySmall holds the component to 9.75 kB on the wire, and the
+// module that it needs to 6.
+func TestTheModulesStaySmall(t *testing.T) {
 	for name, most := range map[string]int{"postern-upload.js": 9750, "postern.js": 6000} {
 		var b bytes.Buffer
 		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
