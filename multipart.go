@@ -62,7 +62,7 @@ func Parts(issuer *Issuer) http.Handler {
 		}
 		decide(r, u, u.ticket.mode, http.StatusOK, nil, nil)
 		u.ticketDialect().WriteParts(w, r, &PartURLs{
-			Expires: signer.expires, ExpiresIn: signer.expires.Sub(signer.now).Truncate(time.Second), signer: signer,
+			Expires: signer.expires, ExpiresIn: signer.request.Expires, signer: signer,
 		})
 		return nil
 	})

@@ -143,6 +143,7 @@ func (i *Issuer) signPut(ctx context.Context, now time.Time, t *ticketData) (*Gr
 	if err != nil {
 		return nil, err
 	}
+	lifetime := expires.Sub(now).Truncate(time.Second)
 	header := putHeaders(t.headerOf(t.granted()))
 	if t.sha256 != nil {
 		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: checksumOf(t.sha256[:])})
@@ -159,7 +160,7 @@ func (i *Issuer) signPut(ctx context.Context, now time.Time, t *ticketData) (*Gr
 		Endpoint: i.public.endpoint,
 		Path:     i.public.prefix + t.object,
 		Header:   header,
-		Expires:  expires.Sub(now).Truncate(time.Second),
+		Expires:  lifetime,
 	})
 	if err != nil {
 		return nil, unusable(err)
@@ -169,7 +170,7 @@ func (i *Issuer) signPut(ctx context.Context, now time.Time, t *ticketData) (*Gr
 		URL:       signed,
 		Headers:   own,
 		Expires:   expires,
-		ExpiresIn: expires.Sub(now).Truncate(time.Second),
+		ExpiresIn: lifetime,
 	}, nil
 }
 
