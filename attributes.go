@@ -1,17 +1,13 @@
 package postern
 
 import (
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/postern-go/postern/internal/filename"
-	"github.com/postern-go/postern/sigv4"
+	"github.com/postern-go/postern/internal/object"
 )
 
 // Attributes are what the server stores with an object. Each one that is set is
@@ -83,51 +79,66 @@ var (
 	errAttributeValue = errors.New("an attribute is printable ASCII")
 )
 
-func (a *Attributes) check() error {
-	for _, v := range [...]string{a.ACL, a.CacheControl, a.ContentEncoding, a.StorageClass, a.Encryption.KMSKeyID, a.WebsiteRedirect} {
+// values returns the attributes in the form of the table, which shares the maps.
+func (a *Attributes) values() object.Attributes {
+	v := object.Attributes{Tags: a.Tags, Metadata: a.Metadata}
+	v.Values[object.ACL] = a.ACL
+	v.Values[object.CacheControl] = a.CacheControl
+	v.Values[object.ContentEncoding] = a.ContentEncoding
+	v.Values[object.ContentDisposition] = string(a.Disposition)
+	v.Values[object.StorageClass] = a.StorageClass
+	v.Values[object.Encryption] = a.Encryption.Algorithm
+	v.Values[object.KMSKeyID] = a.Encryption.KMSKeyID
+	v.Values[object.WebsiteRedirect] = a.WebsiteRedirect
+	if a.Encryption.BucketKey {
+		v.Values[object.BucketKey] = "true"
+	}
+	return v
+}
+
+// checkAttributes finds what S3 would refuse, or read otherwise.
+func checkAttributes(a *object.Attributes) error {
+	for k, v := range a.Values {
 		if !printableASCII(v) {
-			return fmt.Errorf("%w: %q", errAttributeValue, v)
+			return fmt.Errorf("%w: %s is %q", errAttributeValue, object.Attribute(k), v)
 		}
 	}
-	switch a.Disposition {
+	switch kind := Disposition(a.Values[object.ContentDisposition]); kind {
 	case "", Attachment, Inline, NoDisposition:
 	default:
-		return fmt.Errorf("%w: %q", errDisposition, a.Disposition)
+		return fmt.Errorf("%w, not %q", errDisposition, kind)
 	}
-	switch a.Encryption.Algorithm {
+	switch algorithm := a.Values[object.Encryption]; algorithm {
 	case "", "AES256":
-		if a.Encryption.KMSKeyID != "" || a.Encryption.BucketKey {
-			return errEncryption
+		if a.Values[object.KMSKeyID] != "" || a.Values[object.BucketKey] != "" {
+			return fmt.Errorf("%w, not %q with a key", errEncryption, algorithm)
 		}
 	case "aws:kms", "aws:kms:dsse":
 	default:
-		return errEncryption
+		return fmt.Errorf("%w, not %q", errEncryption, algorithm)
 	}
 	if len(a.Tags) > maxTags {
-		return errTags
+		return fmt.Errorf("%w, not %d", errTags, len(a.Tags))
 	}
 	for k, v := range a.Tags {
 		if k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue || !tagText(k) || !tagText(v) {
-			return errTags
+			return fmt.Errorf("%w, not %q: %q", errTags, k, v)
 		}
 	}
 	return checkMetadata(a.Metadata)
 }
 
-// reservedMetadata begins the names that grants seal themselves.
-const reservedMetadata = "postern-"
-
 func checkMetadata(metadata map[string]string) error {
 	total := 0
 	for name, value := range metadata {
-		if !metadataName(name) || strings.HasPrefix(name, reservedMetadata) ||
+		if !metadataName(name) || strings.HasPrefix(name, object.Reserved) ||
 			value == "" || !printableASCII(value) || strings.TrimSpace(value) != value {
-			return errMetadata
+			return fmt.Errorf("%w, not %q: %q", errMetadata, name, value)
 		}
 		total += len(name) + len(value)
 	}
 	if total > maxMetadata {
-		return errMetadata
+		return fmt.Errorf("%w, not %d", errMetadata, total)
 	}
 	return nil
 }
@@ -155,102 +166,4 @@ func tagText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != ' ' && !strings.ContainsRune("+-=._:/@", r)
 	})
-}
-
-// over returns a with what is empty taken from base; maps are merged.
-func (a Attributes) over(base *Attributes) Attributes {
-	for _, f := range [...]struct{ own, base *string }{
-		{&a.ACL, &base.ACL},
-		{&a.CacheControl, &base.CacheControl},
-		{&a.ContentEncoding, &base.ContentEncoding},
-		{(*string)(&a.Disposition), (*string)(&base.Disposition)},
-		{&a.StorageClass, &base.StorageClass},
-		{&a.WebsiteRedirect, &base.WebsiteRedirect},
-	} {
-		if *f.own == "" {
-			*f.own = *f.base
-		}
-	}
-	if a.Encryption == (Encryption{}) {
-		a.Encryption = base.Encryption
-	}
-	a.Tags = merge(base.Tags, a.Tags)
-	a.Metadata = merge(base.Metadata, a.Metadata)
-	return a
-}
-
-func merge(base, over map[string]string) map[string]string {
-	switch {
-	case len(over) == 0:
-		return base
-	case len(base) == 0:
-		return over
-	}
-	merged := maps.Clone(base)
-	maps.Copy(merged, over)
-	return merged
-}
-
-// disposition returns the Content-Disposition header for a file name, or "".
-func (a *Attributes) disposition(name string) string {
-	switch a.Disposition {
-	case NoDisposition:
-		return ""
-	case Inline:
-		return filename.Disposition("inline", name)
-	default:
-		return filename.Disposition("attachment", name)
-	}
-}
-
-// appendConditions appends the attributes in the order in which S3 documents
-// them.
-func (a *Attributes) appendConditions(to []sigv4.Condition, name string) []sigv4.Condition {
-	set := func(field, value string) {
-		if value != "" {
-			to = append(to, sigv4.Exact(field, value))
-		}
-	}
-	set("acl", a.ACL)
-	set("Cache-Control", a.CacheControl)
-	set("Content-Disposition", a.disposition(name))
-	set("Content-Encoding", a.ContentEncoding)
-	set("tagging", tagging(a.Tags))
-	set("x-amz-storage-class", a.StorageClass)
-	set("x-amz-website-redirect-location", a.WebsiteRedirect)
-	set("x-amz-server-side-encryption", a.Encryption.Algorithm)
-	set("x-amz-server-side-encryption-aws-kms-key-id", a.Encryption.KMSKeyID)
-	if a.Encryption.BucketKey {
-		set("x-amz-server-side-encryption-bucket-key-enabled", "true")
-	}
-	for _, name := range sortedKeys(a.Metadata) {
-		to = append(to, sigv4.Exact(metaPrefix+name, a.Metadata[name]))
-	}
-	return to
-}
-
-// tagging is the XML that a form has in its field of that name ("S3 API: POST
-// Object").
-func tagging(tags map[string]string) string {
-	if len(tags) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("<Tagging><TagSet>")
-	for _, key := range sortedKeys(tags) {
-		b.WriteString("<Tag><Key>")
-		_ = xml.EscapeText(&b, []byte(key))
-		b.WriteString("</Key><Value>")
-		_ = xml.EscapeText(&b, []byte(tags[key]))
-		b.WriteString("</Value></Tag>")
-	}
-	b.WriteString("</TagSet></Tagging>")
-	return b.String()
-}
-
-func sortedKeys(m map[string]string) []string {
-	if len(m) == 0 {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(m))
 }

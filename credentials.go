@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/sigv4"
 )
 
@@ -31,18 +32,18 @@ const (
 // lifetime expires: a policy expires at a whole second, the next one.
 func (i identity) credentials(ctx context.Context, now time.Time, lifetime time.Duration) (sigv4.Credentials, time.Time, error) {
 	var c aws.Credentials
-	err := guard(func() (err error) {
+	err := hook.Guard(func() (err error) {
 		c, err = i.provider.Retrieve(ctx)
 		return err
 	})
 	if err != nil {
-		return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(err)
+		return sigv4.Credentials{}, time.Time{}, ErrCredentialsUnavailable.WithCause(err)
 	}
 	expires := now.Add(lifetime + time.Second - 1).Truncate(time.Second)
 	if end := c.Expires.Add(i.early); c.CanExpire && end.Before(expires) {
 		expires = end.Truncate(time.Second)
 		if expires.Sub(now) < minRemaining {
-			return sigv4.Credentials{}, time.Time{}, ErrCredentials.WithCause(errExpired)
+			return sigv4.Credentials{}, time.Time{}, ErrCredentialsUnavailable.WithCause(errExpired)
 		}
 	}
 	return sigv4.Credentials{
@@ -57,7 +58,7 @@ var errExpired = errors.New("the credentials have expired")
 // unusable makes a problem of credentials that cannot sign, such as empty ones.
 func unusable(err error) error {
 	if errors.Is(err, sigv4.ErrCredentials) {
-		return ErrCredentials.WithCause(err)
+		return ErrCredentialsUnavailable.WithCause(err)
 	}
 	return err
 }
@@ -85,7 +86,7 @@ type guardedProvider struct{ provider aws.CredentialsProvider }
 func (p guardedProvider) Retrieve(ctx context.Context) (c aws.Credentials, err error) {
 	ctx, cancel := context.WithTimeout(ctx, retrieveTimeout)
 	defer cancel()
-	err = guardAll(func() (err error) {
+	err = hook.GuardAll(func() (err error) {
 		c, err = p.provider.Retrieve(ctx)
 		return err
 	})

@@ -13,20 +13,19 @@
 //	)
 //	mux.Handle("POST /uploads/", h)
 //
-// The same by hand is a chain of ordinary middleware, with links of your own
-// wherever you want them:
+// The same by hand is a chain of ordinary middleware around an [Issuer], with your
+// own wherever you want it:
 //
+//	issuer, err := postern.NewIssuer(bucket)
 //	chain := alice.New(
-//		postern.SameOrigin(),
-//		postern.Decode(),
+//		postern.Decode(issuer),
 //		postern.Authorize(authorize),
 //		postern.LimitSize(1, 10<<20),
 //		postern.AllowContentTypes("image/*", "application/pdf"),
 //		postern.NameKey(policy),
 //	)
-//	mux.Handle("POST /uploads/sign", chain.Then(postern.Sign(issuer)))
+//	mux.Handle("POST /uploads/sign", chain.Then(postern.SignHandler(issuer)))
 //
-// A chain fails closed: without Authorize and NameKey in this order, Sign
-// refuses; without the other rules it applies safe defaults. Under both stands
-// the [Issuer], which knows no HTTP.
+// A chain fails closed: without Authorize nothing is signed, and where a rule is
+// missing that of the Issuer holds. [Issuer.Issue] grants without HTTP.
 package postern

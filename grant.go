@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/postern-go/postern/internal/jsontext"
 	"github.com/postern-go/postern/sigv4"
 )
 
@@ -43,7 +44,7 @@ type Grant struct {
 	Location string
 	// Complete tells the browser to ask for completion once the file is there.
 	Complete bool
-	// Ticket is what the browser shows to ask for more: parts, completion.
+	// Ticket is what the browser presents to ask for more: parts, completion.
 	Ticket string
 	// Expires is when the upload must have begun; that of a multipart upload is
 	// when its ticket expires.
@@ -58,9 +59,9 @@ func (g Grant) MarshalJSON() ([]byte, error) { return g.appendJSON(nil), nil }
 
 func (g *Grant) appendJSON(b []byte) []byte {
 	b = append(b, `{"mode":`...)
-	b = appendJSONString(b, string(g.Mode))
+	b = jsontext.AppendString(b, string(g.Mode))
 	b = append(b, `,"key":`...)
-	b = appendJSONString(b, g.Key)
+	b = jsontext.AppendString(b, g.Key)
 	if g.Mode == ModeMultipart {
 		b = append(b, `,"part_size":`...)
 		b = strconv.AppendInt(b, g.PartSize, 10)
@@ -68,9 +69,9 @@ func (g *Grant) appendJSON(b []byte) []byte {
 		b = strconv.AppendInt(b, int64(g.Parts), 10)
 	} else {
 		b = append(b, `,"method":`...)
-		b = appendJSONString(b, g.Method)
+		b = jsontext.AppendString(b, g.Method)
 		b = append(b, `,"url":`...)
-		b = appendJSONString(b, g.URL)
+		b = jsontext.AppendString(b, g.URL)
 		if g.Mode == ModePut {
 			b = appendJSONFields(append(b, `,"headers":`...), g.Headers)
 		} else {
@@ -78,7 +79,7 @@ func (g *Grant) appendJSON(b []byte) []byte {
 		}
 	}
 	b = append(b, `,"location":`...)
-	b = appendJSONString(b, g.Location)
+	b = jsontext.AppendString(b, g.Location)
 	b = append(b, `,"expires":"`...)
 	b = g.Expires.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, `","expires_in":`...)
@@ -86,7 +87,7 @@ func (g *Grant) appendJSON(b []byte) []byte {
 	b = append(b, `,"complete":`...)
 	b = strconv.AppendBool(b, g.Complete)
 	b = append(b, `,"ticket":`...)
-	b = appendJSONString(b, g.Ticket)
+	b = jsontext.AppendString(b, g.Ticket)
 	return append(b, '}')
 }
 
@@ -96,9 +97,9 @@ func appendJSONFields(b []byte, fields []Field) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSONString(b, f.Name)
+		b = jsontext.AppendString(b, f.Name)
 		b = append(b, ':')
-		b = appendJSONString(b, f.Value)
+		b = jsontext.AppendString(b, f.Value)
 	}
 	return append(b, '}')
 }

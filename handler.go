@@ -13,25 +13,26 @@ import (
 // router gives it; every other address is 404. It is safe for concurrent use and
 // does not change.
 type Handler struct {
-	issuer *Issuer
-	roads  map[string]http.Handler
-	config *config
+	issuer    *Issuer
+	config    *config
+	endpoints map[Action]http.Handler
 }
 
 // New returns a Handler for a bucket. The error joins a [ConfigError] for each
 // mistake.
 //
-// It builds nothing that one could not build by hand. Its roads are the chains
+// It builds nothing that one could not build by hand. For each action it has a
+// chain, of which that for grants is
 //
-//	SameOrigin > Decode > Authorize > your middleware > LimitSize >
-//	AllowContentTypes > NameKey > Sign
+//	Decode > Authorize > your middleware > LimitSize > AllowContentTypes >
+//	NameKey > SignHandler
 //
-// and, where the browser shows the ticket of a grant,
+// and those for what the browser asks with the ticket of a grant are
 //
-//	SameOrigin > OpenTicket > Authorize > your middleware > Parts, List,
-//	Complete or Abort
-func New(bucket Bucket, opts ...Option) (*Handler, error) {
-	c, errs := newConfig(forHandler, opts)
+//	OpenTicket > Authorize > your middleware > PartsHandler, ListHandler,
+//	CompleteHandler or AbortHandler
+func New(bucket Bucket, opts ...HandlerOption) (*Handler, error) {
+	c, errs := newConfig(opts)
 	if c.authorizer == nil && !c.anonymous {
 		errs = append(errs, &ConfigError{Option: "WithAuthorizer", Err: errNoAuthorizer})
 	}
@@ -39,32 +40,67 @@ func New(bucket Bucket, opts ...Option) (*Handler, error) {
 	if errs = append(errs, more...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-
-	return build(c, issuer), nil
+	return newHandler(issuer, c), nil
 }
 
-// build makes the chains.
-func build(c *config, issuer *Issuer) *Handler {
-	size := LimitSize(c.limits.least, c.limits.most)
+// newHandler makes the chains.
+func newHandler(issuer *Issuer, c *config) *Handler {
+	chain := func(first func(http.Handler) http.Handler) alice.Chain {
+		return alice.New(first, authorize(c.authorizer)).Append(c.middleware...)
+	}
+	sign := chain(Decode(issuer))
 	if c.limitFunc != nil {
-		size = LimitSizeFunc(c.limitFunc)
+		sign = sign.Append(LimitSizeFunc(c.limitFunc))
+	} else {
+		sign = sign.Append(LimitSize(c.sizeLimit().min, c.sizeLimit().max))
 	}
-	// chain begins alike on all roads: a ticket takes the place of the request.
-	chain := func(read func(http.Handler) http.Handler) alice.Chain {
-		return alice.New(sameOrigin(c), read, authorize(c)).Append(c.middleware...)
-	}
-	shown := func(action Action) alice.Chain { return chain(openTicket(issuer, action, c)) }
+	sign = sign.Append(allowTypes(c.contentTypes()), NameKey(c.keyPolicy))
+	ticket := func(action Action) alice.Chain { return chain(OpenTicket(issuer, action)) }
 	return &Handler{
 		issuer: issuer,
 		config: c,
-		roads: map[string]http.Handler{
-			"sign":     chain(decode(c)).Append(size, allowTypes(c.types), NameKey(c.keyPolicy)).Then(Sign(issuer)),
-			"parts":    shown(ActionParts).Then(Parts(issuer)),
-			"list":     shown(ActionList).Then(List(issuer)),
-			"complete": shown(ActionComplete).Then(Complete(issuer)),
-			"abort":    shown(ActionAbort).Then(Abort(issuer)),
+		endpoints: map[Action]http.Handler{
+			ActionSign:     sign.Then(SignHandler(issuer)),
+			ActionParts:    ticket(ActionParts).Then(PartsHandler(issuer)),
+			ActionList:     ticket(ActionList).Then(ListHandler(issuer)),
+			ActionComplete: ticket(ActionComplete).Then(CompleteHandler(issuer)),
+			ActionAbort:    ticket(ActionAbort).Then(AbortHandler(issuer)),
 		},
 	}
+}
+
+// ServeHTTP serves the action that the last segment of the path names, as it
+// stands in the escaped path: what precedes it is the router's business.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	endpoint, ok := h.endpoints[Action(path[strings.LastIndexByte(path, '/')+1:])]
+	if !ok {
+		h.issuer.refuse(w, r, nil, ErrNotFound)
+		return
+	}
+	endpoint.ServeHTTP(w, r)
+}
+
+// Route returns the endpoint of one action, to mount it at any address. It panics
+// if there is no such action.
+func (h *Handler) Route(action Action) http.Handler {
+	endpoint, ok := h.endpoints[action]
+	if !ok {
+		panic(&ConfigError{Option: "Route", Err: errNoAction})
+	}
+	return endpoint
+}
+
+var errNoAction = errors.New("the actions are sign, parts, list, complete and abort")
+
+// WithDialect returns the same Handler speaking another dialect: with the same
+// rules and tickets.
+func (h *Handler) WithDialect(d Dialect) (*Handler, error) {
+	issuer, err := h.issuer.WithDialect(d)
+	if err != nil {
+		return nil, err
+	}
+	return newHandler(issuer, h.config), nil
 }
 
 // Issuer returns the Issuer that signs for the Handler, for presigned GETs and
@@ -75,33 +111,9 @@ func (h *Handler) Issuer() *Issuer { return h.issuer }
 // [WithPromotion] asks for completion.
 func (h *Handler) Completes() bool { return h.config.completes() }
 
-// Multipart returns nil if uploads may be made of parts, of whatever size, and
+// CheckMultipart returns nil if uploads may be made of parts, of whatever size, and
 // otherwise the [ConfigError] that says what is missing.
-func (h *Handler) Multipart() error { return h.issuer.noParts }
+func (h *Handler) CheckMultipart() error { return h.issuer.noParts }
 
 // Anonymous reports whether the Handler has [AllowAnonymous].
 func (h *Handler) Anonymous() bool { return h.config.anonymous }
-
-// ServeHTTP serves the road that the last segment of the path names, as it
-// stands in the escaped path: what precedes it is the router's business.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()
-	road, ok := h.roads[path[strings.LastIndexByte(path, '/')+1:]]
-	if !ok {
-		Refuse(w, h.begin(r), ErrNotFound)
-		return
-	}
-	road.ServeHTTP(w, h.begin(r))
-}
-
-// Route returns one road alone, to mount it at any address. It panics if there
-// is no road of that name.
-func (h *Handler) Route(name string) http.Handler {
-	road, ok := h.roads[name]
-	if !ok {
-		panic(&ConfigError{Option: "Route", Err: errNoRoad})
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { road.ServeHTTP(w, h.begin(r)) })
-}
-
-var errNoRoad = errors.New("the roads are sign, parts, list, complete and abort")

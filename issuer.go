@@ -2,23 +2,31 @@ package postern
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 	"sync"
 	"time"
 
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/filename"
+	"github.com/postern-go/postern/internal/hook"
+	"github.com/postern-go/postern/internal/mediatype"
+	"github.com/postern-go/postern/internal/object"
 	"github.com/postern-go/postern/internal/store"
 	"github.com/postern-go/postern/sigv4"
 	"github.com/postern-go/postern/ticket"
 )
 
-// Issuer signs grants for one bucket, and completes their uploads. It knows no
-// HTTP: [Sign] and the other ends of chains are an Issuer with the wire around
-// it, and a program that renders forms itself uses one directly. It is safe for
-// concurrent use and does not change.
+// Issuer signs grants for one bucket, and completes their uploads. It is also the
+// environment of every chain that begins and ends with it: its clock, randomness,
+// dialect, logger, observers, trusted origins and limits hold in all of them. A
+// program that renders forms itself uses one without HTTP, by [Issuer.Issue]. It is
+// safe for concurrent use and does not change.
 type Issuer struct {
+	environment
 	config   *config
 	bucket   Bucket
 	provider abilities
@@ -29,18 +37,23 @@ type Issuer struct {
 	signing identity
 	service identity
 	store   *store.Store
+	engine  *completion.Engine
 
 	tickets       *ticket.Keyring
 	ticketContext []byte
-	throwaway     bool // the ticket key is this process's own
-	warn          sync.Once
-	completions   *completions
-	noParts       error // why uploads cannot be made of parts
+	ephemeral     *sync.Once // warns that the ticket key is this process's own; else nil
+	noParts       error      // why uploads cannot be made of parts
 }
 
 // NewIssuer returns an Issuer. The error joins a [ConfigError] for each mistake.
 func NewIssuer(bucket Bucket, opts ...Option) (*Issuer, error) {
-	c, errs := newConfig(forIssuer, opts)
+	all := make([]HandlerOption, len(opts))
+	for k, opt := range opts {
+		if opt != nil {
+			all[k] = opt
+		}
+	}
+	c, errs := newConfig(all)
 	i, more := newIssuer(bucket, c)
 	if errs = append(errs, more...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -55,6 +68,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 		return nil, errs
 	}
 	i := &Issuer{
+		environment: c.environment,
 		config:      c,
 		bucket:      bucket,
 		provider:    provider,
@@ -63,7 +77,6 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 		signer:      sigv4.NewSigner(bucket.Region),
 		signing:     newIdentity(bucket.Credentials),
 		tickets:     c.ticketKeys,
-		completions: newCompletions(c.maxCompletions),
 		noParts:     c.noParts(bucket, provider),
 	}
 	i.service = i.signing
@@ -74,97 +87,131 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	i.store = store.New(store.Config{
 		Bucket: bucket.Name, Region: bucket.Region, Endpoint: endpoint, PathStyle: pathStyle, Credentials: i.service.provider,
 	})
+	i.engine = completion.New(completion.Config{
+		Store: i.store, Receipts: c.completes(), Sniff: c.sniff, Max: c.maxCompletions,
+		PutIfAbsent: provider.putIfAbsent, CompleteIfAbsent: provider.completeIfAbsent, DeleteIfMatch: provider.deleteIfMatch,
+		Left: c.logLeft,
+	})
 	if i.tickets == nil {
 		i.tickets, _ = ticket.NewKeyring(ticket.RandomKey())
-		i.throwaway = true
+		i.ephemeral = new(sync.Once)
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
 	i.ticketContext = []byte(c.name + "\x00" + i.postURL + "\x00" + bucket.Name)
 	return i, nil
 }
 
+// WithDialect returns the same Issuer for chains that speak another dialect: a
+// ticket of one is a ticket of the other.
+func (i *Issuer) WithDialect(d Dialect) (*Issuer, error) {
+	if d == nil {
+		return nil, &ConfigError{Option: "WithDialect", Err: errNil}
+	}
+	other := *i
+	other.dialect = d
+	return &other, nil
+}
+
+// ticketDialect is the dialect of requests with a ticket.
+func (i *Issuer) ticketDialect() TicketDialect {
+	if d, ok := i.dialect.(TicketDialect); ok {
+		return d
+	}
+	return native{}
+}
+
 // Issue signs a grant for an upload: who may upload it was decided, what it may
 // be is judged here once more. It sets u.Key where nothing has. For a multipart
 // upload it asks S3 to begin one; otherwise it does no I/O but for credentials.
 //
-// An upload that came through [Decode] must have passed [Authorize] (or
-// [AllowAnonymous]) and then [NameKey]. One that the program filled itself needs
-// a Subject, unless the Issuer has AllowAnonymous; a Size of [UnknownSize] permits
-// any size within the limits.
+// An upload that came through [Decode] must have passed [Authorize], and after it
+// [NameKey] where there is one. One that the program filled itself needs a Subject,
+// unless the Issuer has AllowAnonymous, and a Size: [UnknownSize] permits any size
+// within the limits, and zero is an empty file.
 //
-// The error is a [Problem], or an error of a key policy.
+// An error that the browser may see is a [Problem]. Others are of a key policy, of
+// the source of randomness, or about patterns that are no types.
 func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	i.warnAboutTickets(ctx)
-	mode, err := i.prepare(ctx, u)
+	mode, size, err := i.judge(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	t, err := i.newTicket(u, mode)
+	c, err := i.newClaim(u, mode, size)
 	if err != nil {
 		return nil, err
 	}
-	var g *Grant
+	g := &Grant{Mode: mode, Bucket: i.bucket.Name, Key: c.Key, Location: i.public.url(c.Key)}
+	g.Complete = i.config.completes() || mode == ModeMultipart
 	switch mode {
 	case ModeMultipart:
-		g, err = i.beginMultipart(ctx, &t)
+		err = i.beginMultipart(ctx, &c, g)
 	case ModePut:
-		g, err = i.signPut(ctx, u.Time(), &t)
+		err = i.signPut(ctx, &c, g)
 	default:
-		g, err = i.signPost(ctx, u, &t)
+		err = i.signPost(ctx, &c, u.SuccessRedirect, g)
 	}
 	if err != nil {
 		return nil, err
 	}
-	g.Mode, g.Bucket, g.Key, g.Location = mode, i.bucket.Name, t.key, i.public.url(t.key)
-	g.Complete = i.config.completes() || mode == ModeMultipart
-	g.Ticket, err = i.seal(&t)
-	return g, err
+	g.Ticket, err = i.seal(&c)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
-// prepare refuses an upload that was not decided about, and judges what was.
-func (i *Issuer) prepare(ctx context.Context, u *Upload) (Mode, error) {
-	switch {
-	case u.decoded && !(u.authorized && u.named):
-		return "", ErrChainIncomplete
-	case !u.decoded:
-		if err := i.adopt(u); err != nil {
-			return "", err
+// judge refuses an upload that was not decided about, and judges what was. It
+// returns the mode of the grant, and which sizes it permits.
+func (i *Issuer) judge(ctx context.Context, u *Upload) (mode Mode, size limits, err error) {
+	if !u.decoded {
+		err = i.adopt(u)
+	} else if u.issuer != i || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {
+		err = ErrChainIncomplete
+	}
+	if err != nil {
+		return "", size, err
+	}
+	mode = i.mode(u)
+	size = i.sizes(u, mode)
+	if err := size.admit(u.Size); err != nil {
+		return "", size, err
+	}
+	if u.Size != UnknownSize {
+		size = limits{u.Size, u.Size}
+	}
+	if err := u.checkType(i.types(u)); err != nil {
+		return "", size, err
+	}
+	if u.Key == "" && !u.named {
+		if err := u.name(ctx, i.config.keyPolicy); err != nil {
+			return "", size, err
 		}
 	}
-	mode := i.mode(u)
-	// What was said to the Issuer holds in any chain; its defaults hold where no
-	// rule ran.
-	limit := i.config.limits
-	if u.limited && !i.config.ownLimits {
-		limit = u.limits
+	if err := i.config.checkFinalKey(u.Key); err != nil {
+		return "", size, ErrKeyInvalid.WithCause(err)
 	}
-	if mode != ModeMultipart {
-		limit = limit.and(limits{most: maxSingle})
+	return mode, size, i.checkMode(mode, u)
+}
+
+// adopt takes an upload that the program filled itself.
+func (i *Issuer) adopt(u *Upload) error {
+	u.issuer = i
+	if u.Subject == "" && !i.config.anonymous {
+		return ErrSubjectMissing
 	}
-	if err := u.judgeSize(limit); err != nil {
-		return "", err
+	if u.Action == "" {
+		u.Action = ActionSign
 	}
-	types := i.config.types
-	if len(u.types) > 0 && !i.config.ownTypes {
-		types = u.types[0]
+	if u.Filename = filename.Clean(u.Filename); u.Filename == "" {
+		return ErrFilenameRequired
 	}
-	if err := u.judgeType(types); err != nil {
-		return "", err
-	}
-	if u.Key == "" && !u.decoded {
-		if err := nameKey(ctx, i.config.keyPolicy, u); err != nil {
-			return "", err
-		}
-	}
-	if err := i.checkFinalKey(u.Key); err != nil {
-		return "", ErrKeyInvalid.WithCause(err)
-	}
-	return mode, i.checkMode(mode, u)
+	return nil
 }
 
 // mode chooses the way: what the client asks for, else many parts above the
-// threshold, a form where the provider takes one and no seal is needed that a form
-// lacks, else a PUT.
+// threshold, a form where the provider takes one and a form cannot be replayed,
+// else a PUT.
 func (i *Issuer) mode(u *Upload) Mode {
 	switch {
 	case u.Mode != "":
@@ -173,11 +220,35 @@ func (i *Issuer) mode(u *Upload) Mode {
 		return ModeMultipart
 	case i.config.mode != "":
 		return i.config.mode
-	case !i.provider.post, i.config.needsSeal():
+	case !i.provider.post, i.config.needsReplayProof():
 		return ModePut
 	default:
 		return ModePost
 	}
+}
+
+// sizes is what all limits together allow. What was given to the Issuer holds in
+// any chain; its default holds where no rule ran.
+func (i *Issuer) sizes(u *Upload, mode Mode) limits {
+	size := i.config.sizeLimit()
+	switch {
+	case i.config.limits != nil:
+		size = u.sizeRules.of(size)
+	case u.sizeRules.set:
+		size = u.sizeRules.limits
+	}
+	if mode != ModeMultipart {
+		size = size.and(limits{max: object.MaxSingle})
+	}
+	return u.ownSize.of(size)
+}
+
+// types is the same of types; those of other rules are looked at with it.
+func (i *Issuer) types(u *Upload) *mediatype.Set {
+	if i.config.types == nil && len(u.typeRules) > 0 {
+		return u.typeRules[0]
+	}
+	return i.config.contentTypes()
 }
 
 // checkMode refuses what a mode cannot carry.
@@ -197,27 +268,10 @@ func (i *Issuer) checkMode(mode Mode, u *Upload) error {
 		return ErrSizeTooSmall
 	case mode == ModeMultipart && u.SHA256 != nil:
 		return ErrChecksumUnsupported
-	case mode == ModePost && i.config.needsSeal() && u.SHA256 == nil:
+	case mode == ModePost && i.config.needsReplayProof() && u.SHA256 == nil:
 		return ErrChecksumRequired
 	}
 	return checkRedirect(u.SuccessRedirect)
-}
-
-// adopt takes an upload that the program filled itself.
-func (i *Issuer) adopt(u *Upload) error {
-	if u.settings == nil {
-		u.settings = &i.config.settings
-	}
-	if u.Subject == "" && !i.config.anonymous {
-		return ErrSubjectMissing
-	}
-	if u.Action == "" {
-		u.Action = ActionSign
-	}
-	if u.Filename = filename.Clean(u.Filename); u.Filename == "" {
-		return ErrFilenameRequired
-	}
-	return nil
 }
 
 var errRedirectMode = errors.New("only a form can redirect")
@@ -229,6 +283,101 @@ func checkRedirect(redirect string) error {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !printableASCII(redirect) {
 		return ErrRedirectInvalid
+	}
+	return nil
+}
+
+// newClaim gathers what the grant binds.
+func (i *Issuer) newClaim(u *Upload, mode Mode, size limits) (c claim.Claim, err error) {
+	var id [16]byte
+	if err := u.readRandom(id[:]); err != nil {
+		return c, err
+	}
+	c = claim.Claim{
+		ID:            hex.EncodeToString(id[:]),
+		Mode:          claim.Mode(mode),
+		Issued:        u.Time(),
+		Expires:       u.Time().Add(i.config.ticketLifetime),
+		Key:           u.Key,
+		Size:          u.Size,
+		MinSize:       size.min,
+		MaxSize:       size.max,
+		Type:          u.Type,
+		SHA256:        u.SHA256,
+		Filename:      u.Filename,
+		Subject:       u.Subject,
+		Tenant:        u.Tenant,
+		PartSize:      u.PartSize,
+		PartChecksums: u.PartChecksums,
+	}
+	if i.config.staging != "" {
+		c.StagingKey = i.config.staging + c.ID
+	}
+	c.Attributes, c.Metadata, err = i.attributes(u)
+	return c, err
+}
+
+// attributes returns what is stored with the object: the upload's own attributes,
+// then the Issuer's, and the metadata that the browser may set.
+func (i *Issuer) attributes(u *Upload) (a object.Attributes, client map[string]string, err error) {
+	a = u.Attributes.values().WithDefaults(&i.config.attributes)
+	if err := checkAttributes(&a); err != nil {
+		return a, nil, ErrAttributesInvalid.WithCause(err)
+	}
+	if len(u.Metadata) == 0 || len(i.config.clientMetadata) == 0 {
+		return a, nil, nil
+	}
+	for _, name := range i.config.clientMetadata {
+		if value := u.Metadata[name]; value != "" {
+			if client == nil {
+				client = map[string]string{}
+			}
+			client[name] = value
+		}
+	}
+	a.Metadata = object.Merge(client, a.Metadata)
+	if err := checkMetadata(a.Metadata); err != nil {
+		return a, nil, ErrMetadataInvalid.WithCause(err)
+	}
+	return a, client, nil
+}
+
+// seal makes the ticket of a grant.
+func (i *Issuer) seal(c *claim.Claim) (string, error) {
+	var array [1024]byte
+	s, err := i.tickets.Seal(c.Append(array[:0]), i.ticketContext, c.Expires)
+	if errors.Is(err, ticket.ErrTooLarge) {
+		return "", ErrMetadataInvalid.WithCause(err)
+	}
+	return s, err
+}
+
+// open reads a ticket of this Issuer.
+func (i *Issuer) open(token string, now time.Time) (*claim.Claim, error) {
+	if token == "" {
+		return nil, ErrTicketInvalid.WithDetail("The request needs the ticket of an upload.")
+	}
+	content, err := i.tickets.Open(token, i.ticketContext, now)
+	switch {
+	case errors.Is(err, ticket.ErrExpired):
+		return nil, ErrTicketExpired
+	case err != nil:
+		return nil, ErrTicketInvalid
+	}
+	c, err := claim.Parse(content)
+	if err != nil {
+		return nil, ErrTicketInvalid.WithCause(err)
+	}
+	return c, nil
+}
+
+// accept hands a receipt to the application.
+func (i *Issuer) accept(ctx context.Context, r *Receipt) error {
+	if i.config.onComplete == nil {
+		return nil
+	}
+	if err := hook.Guard(func() error { return i.config.onComplete(ctx, *r) }); err != nil {
+		return ErrCompletionFailed.WithCause(err)
 	}
 	return nil
 }
@@ -250,7 +399,7 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 	if ttl < time.Second || ttl > sigv4.MaxExpires {
 		return "", fmt.Errorf("postern: PresignGet: a URL lives from 1 s to 7 days, not %s", ttl)
 	}
-	now := i.config.clock()
+	now := i.clock()
 	creds, expires, err := i.service.credentials(ctx, now, ttl.Truncate(time.Second))
 	if err != nil {
 		return "", err
@@ -266,9 +415,9 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 
 // warnAboutTickets says once that tickets die with the process.
 func (i *Issuer) warnAboutTickets(ctx context.Context) {
-	if i.throwaway && (i.config.completes() || i.config.multipart()) {
-		i.warn.Do(func() {
-			contextLogger(ctx, &i.config.settings).Warn().
+	if i.ephemeral != nil && (i.config.completes() || i.config.multipart()) {
+		i.ephemeral.Do(func() {
+			i.loggerOf(ctx).Warn().
 				Msg("postern: without WithTicketKeys, tickets are valid in this process only: not on other replicas, not after a restart")
 		})
 	}

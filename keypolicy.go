@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gofrs/uuid/v5"
-
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 )
@@ -205,15 +203,15 @@ func parseTemplate(template string) ([]templatePart, error) {
 		}
 		parts = append(parts, own...)
 	}
-	var least strings.Builder
+	var shortestKey strings.Builder
 	for _, part := range parts {
-		least.WriteString(part.literal)
-		least.WriteString(shortest[part.placeholder])
+		shortestKey.WriteString(part.literal)
+		shortestKey.WriteString(shortest[part.placeholder])
 	}
-	return parts, checkKey(least.String())
+	return parts, checkKey(shortestKey.String())
 }
 
-// shortest is the least that each placeholder becomes.
+// shortest is the shortest text that each placeholder becomes.
 var shortest = map[string]string{
 	"tenant": "t", "subject": "s", "slug": "s", "ext": "",
 	"date": "2006-01-02", "yyyy": "2006", "mm": "01", "dd": "02",
@@ -315,18 +313,17 @@ func (t *keyTemplate) appendPlaceholder(b []byte, name string, u *Upload) ([]byt
 }
 
 // appendUUID appends a UUID of version 7 (RFC 9562 §5.7): the time in milliseconds,
-// then 74 random bits. The package's generators keep a lock, or cost as much as
-// the UUID where each upload has one of its own.
+// then 74 random bits.
 func appendUUID(b []byte, u *Upload) ([]byte, error) {
-	var id uuid.UUID
+	var id [16]byte
 	if err := u.readRandom(id[6:]); err != nil {
 		return b, err
 	}
 	now := u.Time().UnixMilli()
 	binary.BigEndian.PutUint16(id[:], uint16(now>>32))
 	binary.BigEndian.PutUint32(id[2:], uint32(now))
-	id.SetVersion(uuid.V7)
-	id.SetVariant(uuid.VariantRFC9562)
+	id[6] = id[6]&0x0f | 0x70 // version 7
+	id[8] = id[8]&0x3f | 0x80 // the variant of RFC 9562
 	b = append(hex.AppendEncode(b, id[:4]), '-')
 	b = append(hex.AppendEncode(b, id[4:6]), '-')
 	b = append(hex.AppendEncode(b, id[6:8]), '-')
@@ -345,16 +342,6 @@ var (
 	errKeySegment = errors.New("a segment of a key is not . or .. and is 1 to 255 bytes long")
 	errKeyMagic   = errors.New("S3 replaces ${filename} in a key")
 )
-
-var errKeyStaging = errors.New("a key does not lie under the staging prefix")
-
-// checkFinalKey also keeps the key of a receipt out of where grants write.
-func (i *Issuer) checkFinalKey(key string) error {
-	if i.config.staging != "" && strings.HasPrefix(key, i.config.staging) {
-		return errKeyStaging
-	}
-	return checkKey(key)
-}
 
 // checkKey holds every key to what all servers and browsers agree about.
 func checkKey(key string) error {

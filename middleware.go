@@ -2,150 +2,106 @@ package postern
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"net/http"
-	"strings"
 
-	"github.com/postern-go/postern/internal/filename"
+	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/mediatype"
 )
 
-// Rule returns a link that judges or narrows the upload: the request goes on if
-// fn returns nil, and is refused with its error otherwise, as [Refuse] says. It
-// must stand after [Decode]. A panic in fn costs that request only.
-func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Handler {
-	if fn == nil {
-		panic(&ConfigError{Option: "Rule", Err: errNil})
-	}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			u := UploadFrom(r.Context())
-			if u == nil {
-				Refuse(w, r, ErrChainIncomplete)
-				return
-			}
-			if err := guard(func() error { return fn(r, u) }); err != nil {
-				Refuse(w, r, err)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
-// SameOrigin refuses requests that a page of another origin makes with the
-// user's cookies, with the problem cross_origin. It is net/http's
-// [http.CrossOriginProtection], for GET requests too, since some dialects grant by
-// them: it is for uploads, not for pages. A request with an Authorization header
-// passes, since no page can make a browser add one without CORS, but for the
-// schemes in which browsers authenticate by themselves: Basic, Digest, Negotiate
-// and NTLM. It takes [WithTrustedOrigins]. [Sign] does the same check where no
-// SameOrigin ran.
-func SameOrigin(opts ...Option) func(http.Handler) http.Handler {
-	return sameOrigin(mustConfig(forSameOrigin, opts))
-}
-
-func sameOrigin(c *config) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, u := begin(r, &c.settings)
-			if err := checkOrigin(c.trustedOrigins, r); err != nil {
-				Refuse(w, r, err)
-				return
-			}
-			u.originChecked = true
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
-var sameOriginOnly = http.NewCrossOriginProtection()
-
-// checkOrigin makes the check at the end of a chain that no SameOrigin began.
-func (u *Upload) checkOrigin(r *http.Request) error {
-	if u.originChecked {
-		return nil
-	}
-	return checkOrigin(sameOriginOnly, r)
-}
-
-func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	switch strings.ToLower(scheme) {
-	case "", "basic", "digest", "negotiate", "ntlm":
-	default:
-		return nil
-	}
-	// A GET of another site may ask for a grant too, in some dialects.
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
-		post := *r
-		post.Method = http.MethodPost
-		r = &post
-	}
-	if err := p.Check(r); err != nil {
-		return ErrCrossOrigin.WithCause(err)
-	}
-	return nil
-}
-
-// Decode reads the request into an [Upload] and puts it into the context. It
-// takes [WithDialect], [WithClock], [WithRandom], [WithBodyLimit], [WithLogger]
-// and [WithObserver].
-func Decode(opts ...Option) func(http.Handler) http.Handler {
-	return decode(mustConfig(forDecode, opts))
-}
-
-func decode(c *config) func(http.Handler) http.Handler {
-	return read(c, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		err := guard(func() error { return c.dialect.ReadUpload(w, r, u) })
-		u.forget() // a refusal is logged too
-		if err != nil {
+// Decode begins a chain that ends in [SignHandler] of the same Issuer. It refuses
+// requests that a page of another origin makes with the user's cookies, with the
+// problem cross_origin: see [WithTrustedOrigins]. Then it reads the request in the
+// Issuer's dialect into an [Upload], and puts that into the context.
+func Decode(issuer *Issuer) func(http.Handler) http.Handler {
+	mustHave("Decode", issuer != nil)
+	return begin(issuer, ActionSign, issuer.config.bodyLimit, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		var d *Declaration
+		err := hook.Guard(func() (err error) {
+			d, err = issuer.dialect.ReadUpload(w, r)
 			return err
+		})
+		if d != nil { // a refusal is logged with it
+			u.declare(d)
+		}
+		switch {
+		case err != nil:
+			return err
+		case d == nil:
+			return errNoDeclaration
 		}
 		return u.clean()
 	})
 }
 
-// forget leaves of an upload what a dialect may read. Who uploads, and what is
-// allowed, is decided later.
-func (u *Upload) forget() {
-	*u = Upload{
-		Action: ActionSign, Filename: u.Filename, Type: u.Type, Size: u.Size, SHA256: u.SHA256,
-		PartChecksums: u.PartChecksums, Mode: u.Mode, PartSize: u.PartSize, Metadata: u.Metadata,
-		settings: u.settings, start: u.start, now: u.now, originChecked: u.originChecked,
+var errNoDeclaration = errors.New("the dialect has read neither a declaration nor an error")
+
+// OpenTicket takes the place of [Decode] in chains that end in [PartsHandler],
+// [ListHandler], [CompleteHandler] or [AbortHandler]: it reads a request with the
+// ticket of a grant, and restores the upload from it. Subject and Tenant stay empty
+// for [Authorize] to set, which compares them with those of the ticket.
+func OpenTicket(issuer *Issuer, action Action) func(http.Handler) http.Handler {
+	mustHave("OpenTicket", issuer != nil)
+	limit, ok := ticketBodyLimits[action]
+	if !ok {
+		panic(&ConfigError{Option: "OpenTicket", Err: errAction})
 	}
+	dialect := issuer.ticketDialect()
+	return begin(issuer, action, limit, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		var q *TicketRequest
+		err := hook.Guard(func() (err error) {
+			q, err = dialect.ReadTicket(w, r, action)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if q == nil { // a dialect that has found no ticket
+			return ErrTicketInvalid
+		}
+		c, err := issuer.open(q.Ticket, u.now)
+		if err != nil {
+			return err
+		}
+		if q.Key != "" && q.Key != c.Key && q.Key != c.WriteKey() {
+			return ErrTicketForeign.WithDetail("The ticket is of another upload.")
+		}
+		u.ticket = &openedTicket{claim: c, request: q}
+		u.Filename, u.Type, u.Size, u.Key = c.Filename, c.Type, c.Size, c.Key
+		u.SHA256, u.Metadata, u.PartChecksums = c.SHA256, c.Metadata, c.PartChecksums
+		u.Mode, u.PartSize = Mode(c.Mode), c.PartSize
+		return nil
+	})
 }
 
-// clean takes an upload as a dialect has read it.
-func (u *Upload) clean() error {
-	declared := u.Type
-	u.Filename, u.Type = filename.Clean(u.Filename), ""
-	if u.Filename == "" {
-		return ErrFilenameRequired
-	}
-	if u.Size < UnknownSize {
-		return ErrSizeInvalid
-	}
-	t, err := mediatype.Parse(declared)
-	if err != nil {
-		return ErrTypeInvalid
-	}
-	u.Type = t.String()
-	return nil
+// ticketBodyLimits bound the bodies of requests with a ticket, in bytes: a ticket is
+// 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
+// parts 700 KiB.
+var ticketBodyLimits = map[Action]int64{
+	ActionParts:    128 << 10,
+	ActionList:     16 << 10,
+	ActionComplete: 1 << 20,
+	ActionAbort:    16 << 10,
 }
 
-// read is the link that makes the upload of a request.
-func read(c *config, action Action, fill func(http.ResponseWriter, *http.Request, *Upload) error) func(http.Handler) http.Handler {
+var errAction = errors.New("the actions with a ticket are parts, list, complete and abort")
+
+// begin is the first middleware of a chain: it makes the Upload, and read fills it.
+func begin(i *Issuer, action Action, maxBody int64, read func(http.ResponseWriter, *http.Request, *Upload) error) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r, u := begin(r, &c.settings)
-			if u.decoded {
+			if UploadFrom(r.Context()) != nil {
 				Refuse(w, r, ErrChainIncomplete)
 				return
 			}
-			u.settings, u.Action, u.now = &c.settings, action, c.clock()
-			if err := fill(w, r, u); err != nil {
-				Refuse(w, r, err)
+			r, u := i.begin(w, r, action, maxBody)
+			err := checkOrigin(i.origins, r)
+			if err == nil {
+				err = read(w, r, u)
+			}
+			if err != nil {
+				i.refuse(w, r, u, err)
 				return
 			}
 			u.decoded = true
@@ -154,67 +110,106 @@ func read(c *config, action Action, fill func(http.ResponseWriter, *http.Request
 	}
 }
 
+// Rule returns middleware that judges or narrows the upload: the request goes on
+// if fn returns nil, and is refused with its error otherwise, as [Refuse] says. It
+// must stand after [Decode] or [OpenTicket]. A panic in fn costs that request only.
+func Rule(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Handler {
+	mustHave("Rule", fn != nil)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u := UploadFrom(r.Context())
+			if u == nil {
+				Refuse(w, r, ErrChainIncomplete)
+				return
+			}
+			if err := hook.Guard(func() error { return fn(r, u) }); err != nil {
+				Refuse(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
 // Authorize asks fn who uploads, and whether they may. fn sets u.Subject, and
-// u.Tenant where there are tenants, and may narrow u.MinSize, u.MaxSize and
-// u.AllowedTypes; it returns [ErrUnauthenticated], [ErrForbidden] or another
+// u.Tenant where there are tenants, and may narrow the upload by u.LimitSize and
+// u.AllowContentTypes; it returns [ErrUnauthenticated], [ErrForbidden] or another
 // [Problem] to refuse. An error that is no Problem answers 500 without its text.
-// Without a subject the request fails, unless [AllowAnonymous] is given; then fn
-// may be nil.
-func Authorize(fn func(r *http.Request, u *Upload) error, opts ...Option) func(http.Handler) http.Handler {
-	c := mustConfig(forAuthorize, opts)
-	c.authorizer = fn
-	if fn == nil && !c.anonymous {
+// Without a subject the request fails, unless the Issuer has [AllowAnonymous].
+//
+// After [OpenTicket] it also compares what fn has set with the ticket, and refuses
+// with the problem ticket_foreign what belongs to someone else.
+func Authorize(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Handler {
+	if fn == nil {
 		panic(&ConfigError{Option: "Authorize", Err: errNoAuthorizer})
 	}
-	return authorize(c)
+	return authorize(fn)
 }
 
 var errNoAuthorizer = errors.New("an authorizer is needed, or AllowAnonymous")
 
-func authorize(c *config) func(http.Handler) http.Handler {
+func authorize(fn func(r *http.Request, u *Upload) error) func(http.Handler) http.Handler {
 	return Rule(func(r *http.Request, u *Upload) error {
-		if c.authorizer != nil {
-			if err := c.authorizer(r, u); err != nil {
+		if fn != nil {
+			if err := fn(r, u); err != nil {
 				return err
 			}
 		}
-		if u.Subject == "" && !c.anonymous {
+		if u.Subject == "" && !u.issuer.config.anonymous {
 			return ErrSubjectMissing
 		}
 		// A key that was named before has the tenant of another decision.
 		u.authorized, u.named = true, false
-		return nil
+		return u.checkOwner()
 	})
 }
 
-// LimitSize refuses files of less than least or more than most bytes. Several
-// limits, and those that the authorizer sets, add up to the narrowest, in
-// whatever order they come.
-func LimitSize(least, most int64) func(http.Handler) http.Handler {
-	l := limits{least, most}
+// checkOwner compares the principal with the ticket's, if there is one.
+func (u *Upload) checkOwner() error {
+	if u.ticket == nil {
+		return nil
+	}
+	subject := subtle.ConstantTimeCompare([]byte(u.Subject), []byte(u.ticket.claim.Subject))
+	tenant := subtle.ConstantTimeCompare([]byte(u.Tenant), []byte(u.ticket.claim.Tenant))
+	if subject&tenant != 1 {
+		return ErrTicketForeign
+	}
+	return nil
+}
+
+// LimitSize refuses files of fewer than min or more than max bytes. Several limits,
+// and those of [Upload.LimitSize], add up to the narrowest, in whatever order they
+// come. A limit that [WithSizeLimit] gave the Issuer holds as well; its default
+// does not.
+func LimitSize(min, max int64) func(http.Handler) http.Handler {
+	l := limits{min, max}
 	if err := l.check(); err != nil {
 		panic(&ConfigError{Option: "LimitSize", Err: err})
 	}
-	return Rule(func(_ *http.Request, u *Upload) error { return u.judgeSize(l) })
+	return Rule(func(_ *http.Request, u *Upload) error { return u.limit(l) })
 }
 
 // LimitSizeFunc is [LimitSize] with limits in bytes that depend on the request.
-// Limits that make no sense refuse every file.
-func LimitSizeFunc(fn func(r *http.Request, u *Upload) (least, most int64)) func(http.Handler) http.Handler {
-	if fn == nil {
-		panic(&ConfigError{Option: "LimitSizeFunc", Err: errNil})
-	}
+// Limits that do not meet refuse every file.
+func LimitSizeFunc(fn func(r *http.Request, u *Upload) (min, max int64)) func(http.Handler) http.Handler {
+	mustHave("LimitSizeFunc", fn != nil)
 	return Rule(func(r *http.Request, u *Upload) error {
-		least, most := fn(r, u)
-		return u.judgeSize(limits{least, most})
+		min, max := fn(r, u)
+		return u.limit(limits{min, max})
 	})
+}
+
+func (u *Upload) limit(l limits) error {
+	u.sizeRules.add(l)
+	return u.ownSize.of(u.sizeRules.limits).admit(u.Size)
 }
 
 // AllowContentTypes refuses files whose declared type meets no pattern: a type,
 // a family such as "image/*", or "*/*". A wildcard never admits a type that a
 // browser executes, such as text/html and image/svg+xml: those must be named.
-// Several lists must all admit the type. What is declared is a promise of the
-// browser; the grant stores the object under it, whatever the bytes are.
+// Several lists must all admit the type, that of [WithContentTypes] included. What
+// is declared is a promise of the browser; the grant stores the object under it,
+// whatever the bytes are.
 func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
 	set, err := newTypes(patterns)
 	if err != nil {
@@ -225,15 +220,15 @@ func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
 
 func allowTypes(set *mediatype.Set) func(http.Handler) http.Handler {
 	return Rule(func(_ *http.Request, u *Upload) error {
-		err := u.judgeType(set)
-		u.types = append(u.types, set)
+		err := u.checkType(set)
+		u.typeRules = append(u.typeRules, set)
 		return err
 	})
 }
 
 // NameKey names the object by a policy. It must stand after [Authorize], whose
 // tenant and subject the key may have, and after the type rule, whose type gives
-// the extension.
+// the extension. Without it the Issuer's policy names the object.
 func NameKey(policy KeyPolicy) func(http.Handler) http.Handler {
 	if err := checkPolicy(policy); err != nil {
 		panic(err)
@@ -242,16 +237,13 @@ func NameKey(policy KeyPolicy) func(http.Handler) http.Handler {
 		if !u.authorized {
 			return ErrChainIncomplete
 		}
-		if err := nameKey(r.Context(), policy, u); err != nil {
-			return err
-		}
-		u.named = true
-		return nil
+		return u.name(r.Context(), policy)
 	})
 }
 
-func nameKey(ctx context.Context, policy KeyPolicy, u *Upload) error {
-	return guard(func() error {
+// name names the object.
+func (u *Upload) name(ctx context.Context, policy KeyPolicy) error {
+	return hook.Guard(func() error {
 		key, err := policy.Key(ctx, u)
 		if err != nil {
 			return err
@@ -259,51 +251,7 @@ func nameKey(ctx context.Context, policy KeyPolicy, u *Upload) error {
 		if err := checkKey(key); err != nil {
 			return ErrKeyInvalid.WithCause(err)
 		}
-		u.Key = key
+		u.Key, u.named = key, true
 		return nil
 	})
-}
-
-// Sign ends a chain: it issues the grant and writes it. It answers 500
-// chain_incomplete unless [Authorize] and then [NameKey] ran; where no size or
-// type rule ran, those of the Issuer hold.
-func Sign(issuer *Issuer) http.Handler {
-	if issuer == nil {
-		panic(&ConfigError{Option: "Sign", Err: errNil})
-	}
-	return end(func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		if err := u.checkOrigin(r); err != nil {
-			return err
-		}
-		grant, err := issuer.Issue(r.Context(), u)
-		if err != nil {
-			return err
-		}
-		decide(r, u, grant.Mode, http.StatusCreated, nil, nil)
-		u.settings.dialect.WriteGrant(w, r, grant)
-		return nil
-	})
-}
-
-// end ends a chain: serve answers, or says why not.
-func end(serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u := UploadFrom(r.Context())
-		if u == nil {
-			Refuse(w, r, ErrChainIncomplete)
-			return
-		}
-		if err := serve(w, r, u); err != nil {
-			Refuse(w, r, err)
-		}
-	})
-}
-
-// Refuse answers with the problem in err, in the dialect of the request, and logs
-// it. It is the one place that does: links of your own call it too. An error
-// without a [Problem] is a 500 whose text is logged and never sent.
-func Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p, u := problemOf(err), pending(r.Context())
-	decide(r, u, "", p.Status, p, err)
-	u.settingsOrDefault().dialect.WriteProblem(w, r, p)
 }

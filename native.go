@@ -10,9 +10,14 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/postern-go/postern/internal/jsontext"
 )
 
-// signRequest is the body of a request for a grant in the native protocol.
+// native is the native protocol.
+type native struct{}
+
+// signRequest is the body of a request for a grant.
 type signRequest struct {
 	Filename string            `json:"filename"`
 	Type     string            `json:"type"`
@@ -24,127 +29,42 @@ type signRequest struct {
 	} `json:"checksum"`
 }
 
-// ticketRequest is the body of a request with a ticket.
-type ticketRequest struct {
-	Ticket    string           `json:"ticket"`
-	Numbers   []int32          `json:"numbers"`   // parts
-	Checksums map[int32]string `json:"checksums"` // parts
-	Parts     []struct {
-		Number int32  `json:"number"`
-		ETag   string `json:"etag"`
-	} `json:"parts"` // complete
-}
-
-// native is the native protocol.
-type native struct{}
-
-// ticketLimits bound the bodies of requests with a ticket, in bytes: a ticket is
-// 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
-// parts 700 KiB. They are read before the ticket is looked at: no more than needed.
-var ticketLimits = map[Action]int64{
-	ActionParts:    128 << 10,
-	ActionList:     16 << 10,
-	ActionComplete: 1 << 20,
-	ActionAbort:    16 << 10,
-}
-
-// maxPooled bounds in bytes the buffers that are kept: the body of one request to
-// complete may have 1 MiB, and the usual one 100 bytes.
-const maxPooled = 64 << 10
-
-// bodies holds buffers for the bodies of requests.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// readJSON reads a body of at most the limit, of one JSON value that is not null,
-// into v.
-func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+func (native) ReadUpload(_ http.ResponseWriter, r *http.Request) (*Declaration, error) {
 	if r.Method != http.MethodPost {
-		return ErrMethodNotAllowed
+		return nil, ErrMethodNotAllowed
 	}
-	if contentType := r.Header.Get("Content-Type"); contentType != "application/json" {
-		if t, _, err := mime.ParseMediaType(contentType); err != nil || t != "application/json" {
-			return ErrNotJSON
-		}
+	var read struct { // in one piece
+		q signRequest
+		d Declaration
 	}
-	body := bodies.Get().(*bytes.Buffer)
-	defer func() {
-		if body.Cap() <= maxPooled {
-			bodies.Put(body)
-		}
-	}()
-	body.Reset()
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return ErrBodyTooLarge
-		}
-		return ErrMalformed.WithDetail("The request did not arrive whole.").WithCause(err)
+	q, d := &read.q, &read.d
+	if err := ReadJSON(r, q); err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(body.Bytes(), v); err != nil {
-		return malformed(err)
-	}
-	if string(bytes.TrimSpace(body.Bytes())) == "null" { // which leaves v as it was
-		return ErrMalformed
-	}
-	return nil
-}
-
-// malformed makes a problem of what encoding/json says.
-func malformed(err error) error {
-	var wrongType *json.UnmarshalTypeError
-	switch {
-	case !errors.As(err, &wrongType) || wrongType.Field == "":
-		return ErrMalformed.WithCause(err)
-	case wrongType.Field == "size":
-		return ErrSizeInvalid.WithCause(err)
-	default:
-		return ErrMalformed.WithDetail("The member " + wrongType.Field + " of the request has the wrong type.").WithCause(err)
-	}
-}
-
-func (native) ReadUpload(w http.ResponseWriter, r *http.Request, u *Upload) error {
-	var q signRequest
-	if err := readJSON(w, r, u.BodyLimit(), &q); err != nil {
-		return err
-	}
-	u.Filename, u.Type, u.Metadata = q.Filename, q.Type, q.Metadata
+	d.Filename, d.Type, d.Metadata, d.Size = q.Filename, q.Type, q.Metadata, UnknownSize
 	if q.Filename == "" {
-		return ErrFilenameRequired
+		return d, ErrFilenameRequired
 	}
 	if q.Size == nil {
-		return ErrSizeRequired
+		return d, ErrSizeRequired
 	}
-	if u.Size = *q.Size; u.Size < 0 {
-		return ErrSizeInvalid
+	if *q.Size < 0 {
+		return d, ErrSizeInvalid
 	}
+	d.Size = *q.Size
 	switch q.Checksum.Parts {
 	case "":
 	case "sha256":
-		u.PartChecksums = true
+		d.PartChecksums = true
 	default:
-		return ErrChecksumInvalid
+		return d, ErrChecksumInvalid
 	}
 	if q.Checksum.SHA256 == nil {
-		return nil
+		return d, nil
 	}
 	var err error
-	u.SHA256, err = parseSHA256(*q.Checksum.SHA256)
-	return err
-}
-
-func (native) ReadTicket(w http.ResponseWriter, r *http.Request, action Action) (*TicketRequest, error) {
-	var q ticketRequest
-	if err := readJSON(w, r, ticketLimits[action], &q); err != nil {
-		return nil, err
-	}
-	if len(q.Parts) > maxParts { // not even copied
-		return nil, ErrPartsInvalid
-	}
-	request := &TicketRequest{Ticket: q.Ticket, Numbers: q.Numbers, Checksums: q.Checksums}
-	for _, p := range q.Parts {
-		request.Parts = append(request.Parts, Part{Number: p.Number, ETag: p.ETag})
-	}
-	return request, nil
+	d.SHA256, err = parseSHA256(*q.Checksum.SHA256)
+	return d, err
 }
 
 func parseSHA256(s string) (*[32]byte, error) {
@@ -160,6 +80,125 @@ func parseSHA256(s string) (*[32]byte, error) {
 	return sum, nil
 }
 
+func (native) ReadTicket(_ http.ResponseWriter, r *http.Request, action Action) (*TicketRequest, error) {
+	if r.Method != http.MethodPost {
+		return nil, ErrMethodNotAllowed
+	}
+	body := new(bytes.Buffer) // it may be wanted later
+	if err := readBody(r, body); err != nil {
+		return nil, err
+	}
+	var q struct {
+		Ticket string `json:"ticket"`
+	}
+	if err := decodeJSON(body.Bytes(), &q); err != nil {
+		return nil, err
+	}
+	request := &TicketRequest{Ticket: q.Ticket}
+	switch action {
+	case ActionParts:
+		request.Details = func() (*TicketDetails, error) {
+			var q struct {
+				Numbers   []int32          `json:"numbers"`
+				Checksums map[int32]string `json:"checksums"`
+			}
+			err := decodeJSON(body.Bytes(), &q)
+			return &TicketDetails{Numbers: q.Numbers, Checksums: q.Checksums}, err
+		}
+	case ActionComplete:
+		request.Details = func() (*TicketDetails, error) {
+			var q struct {
+				Parts partList `json:"parts"`
+			}
+			err := decodeJSON(body.Bytes(), &q)
+			return &TicketDetails{Parts: q.Parts}, err
+		}
+	}
+	return request, nil
+}
+
+// partList decodes as many parts as an upload can have, and no more.
+type partList []Part
+
+// UnmarshalJSON reads the list.
+func (l *partList) UnmarshalJSON(b []byte) error {
+	parts, err := jsontext.DecodeList[struct {
+		Number int32  `json:"number"`
+		ETag   string `json:"etag"`
+	}](b, maxParts)
+	if errors.Is(err, jsontext.ErrTooLong) {
+		return ErrPartsInvalid
+	}
+	*l = make(partList, len(parts))
+	for k, p := range parts {
+		(*l)[k] = Part{Number: p.Number, ETag: p.ETag}
+	}
+	return err
+}
+
+// maxPooled bounds in bytes the buffers that are kept: the body of one request to
+// complete may have 1 MiB, and the usual one 100 bytes.
+const maxPooled = 64 << 10
+
+// bodies holds buffers for the bodies of requests.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// ReadJSON reads the body of a request that a chain has begun into v, for a
+// [Dialect]: one JSON value that is not null, under the Content-Type
+// application/json. The error is a [Problem].
+func ReadJSON(r *http.Request, v any) error {
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if body.Cap() <= maxPooled {
+			bodies.Put(body)
+		}
+	}()
+	body.Reset()
+	if err := readBody(r, body); err != nil {
+		return err
+	}
+	return decodeJSON(body.Bytes(), v)
+}
+
+// readBody reads a body of the right type.
+func readBody(r *http.Request, body *bytes.Buffer) error {
+	if contentType := r.Header.Get("Content-Type"); contentType != "application/json" {
+		if t, _, err := mime.ParseMediaType(contentType); err != nil || t != "application/json" {
+			return ErrUnsupportedMediaType
+		}
+	}
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return ErrBodyTooLarge
+		}
+		return ErrMalformedRequest.WithDetail("The request did not arrive whole.").WithCause(err)
+	}
+	return nil
+}
+
+// decodeJSON decodes one value.
+func decodeJSON(b []byte, v any) error {
+	var own *Problem
+	var wrongType *json.UnmarshalTypeError
+	err := json.Unmarshal(b, v)
+	switch {
+	case err == nil:
+	case errors.As(err, &own):
+		return own
+	case !errors.As(err, &wrongType) || wrongType.Field == "":
+		return ErrMalformedRequest.WithCause(err)
+	case wrongType.Field == "size":
+		return ErrSizeInvalid.WithCause(err)
+	default:
+		return ErrMalformedRequest.WithDetail("The member " + wrongType.Field + " of the request has the wrong type.").WithCause(err)
+	}
+	if string(bytes.TrimSpace(b)) == "null" { // which leaves v as it was
+		return ErrMalformedRequest
+	}
+	return nil
+}
+
 // answers holds buffers for answers.
 var answers = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 
@@ -167,7 +206,11 @@ func (native) WriteGrant(w http.ResponseWriter, _ *http.Request, g *Grant) {
 	writeJSON(w, http.StatusCreated, g.appendJSON)
 }
 
-func (native) WriteProblem(w http.ResponseWriter, _ *http.Request, p *Problem) { writeProblem(w, p) }
+func (native) WriteProblem(w http.ResponseWriter, _ *http.Request, p *Problem) {
+	p.SetHeader(w.Header())
+	w.WriteHeader(p.status)
+	_, _ = w.Write(p.appendJSON(nil))
+}
 
 func (native) WriteList(w http.ResponseWriter, _ *http.Request, parts []Part) {
 	writeJSON(w, http.StatusOK, func(b []byte) []byte {
@@ -178,7 +221,7 @@ func (native) WriteList(w http.ResponseWriter, _ *http.Request, parts []Part) {
 			}
 			b = strconv.AppendInt(append(b, `{"number":`...), int64(p.Number), 10)
 			b = strconv.AppendInt(append(b, `,"size":`...), p.Size, 10)
-			b = appendJSONString(append(b, `,"etag":`...), p.ETag)
+			b = jsontext.AppendString(append(b, `,"etag":`...), p.ETag)
 			b = append(b, '}')
 		}
 		return append(b, `]}`...)
@@ -189,14 +232,14 @@ func (native) WriteReceipt(w http.ResponseWriter, _ *http.Request, receipt *Rece
 	writeJSON(w, http.StatusOK, receipt.appendJSON)
 }
 
-func (native) WritePending(w http.ResponseWriter, _ *http.Request, after time.Duration) (wait bool) {
+func (native) WritePending(w http.ResponseWriter, _ *http.Request, after time.Duration) Pending {
 	w.Header().Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	writeJSON(w, http.StatusAccepted, func(b []byte) []byte { return append(b, `{"state":"completing"}`...) })
-	return false
+	return Answered
 }
 
 func (native) WriteAborted(w http.ResponseWriter, _ *http.Request) {
-	w.Header()["Cache-Control"] = noStore
+	setHeader(w.Header(), "")
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -206,7 +249,7 @@ const flushAt = 32 << 10
 // WriteParts streams: what it holds in memory does not grow with the number of
 // parts.
 func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs) {
-	jsonHeader(w)
+	setHeader(w.Header(), "application/json")
 	w.WriteHeader(http.StatusOK) // a router may have set another status already
 	pooled := answers.Get().(*[]byte)
 	defer answers.Put(pooled)
@@ -239,7 +282,7 @@ func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs)
 
 // writeJSON answers with what fill appends.
 func writeJSON(w http.ResponseWriter, status int, fill func([]byte) []byte) {
-	jsonHeader(w)
+	setHeader(w.Header(), "application/json")
 	b := answers.Get().(*[]byte)
 	defer func() {
 		if cap(*b) <= maxPooled {
@@ -251,14 +294,13 @@ func writeJSON(w http.ResponseWriter, status int, fill func([]byte) []byte) {
 	_, _ = w.Write(*b)
 }
 
-func jsonHeader(w http.ResponseWriter) {
-	h := w.Header()
-	h["Content-Type"] = jsonType
-	h["Cache-Control"] = noStore
+// setHeader sets what all answers have. The values are the request's own, in one
+// piece: middleware may change them in place.
+func setHeader(h http.Header, contentType string) {
+	values := [...]string{contentType, "no-store", "nosniff"}
+	if contentType != "" {
+		h["Content-Type"] = values[0:1:1]
+	}
+	h["Cache-Control"] = values[1:2:2]
+	h["X-Content-Type-Options"] = values[2:3:3]
 }
-
-// Header values are made once; net/http does not change them.
-var (
-	jsonType = []string{"application/json"}
-	noStore  = []string{"no-store"}
-)

@@ -1,13 +1,14 @@
 package postern
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/postern-go/postern/internal/hook"
 )
 
 // Outcome is how a request ended.
@@ -38,35 +39,45 @@ type Decision struct {
 	Type string
 	// Mode is that of the grant, or "".
 	Mode Mode
-	// Duration is from the first link of ours to the decision.
+	// Duration is from the beginning of the chain to the decision.
 	Duration time.Duration
 	// Err is why, with causes that are never sent; nil for a grant.
 	Err error
 }
 
-// decide logs a decision and shows it to the observers.
-func decide(r *http.Request, u *Upload, mode Mode, status int, p *Problem, err error) {
-	d := Decision{Outcome: OutcomeGranted, Mode: mode, Status: status, Size: UnknownSize, Err: err}
+// decide logs a decision about an upload, of which there may be none yet, and shows
+// it to the observers.
+func (e *environment) decide(r *http.Request, u *Upload, d Decision) {
+	d.Size = UnknownSize
 	if u != nil {
 		d.Action, d.Subject, d.Tenant, d.Key = u.Action, u.Subject, u.Tenant, u.Key
 		d.Size, d.Type = u.Size, u.Type
 		d.Duration = time.Since(u.start)
 	}
-	if p != nil {
-		d.Outcome, d.Code = OutcomeRefused, p.Code
-		if p.Status >= 500 {
-			d.Outcome = OutcomeFailed
-		}
+	switch {
+	case d.Status >= 500:
+		d.Outcome = OutcomeFailed
+	case d.Status >= 400:
+		d.Outcome = OutcomeRefused
+	default:
+		d.Outcome = OutcomeGranted
 	}
-	s := u.settingsOrDefault()
 	ctx := r.Context()
-	logger := contextLogger(ctx, s)
+	logger := e.loggerOf(ctx)
 	logDecision(logger, &d)
-	for _, observe := range s.observers {
-		if err := guard(func() error { observe(ctx, d); return nil }); err != nil {
+	for _, observe := range e.observers {
+		if err := hook.Guard(func() error { observe(ctx, d); return nil }); err != nil {
 			logPanic(logger, err)
 		}
 	}
+}
+
+// loggerOf returns the logger of a context, or WithLogger's where it has none.
+func (e *environment) loggerOf(ctx context.Context) *zerolog.Logger {
+	if e.logger != nil && noLogger(ctx) {
+		return e.logger
+	}
+	return zerolog.Ctx(ctx)
 }
 
 // maxLogged bounds in bytes what one field of a log line takes from outside.
@@ -103,21 +114,23 @@ func logDecision(logger *zerolog.Logger, d *Decision) {
 	e.Dur("duration", d.Duration)
 	if d.Err != nil {
 		field("error", d.Err.Error())
-		var p *panicError
-		if errors.As(d.Err, &p) {
-			e.Bytes("stack", p.stack)
-		}
+		addStack(e, d.Err)
 	}
 	e.Msg("upload")
 }
 
 func logPanic(logger *zerolog.Logger, err error) {
 	e := logger.Error().Err(err)
-	var p *panicError
-	if errors.As(err, &p) {
-		e = e.Bytes("stack", p.stack)
-	}
+	addStack(e, err)
 	e.Msg("hook")
+}
+
+// addStack adds the stack of a panic.
+func addStack(e *zerolog.Event, err error) {
+	var p *hook.PanicError
+	if errors.As(err, &p) {
+		e.Bytes("stack", p.Stack)
+	}
 }
 
 func clip(s string) string {
@@ -125,37 +138,4 @@ func clip(s string) string {
 		return s[:maxLogged] + "…"
 	}
 	return s
-}
-
-// panicError is a panic in a hook.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprint("panic: ", p.value) }
-
-// guard runs a hook, and makes an error of a panic, so that it costs one
-// request. http.ErrAbortHandler goes on: it is how a handler hangs up.
-func guard(hook func() error) (err error) {
-	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(v)
-		default:
-			err = &panicError{value: v, stack: debug.Stack()}
-		}
-	}()
-	return hook()
-}
-
-// guardAll is guard for a goroutine of ours, which nobody could hang up.
-func guardAll(hook func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{value: v, stack: debug.Stack()}
-		}
-	}()
-	return hook()
 }

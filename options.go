@@ -5,276 +5,92 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/justinas/alice"
 	"github.com/rs/zerolog"
 
-	"github.com/postern-go/postern/internal/mediatype"
+	"github.com/postern-go/postern/internal/object"
 	"github.com/postern-go/postern/ticket"
 )
 
-// Option configures [New], [NewIssuer] or a single link; its comment says which.
-// An option that means nothing there is a [ConfigError].
-type Option struct {
-	name  string
-	scope scope
-	apply func(*config) error
+// HandlerOption configures [New]. Every [Option] is one.
+//
+// An option is given once, but for those whose comments say otherwise. What it is
+// given is copied: a later change of a map or slice has no effect.
+type HandlerOption interface{ handlerOption() option }
+
+// Option configures [NewIssuer], and [New].
+type Option interface {
+	HandlerOption
+	issuerOption()
 }
 
-// scope is the set of constructors that an option is meant for.
-type scope uint8
-
-const (
-	forHandler scope = 1 << iota
-	forIssuer
-	forDecode
-	forSameOrigin
-	forAuthorize
-)
-
-// ConfigError is a mistake in the configuration. [New] returns all of them at
-// once, joined; the constructors of single links panic with them.
-type ConfigError struct {
-	// Option is what was wrong: "WithSizeLimit", "Bucket.Region".
-	Option string
-	// Err says why.
-	Err error
+// option is a HandlerOption.
+type option struct {
+	name       string
+	repeatable bool
+	apply      func(*config) error
 }
 
-// Error returns the option and the reason.
-func (e *ConfigError) Error() string {
-	return "postern: " + e.Option + ": " + strings.TrimPrefix(e.Err.Error(), "postern: ")
+func (o option) handlerOption() option { return o }
+
+// issuerOption is an Option.
+type issuerOption struct{ option }
+
+func (issuerOption) issuerOption() {}
+
+// set makes an Option that is given once.
+func set(name string, apply func(*config) error) Option {
+	return issuerOption{option{name: name, apply: apply}}
 }
 
-// Unwrap returns the reason.
-func (e *ConfigError) Unwrap() error { return e.Err }
-
-// config is what options set, with the defaults.
-type config struct {
-	settings
-
-	authorizer     func(*http.Request, *Upload) error
-	anonymous      bool
-	trustedOrigins *http.CrossOriginProtection
-	middleware     []alice.Constructor
-
-	keyPolicy      KeyPolicy
-	limits         limits
-	ownLimits      bool // WithSizeLimit was given
-	limitFunc      func(*http.Request, *Upload) (least, most int64)
-	types          *mediatype.Set
-	ownTypes       bool // WithContentTypes was given
-	attributes     Attributes
-	clientMetadata []string
-	lifetime       time.Duration
-
-	name           string
-	ticketKeys     *ticket.Keyring
-	ticketLifetime time.Duration
-	mode           Mode
-	multipartAbove int64
-	partSize       int64
-	sharedAllowed  bool
-	unbounded      bool
-
-	staging        string
-	onComplete     func(context.Context, Receipt) error
-	sniff          bool
-	maxCompletions int
+// setHandler makes a HandlerOption that is given once.
+func setHandler(name string, apply func(*config) error) HandlerOption {
+	return option{name: name, apply: apply}
 }
 
-// completes reports whether the application asked for receipts.
-func (c *config) completes() bool { return c.onComplete != nil || c.staging != "" }
-
-// multipart reports whether an upload may be so large that it needs parts.
-func (c *config) multipart() bool {
-	unbounded := c.limitFunc != nil && !c.ownLimits
-	return unbounded || c.limits.most > c.multipartAbove
-}
-
-// The defaults of a grant.
-const (
-	defaultMaxSize  = 10 << 20
-	defaultLifetime = 5 * time.Minute
-
-	defaultTicketLifetime = 24 * time.Hour
-	defaultMultipartAbove = 100 << 20
-	defaultPartSize       = 8 << 20
-	defaultMaxCompletions = 64
-)
-
-func newConfig(where scope, opts []Option) (*config, []error) {
-	c := &config{
-		settings:       defaultSettings,
-		trustedOrigins: http.NewCrossOriginProtection(),
-		keyPolicy:      defaultKeyPolicy,
-		limits:         limits{least: 1, most: defaultMaxSize},
-		types:          inertTypes,
-		lifetime:       defaultLifetime,
-		multipartAbove: defaultMultipartAbove,
-		partSize:       defaultPartSize,
-		maxCompletions: defaultMaxCompletions,
+// within refuses a duration that is out of range.
+func within(what string, d, shortest, longest time.Duration) error {
+	if d < shortest || d > longest {
+		return fmt.Errorf("%s is from %s to %s, not %s", what, shortest, longest, d)
 	}
-	var errs []error
-	for _, opt := range opts {
-		var err error
-		switch {
-		case opt.apply == nil:
-			err = errEmptyOption
-		case opt.scope&where == 0:
-			err = errScope
-		default:
-			err = opt.apply(c)
-		}
-		if err != nil {
-			errs = append(errs, &ConfigError{Option: opt.name, Err: err})
-		}
-	}
-	if c.ticketLifetime == 0 {
-		c.ticketLifetime = max(defaultTicketLifetime, c.lifetime)
-	}
-	return c, errs
+	return nil
 }
 
-// mustConfig is newConfig for single links.
-func mustConfig(where scope, opts []Option) *config {
-	c, errs := newConfig(where, opts)
-	if len(errs) > 0 {
-		panic(errors.Join(errs...))
+// withinSize refuses a number of bytes that is out of range.
+func withinSize(what string, n, smallest, largest int64) error {
+	if n < smallest || n > largest {
+		return fmt.Errorf("%s is from %s to %s, not %d bytes", what, humanSize(smallest), humanSize(largest), n)
 	}
-	return c
+	return nil
 }
 
-var (
-	errEmptyOption  = errors.New("the zero Option configures nothing")
-	errScope        = errors.New("the option means nothing here")
-	errNil          = errors.New("nil is not a value")
-	errSizeRange    = errors.New("a size limit is 0 ≤ min ≤ max ≤ 5 TiB in bytes")
-	errNoTypes      = errors.New("at least one content type is needed")
-	errLifetime     = errors.New("a grant lives from 1 s to 7 days")
-	errBodyLimit    = errors.New("a body limit is from 1 KiB to 1 MiB")
-	errMetadataName = errors.New("a metadata name is made of lower case letters, digits and hyphens, and does not begin with postern-")
-)
+const day = 24 * time.Hour
+
+// Options of New alone.
 
 // WithAuthorizer sets the function that decides who uploads: see [Authorize].
-// For [New], which refuses to build without it or [AllowAnonymous].
-func WithAuthorizer(fn func(r *http.Request, u *Upload) error) Option {
-	return Option{"WithAuthorizer", forHandler, func(c *config) error {
+// [New] refuses to build without it or [AllowAnonymous].
+func WithAuthorizer(fn func(r *http.Request, u *Upload) error) HandlerOption {
+	return setHandler("WithAuthorizer", func(c *config) error {
 		if fn == nil {
 			return errNil
 		}
 		c.authorizer = fn
 		return nil
-	}}
+	})
 }
 
-// AllowAnonymous admits uploads without a subject, and makes the authorizer
-// optional. For [New], [NewIssuer] and [Authorize].
-func AllowAnonymous() Option {
-	return Option{"AllowAnonymous", forHandler | forIssuer | forAuthorize, func(c *config) error {
-		c.anonymous = true
-		return nil
-	}}
-}
-
-// WithKeyPolicy sets how objects are named: {uuid}{ext} by default, under the
-// tenant if there is one. For [New] and [NewIssuer].
-func WithKeyPolicy(policy KeyPolicy) Option {
-	return Option{"WithKeyPolicy", forHandler | forIssuer, func(c *config) error {
-		c.keyPolicy = policy
-		return checkPolicy(policy)
-	}}
-}
-
-// WithSizeLimit sets the smallest and largest size in bytes: 1 byte to 10 MiB by
-// default. For [New] and [NewIssuer].
-func WithSizeLimit(least, most int64) Option {
-	return Option{"WithSizeLimit", forHandler | forIssuer, func(c *config) error {
-		c.limits, c.ownLimits = limits{least: least, most: most}, true
-		return c.limits.check()
-	}}
-}
-
-// WithSizeLimitFunc sets the limits by request, such as those of the customer's
-// plan, in place of the default; with [WithSizeLimit] both hold. See
-// [LimitSizeFunc]. For [New].
-func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (least, most int64)) Option {
-	return Option{"WithSizeLimitFunc", forHandler, func(c *config) error {
-		if fn == nil {
-			return errNil
-		}
-		c.limitFunc = fn
-		return nil
-	}}
-}
-
-// WithContentTypes sets which types are accepted: see [AllowContentTypes]. By
-// default all but those that a browser executes. For [New] and [NewIssuer].
-func WithContentTypes(patterns ...string) Option {
-	return Option{"WithContentTypes", forHandler | forIssuer, func(c *config) (err error) {
-		c.ownTypes = true
-		c.types, err = newTypes(patterns)
-		return err
-	}}
-}
-
-// WithAttributes sets what is stored with every object; an upload's own
-// attributes go before. For [New] and [NewIssuer].
-func WithAttributes(a Attributes) Option {
-	return Option{"WithAttributes", forHandler | forIssuer, func(c *config) error {
-		c.attributes = a
-		return a.check()
-	}}
-}
-
-// WithClientMetadata names the metadata that the browser may set on the object;
-// none by default. Other members of the request's metadata are not stored. For
-// [New] and [NewIssuer].
-func WithClientMetadata(names ...string) Option {
-	return Option{"WithClientMetadata", forHandler | forIssuer, func(c *config) error {
-		for _, name := range names {
-			if !metadataName(name) || strings.HasPrefix(name, reservedMetadata) {
-				return fmt.Errorf("%w: %q", errMetadataName, name)
-			}
-		}
-		c.clientMetadata = names
-		return nil
-	}}
-}
-
-// WithGrantLifetime sets how long a grant can be used: 5 minutes by default,
-// 7 days at most, and never longer than the credentials live. For [New] and
-// [NewIssuer].
-func WithGrantLifetime(d time.Duration) Option {
-	return Option{"WithGrantLifetime", forHandler | forIssuer, func(c *config) error {
-		if d < time.Second || d > 7*24*time.Hour {
-			return errLifetime
-		}
-		c.lifetime = d.Truncate(time.Second)
-		return nil
-	}}
-}
-
-// WithTrustedOrigins admits cross-origin requests from front ends elsewhere:
-// "https://app.example.com". CORS is still the server's to allow. For [New] and
-// [SameOrigin].
-func WithTrustedOrigins(origins ...string) Option {
-	return Option{"WithTrustedOrigins", forHandler | forSameOrigin, func(c *config) error {
-		var errs []error
-		for _, origin := range origins {
-			errs = append(errs, c.trustedOrigins.AddTrustedOrigin(origin))
-		}
-		return errors.Join(errs...)
-	}}
-}
-
-// WithMiddleware puts links of your own after Authorize and before the rules.
-// For [New].
-func WithMiddleware(mw ...func(http.Handler) http.Handler) Option {
-	return Option{"WithMiddleware", forHandler, func(c *config) error {
+// WithMiddleware puts middleware of your own after [Authorize] and before the
+// rules, in the chains of all actions: u.Action tells which. It may be given
+// several times.
+func WithMiddleware(mw ...func(http.Handler) http.Handler) HandlerOption {
+	mw = slices.Clone(mw)
+	return option{name: "WithMiddleware", repeatable: true, apply: func(c *config) error {
 		for _, m := range mw {
 			if m == nil {
 				return errNil
@@ -285,62 +101,333 @@ func WithMiddleware(mw ...func(http.Handler) http.Handler) Option {
 	}}
 }
 
+// WithSizeLimitFunc sets the limits in bytes by request, such as those of the
+// customer's plan, in place of the default; with [WithSizeLimit] both hold. See
+// [LimitSizeFunc].
+func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (min, max int64)) HandlerOption {
+	return setHandler("WithSizeLimitFunc", func(c *config) error {
+		if fn == nil {
+			return errNil
+		}
+		c.limitFunc = fn
+		return nil
+	})
+}
+
+// What is granted.
+
+// AllowAnonymous admits uploads without a subject, and makes the authorizer
+// optional. Anonymous uploads have neither parts nor completion.
+func AllowAnonymous() Option {
+	return set("AllowAnonymous", func(c *config) error {
+		c.anonymous = true
+		return nil
+	})
+}
+
+// WithKeyPolicy sets how objects are named: {uuid}{ext} by default, under the
+// tenant if there is one. In a chain by hand, [NameKey] names them instead where it
+// stands.
+func WithKeyPolicy(policy KeyPolicy) Option {
+	return set("WithKeyPolicy", func(c *config) error {
+		c.keyPolicy = policy
+		return checkPolicy(policy)
+	})
+}
+
+var errSizeRange = errors.New("a size limit is 0 ≤ min ≤ max ≤ 5 TiB in bytes")
+
+// WithSizeLimit sets the smallest and largest size in bytes: 1 byte to 10 MiB by
+// default. In every chain of the Issuer it holds beside other limits.
+func WithSizeLimit(min, max int64) Option {
+	return set("WithSizeLimit", func(c *config) error {
+		c.limits = &limits{min, max}
+		return c.limits.check()
+	})
+}
+
+// WithContentTypes sets which types are accepted: see [AllowContentTypes]. By
+// default all but those that a browser executes. In every chain of the Issuer it
+// holds beside other lists.
+func WithContentTypes(patterns ...string) Option {
+	patterns = slices.Clone(patterns)
+	return set("WithContentTypes", func(c *config) (err error) {
+		c.types, err = newTypes(patterns)
+		return err
+	})
+}
+
+// WithAttributes sets what is stored with every object; an upload's own attributes
+// take precedence.
+func WithAttributes(a Attributes) Option {
+	values := a.values()
+	values.Tags, values.Metadata = maps.Clone(a.Tags), maps.Clone(a.Metadata)
+	return set("WithAttributes", func(c *config) error {
+		c.attributes = values
+		return checkAttributes(&values)
+	})
+}
+
+// WithClientMetadata names the metadata that the browser may set on the object;
+// none by default. Other members of the request's metadata are not stored.
+func WithClientMetadata(names ...string) Option {
+	names = slices.Clone(names)
+	return set("WithClientMetadata", func(c *config) error {
+		for _, name := range names {
+			if !metadataName(name) || strings.HasPrefix(name, object.Reserved) {
+				return fmt.Errorf("a metadata name is made of lower case letters, digits and hyphens, and does not begin with %s, not %q", object.Reserved, name)
+			}
+		}
+		c.clientMetadata = names
+		return nil
+	})
+}
+
+// WithGrantLifetime sets how long a grant can be used: 5 minutes by default,
+// 1 second to 7 days, and never longer than the credentials live.
+func WithGrantLifetime(d time.Duration) Option {
+	return set("WithGrantLifetime", func(c *config) error {
+		c.lifetime = d.Truncate(time.Second)
+		return within("the life of a grant", d, time.Second, 7*day)
+	})
+}
+
+// WithMode asks for grants of one mode, [ModePost] or [ModePut]. By default they
+// are forms where the provider takes them and no receipt depends on a form that
+// could be used again.
+func WithMode(mode Mode) Option {
+	return set("WithMode", func(c *config) error {
+		if mode != ModePost && mode != ModePut {
+			return fmt.Errorf("the mode is ModePost or ModePut, not %q: the size decides about ModeMultipart", mode)
+		}
+		c.mode = mode
+		return nil
+	})
+}
+
+// WithMultipartThreshold sets the size in bytes above which an upload is made of
+// parts: 100 MiB by default, 5 MiB to 5 GiB.
+func WithMultipartThreshold(size int64) Option {
+	return set("WithMultipartThreshold", func(c *config) error {
+		c.multipartAbove = size
+		return withinSize("the threshold of multipart uploads", size, minPart, object.MaxSingle)
+	})
+}
+
+// WithPartSize sets the size of parts in bytes: 8 MiB by default, 5 MiB to 5 GiB.
+// A file that would have more than 10,000 gets larger ones.
+func WithPartSize(size int64) Option {
+	return set("WithPartSize", func(c *config) error {
+		c.partSize = size
+		return withinSize("the size of parts", size, minPart, object.MaxSingle)
+	})
+}
+
+// AllowUnboundedParts admits multipart uploads of a size that the client does not
+// tell, as some clients' do not. Their URLs do not bound the parts: an upload that
+// has grown too large is given up when it is completed, and costs storage until
+// then.
+func AllowUnboundedParts() Option {
+	return set("AllowUnboundedParts", func(c *config) error {
+		c.unbounded = true
+		return nil
+	})
+}
+
+// AllowSharedCredentials lets the credentials that sign grants also make the
+// handler's own calls, at a provider that is not known to reject headers that
+// were not signed. Whoever holds a grant may then be able to copy objects, or
+// worse. It is for development.
+func AllowSharedCredentials() Option {
+	return set("AllowSharedCredentials", func(c *config) error {
+		c.sharedAllowed = true
+		return nil
+	})
+}
+
+// Tickets.
+
+// WithName tells handlers of one bucket apart that share ticket keys: a ticket of
+// one is nothing to another.
+func WithName(name string) Option {
+	return set("WithName", func(c *config) error {
+		if name == "" || len(name) > 64 || !printableASCII(name) {
+			return fmt.Errorf("a name is 1 to 64 printable ASCII characters, not %q", name)
+		}
+		c.name = name
+		return nil
+	})
+}
+
+// WithTicketKeys sets the keys of tickets, each of 32 random bytes: current seals
+// them, and all open them. Without it a random key is made for the process, and
+// tickets are nothing to other replicas and after a restart.
+func WithTicketKeys(current []byte, previous ...[]byte) Option {
+	keys, err := ticket.NewKeyring(current, previous...)
+	return set("WithTicketKeys", func(c *config) error {
+		c.ticketKeys = keys
+		return err
+	})
+}
+
+// WithTicketLifetime sets how long an upload can be resumed and completed: 24 h
+// by default, 1 min to 30 days, and no less than its grant lives.
+func WithTicketLifetime(d time.Duration) Option {
+	return set("WithTicketLifetime", func(c *config) error {
+		c.ticketLifetime = d
+		return within("the life of a ticket", d, time.Minute, 30*day)
+	})
+}
+
+func errShortTicket(ticket, grant time.Duration) error {
+	return fmt.Errorf("a ticket of %s does not outlive its grant of %s", ticket, grant)
+}
+
+// Completion.
+
+// WithOnComplete asks for receipts: fn is called when an upload is there, frozen
+// and verified. It is called at least once for each, perhaps by several
+// goroutines or replicas at a time: [Receipt.ID] is its idempotency key. Its
+// context is not cancelled with the request. If it fails, the browser gets 503
+// and may ask again: it cannot refuse an upload for good. While its grant lives,
+// an object that the application deletes may be uploaded, and completed, again.
+//
+// No grant may change the object after its receipt: uploads are then by PUT, by
+// parts, or by forms with [WithPromotion] or a SHA-256.
+func WithOnComplete(fn func(ctx context.Context, r Receipt) error) Option {
+	return set("WithOnComplete", func(c *config) error {
+		if fn == nil {
+			return errNil
+		}
+		c.onComplete = fn
+		return nil
+	})
+}
+
+// WithPromotion lets grants write under a staging prefix alone, such as
+// "staging/". Completion copies the upload to its key, where no grant can write,
+// and verifies it there. Let the bucket's lifecycle rules expire what stays in
+// the prefix.
+func WithPromotion(staging string) Option {
+	return set("WithPromotion", func(c *config) error {
+		key, ok := strings.CutSuffix(staging, "/")
+		if !ok || len(staging) > 512 || checkKey(key) != nil {
+			return fmt.Errorf("a staging prefix is a key and a slash, such as \"staging/\", not %q", staging)
+		}
+		c.staging = staging
+		return nil
+	})
+}
+
+func errPolicyStaging(beginning, staging string) error {
+	return fmt.Errorf("keys that begin with %q lie under the staging prefix %q", beginning, staging)
+}
+
+// WithSniffing has completion look at the first bytes of every upload, and refuse
+// one whose bytes are of another type than was declared. It proves a prefix, not
+// that a file is harmless.
+func WithSniffing() Option {
+	return set("WithSniffing", func(c *config) error {
+		c.sniff = true
+		return nil
+	})
+}
+
+// WithMaxCompletions sets how many completions may go on at once in this process;
+// more are refused with 503. 64 by default.
+func WithMaxCompletions(n int) Option {
+	return set("WithMaxCompletions", func(c *config) error {
+		if n < 1 {
+			return fmt.Errorf("at least one completion must be possible, not %d", n)
+		}
+		c.maxCompletions = n
+		return nil
+	})
+}
+
+// The environment of chains.
+
+// WithTrustedOrigins admits cross-origin requests from front ends elsewhere, each
+// an exact origin: "https://app.example.com". CORS is still the server's to allow.
+// It may be given several times.
+func WithTrustedOrigins(origins ...string) Option {
+	origins = slices.Clone(origins)
+	return issuerOption{option{name: "WithTrustedOrigins", repeatable: true, apply: func(c *config) error {
+		var errs []error
+		for _, origin := range origins {
+			canonical, err := canonicalOrigin(origin)
+			if err == nil {
+				err = c.origins.AddTrustedOrigin(canonical)
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	}}}
+}
+
+// WithDialect sets the dialect; [Native] by default.
+func WithDialect(d Dialect) Option {
+	return set("WithDialect", func(c *config) error {
+		if d == nil {
+			return errNil
+		}
+		c.dialect = d
+		return nil
+	})
+}
+
 // WithObserver shows every decision to a function, after it was logged and
 // before the answer is complete: it must be quick. It runs on the request's
-// goroutine, many at once; it may be given several times. For [New] and
-// [Decode].
+// goroutine, many at once. It may be given several times.
 func WithObserver(fn func(ctx context.Context, d Decision)) Option {
-	return Option{"WithObserver", forHandler | forDecode, func(c *config) error {
+	return issuerOption{option{name: "WithObserver", repeatable: true, apply: func(c *config) error {
 		if fn == nil {
 			return errNil
 		}
 		c.observers = append(c.observers, fn)
 		return nil
-	}}
+	}}}
 }
 
-// WithLogger sets the logger for requests whose context has none; hlog's, where
-// it is set up, goes before. Without either nothing is logged. For [New] and
-// [Decode].
+// WithLogger sets the logger for requests whose context has none; one that hlog
+// has put there takes precedence. Hooks find it in the context of the request.
+// Without either nothing is logged.
 func WithLogger(logger zerolog.Logger) Option {
-	return Option{"WithLogger", forHandler | forDecode, func(c *config) error {
+	return set("WithLogger", func(c *config) error {
 		c.logger = &logger
 		return nil
-	}}
+	})
 }
 
-// WithClock sets the source of the time; [time.Now] by default. For [New],
-// [NewIssuer] and [Decode].
+// WithBodyLimit sets the largest body of a request for a grant in bytes: 16 KiB by
+// default, 1 KiB to 1 MiB.
+func WithBodyLimit(n int64) Option {
+	return set("WithBodyLimit", func(c *config) error {
+		c.bodyLimit = n
+		return withinSize("a body limit", n, 1<<10, 1<<20)
+	})
+}
+
+// WithClock sets the source of the time; [time.Now] by default. It must be safe for
+// concurrent use.
 func WithClock(now func() time.Time) Option {
-	return Option{"WithClock", forHandler | forIssuer | forDecode, func(c *config) error {
+	return set("WithClock", func(c *config) error {
 		if now == nil {
 			return errNil
 		}
 		c.clock = now
 		return nil
-	}}
+	})
 }
 
-// WithRandom sets the source of randomness for keys; [crypto/rand.Reader] by default.
-// It must be safe for concurrent use. For [New], [NewIssuer] and [Decode].
+// WithRandom sets the source of randomness for keys and ids; [crypto/rand.Reader]
+// by default. It must be safe for concurrent use.
 func WithRandom(random io.Reader) Option {
-	return Option{"WithRandom", forHandler | forIssuer | forDecode, func(c *config) error {
+	return set("WithRandom", func(c *config) error {
 		if random == nil {
 			return errNil
 		}
 		c.random = random
 		return nil
-	}}
-}
-
-// WithBodyLimit sets the largest body of a request in bytes: 16 KiB by default,
-// 1 KiB to 1 MiB. For [New] and [Decode].
-func WithBodyLimit(n int64) Option {
-	return Option{"WithBodyLimit", forHandler | forDecode, func(c *config) error {
-		if n < 1<<10 || n > 1<<20 {
-			return errBodyLimit
-		}
-		c.bodyLimit = n
-		return nil
-	}}
+	})
 }

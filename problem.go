@@ -3,93 +3,130 @@ package postern
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/jsontext"
+	"github.com/postern-go/postern/internal/store"
 )
 
 // Problem is a refusal that the browser may see: an RFC 9457 problem document
 // with a stable code. Two problems are the same to [errors.Is] when their codes
 // are. A Problem does not change; its With methods return copies.
 type Problem struct {
-	// Status is the HTTP status. One that is no error's, such as 0, becomes 500.
-	Status int
-	// Code is stable and meant for programs: "size_too_large".
-	Code string
-	// Detail is meant for a person. It is sent as it is: it must hold no secret.
-	Detail string
-	// MinSize and MaxSize are the limits in bytes that were missed, if any.
-	MinSize, MaxSize int64
-	// AllowedTypes are the patterns of which the type met none, if any.
-	AllowedTypes []string
-	// RetryAfter tells when trying again may help. It is sent in whole seconds.
-	RetryAfter time.Duration
+	status           int
+	code, detail     string
+	minSize, maxSize int64
+	allowedTypes     []string
+	retryAfter       time.Duration
+	ended            bool
+	cause            error
+}
 
-	cause error
+// NewProblem returns a Problem of your own. status is the HTTP status; one below
+// 400 or above 599 becomes 500. code is stable and meant for programs, such as
+// "quota_exceeded". detail is meant for a person, and sent as it is: it must hold
+// no secret.
+func NewProblem(status int, code, detail string) *Problem {
+	if status < 400 || status > 599 {
+		status = http.StatusInternalServerError
+	}
+	return &Problem{status: status, code: code, detail: detail}
 }
 
 // The problems that Postern answers with. Authorizers and rules return
 // [ErrUnauthenticated], [ErrForbidden] or a Problem of their own.
 var (
-	ErrMalformed         = &Problem{Status: 400, Code: "malformed_request", Detail: "The request is not the JSON object that is expected here."}
-	ErrBodyTooLarge      = &Problem{Status: 413, Code: "body_too_large", Detail: "The request is too large."}
-	ErrNotJSON           = &Problem{Status: 415, Code: "unsupported_media_type", Detail: "The request must have the Content-Type application/json."}
-	ErrNotFound          = &Problem{Status: 404, Code: "not_found", Detail: "There is nothing at this address."}
-	ErrMethodNotAllowed  = &Problem{Status: 405, Code: "method_not_allowed", Detail: "This address answers POST requests only."}
-	ErrCrossOrigin       = &Problem{Status: 403, Code: "cross_origin", Detail: "Requests from this origin are refused. The server can admit it with postern.WithTrustedOrigins."}
-	ErrUnauthenticated   = &Problem{Status: 401, Code: "unauthenticated", Detail: "Sign in to upload files."}
-	ErrForbidden         = &Problem{Status: 403, Code: "forbidden", Detail: "You may not upload this file here."}
-	ErrFilenameRequired  = &Problem{Status: 400, Code: "filename_required", Detail: "The file needs a name."}
-	ErrSizeRequired      = &Problem{Status: 400, Code: "size_required", Detail: "The size of the file in bytes is needed."}
-	ErrSizeInvalid       = &Problem{Status: 400, Code: "size_invalid", Detail: "The size of the file is not a number of bytes."}
-	ErrSizeTooSmall      = &Problem{Status: 400, Code: "size_too_small", Detail: "The file is too small."}
-	ErrSizeTooLarge      = &Problem{Status: 413, Code: "size_too_large", Detail: "The file is too large."}
-	ErrTypeInvalid       = &Problem{Status: 400, Code: "type_invalid", Detail: "The type of the file is not a media type such as image/png."}
-	ErrTypeNotAllowed    = &Problem{Status: 415, Code: "type_not_allowed", Detail: "Files of this type are not accepted."}
-	ErrChecksumInvalid   = &Problem{Status: 400, Code: "checksum_invalid", Detail: "The checksum is not the base64 of a SHA-256."}
-	ErrChecksumRequired  = &Problem{Status: 400, Code: "checksum_required", Detail: "The SHA-256 of the file is needed."}
-	ErrMetadataInvalid   = &Problem{Status: 400, Code: "metadata_invalid", Detail: "The metadata is too large or has characters that cannot be stored."}
-	ErrCredentials       = &Problem{Status: 503, Code: "credentials_unavailable", Detail: "Uploads are not possible right now. Try again in a moment.", RetryAfter: 5 * time.Second}
-	ErrPrincipalInvalid  = &Problem{Status: 500, Code: "principal_invalid", Detail: "The server cannot name a place for your uploads."}
-	ErrKeyInvalid        = &Problem{Status: 500, Code: "key_invalid", Detail: "The server could not name the file."}
-	ErrAttributesInvalid = &Problem{Status: 500, Code: "attributes_invalid", Detail: "The server could not describe the file."}
-	ErrChainIncomplete   = &Problem{Status: 500, Code: "chain_incomplete", Detail: "The server is not set up to decide about this upload."}
-	ErrSubjectMissing    = &Problem{Status: 500, Code: "subject_missing", Detail: "The server let this request pass without saying whose it is."}
-	ErrInternal          = &Problem{Status: 500, Code: "internal", Detail: "Something went wrong on the server."}
-	ErrRedirectInvalid   = &Problem{Status: 500, Code: "redirect_invalid", Detail: "The server's redirect is not possible here."}
+	ErrMalformedRequest       = NewProblem(400, "malformed_request", "The request is not the JSON object that is expected here.")
+	ErrBodyTooLarge           = NewProblem(413, "body_too_large", "The request is too large.")
+	ErrUnsupportedMediaType   = NewProblem(415, "unsupported_media_type", "The request must have the Content-Type application/json.")
+	ErrNotFound               = NewProblem(404, "not_found", "There is nothing at this address.")
+	ErrMethodNotAllowed       = NewProblem(405, "method_not_allowed", "This address answers POST requests only.")
+	ErrCrossOrigin            = NewProblem(403, "cross_origin", "Requests from this origin are refused. The server can admit it with postern.WithTrustedOrigins.")
+	ErrUnauthenticated        = NewProblem(401, "unauthenticated", "Sign in to upload files.")
+	ErrForbidden              = NewProblem(403, "forbidden", "You may not upload this file here.")
+	ErrFilenameRequired       = NewProblem(400, "filename_required", "The file needs a name.")
+	ErrSizeRequired           = NewProblem(400, "size_required", "The size of the file in bytes is needed.")
+	ErrSizeInvalid            = NewProblem(400, "size_invalid", "The size of the file is not a number of bytes.")
+	ErrSizeTooSmall           = NewProblem(400, "size_too_small", "The file is too small.")
+	ErrSizeTooLarge           = NewProblem(413, "size_too_large", "The file is too large.")
+	ErrTypeInvalid            = NewProblem(400, "type_invalid", "The type of the file is not a media type such as image/png.")
+	ErrTypeNotAllowed         = NewProblem(415, "type_not_allowed", "Files of this type are not accepted.")
+	ErrChecksumInvalid        = NewProblem(400, "checksum_invalid", "The checksum is not the base64 of a SHA-256.")
+	ErrChecksumRequired       = NewProblem(400, "checksum_required", "The SHA-256 of the file is needed.")
+	ErrMetadataInvalid        = NewProblem(400, "metadata_invalid", "The metadata is too large or has characters that cannot be stored.")
+	ErrCredentialsUnavailable = NewProblem(503, "credentials_unavailable", "Uploads are not possible right now. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrPrincipalInvalid       = NewProblem(500, "principal_invalid", "The server cannot name a place for your uploads.")
+	ErrKeyInvalid             = NewProblem(500, "key_invalid", "The server could not name the file.")
+	ErrAttributesInvalid      = NewProblem(500, "attributes_invalid", "The server could not describe the file.")
+	ErrChainIncomplete        = NewProblem(500, "chain_incomplete", "The server is not set up to decide about this upload.")
+	ErrSubjectMissing         = NewProblem(500, "subject_missing", "The server let this request pass without saying whose it is.")
+	ErrInternal               = NewProblem(500, "internal", "Something went wrong on the server.")
+	ErrRedirectInvalid        = NewProblem(500, "redirect_invalid", "The server's redirect is not possible here.")
 
-	ErrModeUnsupported     = &Problem{Status: 400, Code: "mode_unsupported", Detail: "Files cannot be uploaded in this way here."}
-	ErrCompletionRequired  = &Problem{Status: 400, Code: "completion_required", Detail: "Uploads must be completed here, which this way of uploading cannot do."}
-	ErrPartSizeInvalid     = &Problem{Status: 400, Code: "part_size_invalid", Detail: "The file cannot be uploaded in parts of this size."}
-	ErrChecksumUnsupported = &Problem{Status: 400, Code: "checksum_unsupported", Detail: "A file that is uploaded in parts has no checksum as a whole. Send one of each part instead."}
-	ErrTicketInvalid       = &Problem{Status: 400, Code: "ticket_invalid", Detail: "This upload is not known here. Begin it again."}
-	ErrTicketExpired       = &Problem{Status: 410, Code: "ticket_expired", Detail: "The upload took too long. Begin it again."}
-	ErrTicketForeign       = &Problem{Status: 403, Code: "ticket_foreign", Detail: "This upload was begun by someone else."}
-	ErrPartsInvalid        = &Problem{Status: 400, Code: "parts_invalid", Detail: "These are not parts of this upload."}
-	ErrPartsMissing        = &Problem{Status: 409, Code: "parts_missing", Detail: "Not all of the file has arrived."}
-	ErrNotMultipart        = &Problem{Status: 400, Code: "not_multipart", Detail: "This upload is not made of parts."}
-	ErrUploadGone          = &Problem{Status: 404, Code: "upload_gone", Detail: "This upload was completed, given up, or has expired."}
-	ErrObjectMissing       = &Problem{Status: 404, Code: "object_missing", Detail: "The file has not arrived."}
-	ErrObjectConflict      = &Problem{Status: 409, Code: "object_conflict", Detail: "Another file is in this one's place. Upload it again."}
-	ErrObjectChanged       = &Problem{Status: 409, Code: "object_changed", Detail: "The file was replaced while it was being checked. Try again."}
-	ErrNotSealed           = &Problem{Status: 409, Code: "not_sealed", Detail: "This upload cannot be completed: nothing keeps it from changing."}
-	ErrSizeMismatch        = &Problem{Status: 422, Code: "size_mismatch", Detail: "The file that arrived has another size than was declared."}
-	ErrTypeMismatch        = &Problem{Status: 422, Code: "type_mismatch", Detail: "The file that arrived has another type than was declared."}
-	ErrAttributesMismatch  = &Problem{Status: 422, Code: "attributes_mismatch", Detail: "The file that arrived is not stored as was agreed."}
-	ErrChecksumMismatch    = &Problem{Status: 422, Code: "checksum_mismatch", Detail: "The file that arrived is not the file that was declared."}
-	ErrContentMismatch     = &Problem{Status: 422, Code: "content_mismatch", Detail: "The content of the file is not of the type that was declared."}
-	ErrHookFailed          = &Problem{Status: 503, Code: "completion_failed", Detail: "The upload is there, but the server could not take note of it. Try again in a moment.", RetryAfter: 5 * time.Second}
-	ErrBusy                = &Problem{Status: 503, Code: "busy", Detail: "Too many uploads are being completed. Try again in a moment.", RetryAfter: 5 * time.Second}
-	ErrStorage             = &Problem{Status: 503, Code: "storage_unavailable", Detail: "The storage does not answer. Try again in a moment.", RetryAfter: 5 * time.Second}
-	ErrStorageDenied       = &Problem{Status: 500, Code: "storage_denied", Detail: "The server may not do this in its storage."}
+	ErrModeUnsupported     = NewProblem(400, "mode_unsupported", "Files cannot be uploaded in this way here.")
+	ErrCompletionRequired  = NewProblem(400, "completion_required", "Uploads must be completed here, which this way of uploading cannot do.")
+	ErrPartSizeInvalid     = NewProblem(400, "part_size_invalid", "The file cannot be uploaded in parts of this size.")
+	ErrChecksumUnsupported = NewProblem(400, "checksum_unsupported", "A file that is uploaded in parts has no checksum as a whole. Send one of each part instead.")
+	ErrTicketInvalid       = NewProblem(400, "ticket_invalid", "This upload is not known here. Begin it again.")
+	ErrTicketExpired       = NewProblem(410, "ticket_expired", "The upload took too long. Begin it again.").end()
+	ErrTicketForeign       = NewProblem(403, "ticket_foreign", "This upload was begun by someone else.")
+	ErrPartsInvalid        = NewProblem(400, "parts_invalid", "These are not parts of this upload.")
+	ErrPartsMissing        = NewProblem(409, "parts_missing", "Not all of the file has arrived.")
+	ErrNotMultipart        = NewProblem(400, "not_multipart", "This upload is not made of parts.")
+	ErrUploadGone          = NewProblem(404, "upload_gone", "This upload was completed, given up, or has expired.").end()
+	ErrObjectMissing       = NewProblem(404, "object_missing", "The file has not arrived.")
+	ErrObjectConflict      = NewProblem(409, "object_conflict", "Another file is in this one's place. Upload it again.").end()
+	ErrObjectChanged       = NewProblem(409, "object_changed", "The file was replaced while it was being checked. Try again.")
+	ErrReplayable          = NewProblem(409, "replayable", "This upload cannot be completed: nothing keeps the file from being replaced afterwards.")
+	ErrSizeMismatch        = NewProblem(422, "size_mismatch", "The file that arrived has another size than was declared.").end()
+	ErrTypeMismatch        = NewProblem(422, "type_mismatch", "The file that arrived has another type than was declared.").end()
+	ErrAttributesMismatch  = NewProblem(422, "attributes_mismatch", "The file that arrived is not stored as was agreed.").end()
+	ErrChecksumMismatch    = NewProblem(422, "checksum_mismatch", "The file that arrived is not the file that was declared.").end()
+	ErrContentMismatch     = NewProblem(422, "content_mismatch", "The content of the file is not of the type that was declared.").end()
+	ErrCompletionFailed    = NewProblem(503, "completion_failed", "The upload is there, but the server could not take note of it. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrBusy                = NewProblem(503, "busy", "Too many uploads are being completed. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrStorageUnavailable  = NewProblem(503, "storage_unavailable", "The storage does not answer. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrStorageDenied       = NewProblem(500, "storage_denied", "The server may not do this in its storage.")
 )
+
+// retryAfter is when trying again may help against what passes by itself.
+const retryAfter = 5 * time.Second
+
+// Status returns the HTTP status, from 400 to 599.
+func (p *Problem) Status() int { return p.status }
+
+// Code returns the code, which is stable and meant for programs.
+func (p *Problem) Code() string { return p.code }
+
+// Detail returns what a person is told.
+func (p *Problem) Detail() string { return p.detail }
+
+// MinSize and MaxSize return the limit in bytes that was missed, or 0.
+func (p *Problem) MinSize() int64 { return p.minSize }
+
+// MaxSize returns the limit in bytes that was exceeded, or 0.
+func (p *Problem) MaxSize() int64 { return p.maxSize }
+
+// AllowedTypes returns the patterns of which the type met none, if any.
+func (p *Problem) AllowedTypes() []string { return slices.Clone(p.allowedTypes) }
+
+// RetryAfter returns when trying again may help, or 0. It is sent in whole seconds.
+func (p *Problem) RetryAfter() time.Duration { return p.retryAfter }
+
+// Ended reports whether the upload has come to its end: asking again for the same
+// upload is of no use, and a client may forget it.
+func (p *Problem) Ended() bool { return p.ended }
 
 // Error returns the code, the detail, and the cause if there is one. The cause
 // is for logs: it is never sent.
 func (p *Problem) Error() string {
 	if p == nil {
-		return "a nil *Problem is an error all the same"
+		return "nil problem"
 	}
-	s := p.Code + ": " + p.Detail
+	s := p.code + ": " + p.detail
 	if p.cause != nil {
 		s += " (" + p.cause.Error() + ")"
 	}
@@ -107,13 +144,13 @@ func (p *Problem) Unwrap() error {
 // Is reports whether target is a Problem with the same code.
 func (p *Problem) Is(target error) bool {
 	t, ok := target.(*Problem)
-	return ok && p != nil && t != nil && t.Code == p.Code
+	return ok && p != nil && t != nil && t.code == p.code
 }
 
 // WithDetail returns a copy that says something else to the person.
 func (p *Problem) WithDetail(detail string) *Problem {
 	c := *p
-	c.Detail = detail
+	c.detail = detail
 	return &c
 }
 
@@ -124,74 +161,166 @@ func (p *Problem) WithCause(err error) *Problem {
 	return &c
 }
 
-// problemOf finds the Problem in an error. Any other error is internal, and
-// nothing of its text is sent.
-func problemOf(err error) *Problem {
-	var p *Problem
-	if !errors.As(err, &p) || p == nil {
-		return ErrInternal
-	}
-	if p.Status < 400 || p.Status > 599 {
-		c := *p
-		c.Status = http.StatusInternalServerError
-		return &c
-	}
-	return p
+// WithLimits returns a copy that names the limits in bytes that were missed; 0
+// names none.
+func (p *Problem) WithLimits(minSize, maxSize int64) *Problem {
+	c := *p
+	c.minSize, c.maxSize = minSize, maxSize
+	return &c
 }
 
-// appendJSON appends the problem document (RFC 9457 §3). There is no type
-// member, so the title is that of the status.
+// WithAllowedTypes returns a copy that names the patterns of which the type met
+// none.
+func (p *Problem) WithAllowedTypes(patterns ...string) *Problem {
+	c := *p
+	c.allowedTypes = slices.Clone(patterns)
+	return &c
+}
+
+// WithRetryAfter returns a copy that tells when trying again may help.
+func (p *Problem) WithRetryAfter(d time.Duration) *Problem {
+	c := *p
+	c.retryAfter = d
+	return &c
+}
+
+func (p *Problem) end() *Problem {
+	c := *p
+	c.ended = true
+	return &c
+}
+
+// MarshalJSON writes the problem document (RFC 9457 §3). There is no type member,
+// so the title is that of the status.
+func (p *Problem) MarshalJSON() ([]byte, error) { return p.appendJSON(nil), nil }
+
 func (p *Problem) appendJSON(b []byte) []byte {
 	b = append(b, `{"title":`...)
-	b = appendJSONString(b, http.StatusText(p.Status))
+	b = jsontext.AppendString(b, http.StatusText(p.status))
 	b = append(b, `,"status":`...)
-	b = strconv.AppendInt(b, int64(p.Status), 10)
+	b = strconv.AppendInt(b, int64(p.status), 10)
 	b = append(b, `,"code":`...)
-	b = appendJSONString(b, p.Code)
+	b = jsontext.AppendString(b, p.code)
 	b = append(b, `,"detail":`...)
-	b = appendJSONString(b, p.Detail)
-	if p.MinSize > 0 {
+	b = jsontext.AppendString(b, p.detail)
+	if p.minSize > 0 {
 		b = append(b, `,"min_size":`...)
-		b = strconv.AppendInt(b, p.MinSize, 10)
+		b = strconv.AppendInt(b, p.minSize, 10)
 	}
-	if p.MaxSize > 0 {
+	if p.maxSize > 0 {
 		b = append(b, `,"max_size":`...)
-		b = strconv.AppendInt(b, p.MaxSize, 10)
+		b = strconv.AppendInt(b, p.maxSize, 10)
 	}
-	if len(p.AllowedTypes) > 0 {
+	if len(p.allowedTypes) > 0 {
 		b = append(b, `,"allowed_types":[`...)
-		for i, t := range p.AllowedTypes {
+		for i, t := range p.allowedTypes {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSONString(b, t)
+			b = jsontext.AppendString(b, t)
 		}
 		b = append(b, ']')
+	}
+	if p.ended {
+		b = append(b, `,"ended":true`...)
 	}
 	return append(b, '}')
 }
 
-// writeProblem answers with the problem document.
-func writeProblem(w http.ResponseWriter, p *Problem) {
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	switch p.Status {
-	case http.StatusUnauthorized:
-		// RFC 9110 §15.5.2 wants a challenge; middleware may have set its own.
-		if h.Get("WWW-Authenticate") == "" {
-			h.Set("WWW-Authenticate", "Bearer")
-		}
-	case http.StatusMethodNotAllowed:
-		if h.Get("Allow") == "" {
-			h.Set("Allow", http.MethodPost)
-		}
+// SetHeader sets the headers that go with the problem document, for a [Dialect]
+// that writes one itself: Content-Type, Cache-Control, X-Content-Type-Options,
+// Retry-After where there is one and, unless they are there, the challenge of a 401
+// (RFC 9110 §15.5.2) and Allow of a 405.
+func (p *Problem) SetHeader(h http.Header) {
+	setHeader(h, "application/problem+json")
+	if p.status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
+		h.Set("WWW-Authenticate", "Bearer")
 	}
-	if p.RetryAfter > 0 {
-		seconds := (p.RetryAfter + time.Second - 1) / time.Second
+	if p.status == http.StatusMethodNotAllowed && h.Get("Allow") == "" {
+		h.Set("Allow", http.MethodPost)
+	}
+	if p.retryAfter > 0 {
+		seconds := (p.retryAfter + time.Second - 1) / time.Second
 		h.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(p.appendJSON(nil))
+}
+
+// Refuse answers with the problem in err, in the dialect of the request, logs it,
+// and shows it to the observers. It is the one place that does: middleware of your
+// own calls it too. An error without a [Problem] is a 500 whose text is logged and
+// never sent. Before [Decode] the answer is in [Native].
+func Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	u := UploadFrom(r.Context())
+	u.environment().refuse(w, r, u, err)
+}
+
+func (e *environment) refuse(w http.ResponseWriter, r *http.Request, u *Upload, err error) {
+	p := problemOf(err)
+	e.decide(r, u, Decision{Status: p.status, Code: p.code, Err: err})
+	e.dialect.WriteProblem(w, r, p)
+}
+
+// problemOf finds the Problem in an error. Any other error is internal, and
+// nothing of its text is sent.
+func problemOf(err error) *Problem {
+	var p *Problem
+	if !errors.As(err, &p) || p == nil || p.status == 0 {
+		return ErrInternal
+	}
+	return p
+}
+
+// engineProblems are what the errors of completion and S3 are to a browser.
+var engineProblems = []struct {
+	err     error
+	problem *Problem
+}{
+	{completion.ErrBusy, ErrBusy},
+	{completion.ErrReplayable, ErrReplayable},
+	{completion.ErrPartsMissing, ErrPartsMissing},
+	{completion.ErrPartsInvalid, ErrPartsInvalid},
+	{completion.ErrGone, ErrUploadGone},
+	{completion.ErrConflict, ErrObjectConflict},
+	{completion.ErrSizeMismatch, ErrSizeMismatch},
+	{completion.ErrTypeMismatch, ErrTypeMismatch},
+	{completion.ErrAttributesMismatch, ErrAttributesMismatch},
+	{completion.ErrChecksumMismatch, ErrChecksumMismatch},
+	{completion.ErrContentMismatch, ErrContentMismatch},
+
+	{store.ErrNotFound, ErrObjectMissing},
+	{store.ErrNoUpload, ErrUploadGone},
+	{store.ErrExists, ErrObjectConflict},
+	{store.ErrChanged, ErrObjectChanged},
+	{store.ErrConflict, ErrObjectChanged},
+	{store.ErrParts, ErrPartsInvalid},
+	{store.ErrDenied, ErrStorageDenied},
+	{store.ErrUnavailable, ErrStorageUnavailable},
+}
+
+// engineProblem makes a problem of an error of completion or S3; nil stays nil.
+func engineProblem(err error) error {
+	var own *Problem
+	var rejected *completion.Rejected
+	var part *completion.PartSizeError
+	var size *completion.SizeError
+	switch {
+	case err == nil, errors.As(err, &own):
+		return err
+	case errors.As(err, &size):
+		return limits{size.Min, size.Max}.admit(size.Size)
+	}
+	for _, known := range engineProblems {
+		if !errors.Is(err, known.err) {
+			continue
+		}
+		p := known.problem.WithCause(err)
+		switch {
+		case errors.As(err, &part):
+			p = p.WithDetail("Part " + strconv.Itoa(int(part.Number)) + " has the wrong size.")
+		case errors.As(err, &rejected) && rejected.Detail != "":
+			p = p.WithDetail(rejected.Detail)
+		}
+		return p
+	}
+	return err
 }

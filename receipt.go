@@ -1,7 +1,14 @@
 package postern
 
 import (
+	"encoding/hex"
+	"maps"
 	"strconv"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/jsontext"
+	"github.com/postern-go/postern/internal/object"
 )
 
 // Receipt tells the application that an upload is there: complete, frozen, and
@@ -22,7 +29,7 @@ type Receipt struct {
 	ETag string
 	// Subject and Tenant are whose upload it is.
 	Subject, Tenant string
-	// SHA256 is the checksum in hexadecimal, if the grant was sealed by it.
+	// SHA256 is the checksum in hexadecimal, if the grant demanded it.
 	SHA256 string
 	// Replayed hints that the upload was completed before.
 	Replayed bool
@@ -31,13 +38,36 @@ type Receipt struct {
 	Duplicate bool
 }
 
+// receipt makes the receipt of a ticket's upload. Nobody else has its map.
+func (i *Issuer) receipt(c *claim.Claim, result *completion.Result) *Receipt {
+	r := &Receipt{
+		ID:        c.ID,
+		Bucket:    i.bucket.Name,
+		Key:       c.Key,
+		Location:  i.public.url(c.Key),
+		Filename:  c.Filename,
+		Type:      c.Type,
+		Size:      result.Size,
+		Metadata:  maps.Clone(c.Metadata),
+		ETag:      result.ETag,
+		Subject:   c.Subject,
+		Tenant:    c.Tenant,
+		Replayed:  result.Replayed,
+		Duplicate: result.Duplicate,
+	}
+	if c.SHA256 != nil {
+		r.SHA256 = hex.EncodeToString(c.SHA256[:])
+	}
+	return r
+}
+
 // MarshalJSON writes the receipt as the native protocol has it.
 func (r Receipt) MarshalJSON() ([]byte, error) { return r.appendJSON(nil), nil }
 
 func (r *Receipt) appendJSON(b []byte) []byte {
 	text := func(name, value string) {
 		b = append(b, name...)
-		b = appendJSONString(b, value)
+		b = jsontext.AppendString(b, value)
 	}
 	text(`{"id":`, r.ID)
 	text(`,"key":`, r.Key)
@@ -49,11 +79,11 @@ func (r *Receipt) appendJSON(b []byte) []byte {
 	text(`,"subject":`, r.Subject)
 	text(`,"tenant":`, r.Tenant)
 	b = append(b, `,"metadata":{`...)
-	for i, name := range sortedKeys(r.Metadata) {
+	for i, name := range object.SortedKeys(r.Metadata) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSONString(b, name)
+		b = jsontext.AppendString(b, name)
 		text(`:`, r.Metadata[name])
 	}
 	b = append(b, '}')

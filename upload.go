@@ -6,17 +6,20 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 )
 
 // Action is what a request wants with an upload.
 type Action string
 
-// The actions: sign asks for a grant; the others show its ticket, to ask for the
+// The actions: sign asks for a grant; the others present its ticket, to ask for the
 // URLs of parts, for the parts that have arrived, for completion, or to give up.
 const (
 	ActionSign     Action = "sign"
@@ -26,9 +29,34 @@ const (
 	ActionAbort    Action = "abort"
 )
 
-// UnknownSize as [Upload.Size] means that the browser did not tell. The grant
-// then permits any size within the limits.
-const UnknownSize int64 = -1
+// UnknownSize as the size of an upload means that the browser did not tell. The
+// grant then permits any size within the limits.
+const UnknownSize = claim.UnknownSize
+
+// Declaration is what a browser says of a file. None of it is trusted: the rules
+// judge it. Declarations have no word about who uploads, and what is allowed.
+type Declaration struct {
+	// Filename is what the browser calls the file. It is cleaned later.
+	Filename string
+	// Type is the media type; "" is application/octet-stream.
+	Type string
+	// Size is in bytes. A client that does not tell declares [UnknownSize]: zero is
+	// an empty file.
+	Size int64
+	// SHA256 is set when the browser sent the checksum of the file: the grant then
+	// permits these bytes only.
+	SHA256 *[32]byte
+	// PartChecksums means that the browser will send the SHA-256 of every part of
+	// a multipart upload.
+	PartChecksums bool
+	// Mode is the only mode that the client can do, if it says so; PartSize the
+	// only size of parts, in bytes.
+	Mode     Mode
+	PartSize int64
+	// Metadata is what the browser sent along. Only names that
+	// [WithClientMetadata] lists are stored with the object.
+	Metadata map[string]string
+}
 
 // Upload is what a browser asks for, and what the chain decides about it. It is
 // the one value that travels the chain: [Decode] makes it, [UploadFrom] finds it,
@@ -51,30 +79,17 @@ type Upload struct {
 	Type string
 	// Size is the declared size in bytes, or UnknownSize.
 	Size int64
-	// SHA256 is set when the browser sent the checksum of the file: the grant then
-	// permits these bytes only.
-	SHA256 *[32]byte
-	// PartChecksums means that the browser will send the SHA-256 of every part of
-	// a multipart upload.
+	// SHA256, PartChecksums, Mode, PartSize and Metadata are as in the
+	// [Declaration].
+	SHA256        *[32]byte
 	PartChecksums bool
-	// Mode is the only mode that the client can do, if it says so; PartSize the
-	// only size of parts, in bytes.
-	Mode     Mode
-	PartSize int64
-	// Metadata is what the browser sent along. Only names that
-	// [WithClientMetadata] lists are stored with the object.
-	Metadata map[string]string
+	Mode          Mode
+	PartSize      int64
+	Metadata      map[string]string
 
 	// Subject is the principal who uploads, Tenant the customer they belong to.
 	// The authorizer sets them; the browser never does, and neither does a ticket.
 	Subject, Tenant string
-
-	// MinSize and MaxSize, in bytes, narrow what the rules allow; 0 leaves it as
-	// it is, a negative MaxSize refuses every file.
-	MinSize, MaxSize int64
-	// AllowedTypes narrows what the rules allow: patterns as for
-	// [AllowContentTypes]. nil leaves it as it is.
-	AllowedTypes []string
 
 	// Key names the object. [NameKey] sets it.
 	Key string
@@ -86,32 +101,50 @@ type Upload struct {
 	// bucket answers 201.
 	SuccessRedirect string
 
-	settings *settings
-	start    time.Time // when the request came, for durations
-	now      time.Time // the clock's time of the request
+	issuer  *Issuer   // that began the chain, or issues
+	start   time.Time // when the request came, for durations
+	now     time.Time // the clock's time of the request
+	decoded bool      // a chain made it
+	ticket  *openedTicket
 
-	ticket *openedTicket // of a ticket request
+	authorized bool
+	named      bool
 
-	originChecked bool
-	decoded       bool
-	authorized    bool
-	named         bool
-	limited       bool             // a size rule ran
-	limits        limits           // what the size rules allow
-	types         []*mediatype.Set // what every type rule allows
+	sizeRules narrowing        // what the rules allow
+	ownSize   narrowing        // what the upload itself was narrowed to
+	typeRules []*mediatype.Set // the same of types
+	ownTypes  []*mediatype.Set
+	invalid   error // a pattern that was no type
+}
+
+// LimitSize narrows the size that is allowed, in bytes: to the customer's plan, to
+// what is left of a quota. It never widens; limits that do not meet, such as a max
+// of 0, refuse every file.
+func (u *Upload) LimitSize(min, max int64) { u.ownSize.add(limits{min, max}) }
+
+// AllowContentTypes narrows the types that are allowed: patterns as for the
+// function [AllowContentTypes]. It never widens; without a pattern every file is
+// refused, and so, with 500, where one is wrong.
+func (u *Upload) AllowContentTypes(patterns ...string) {
+	set, err := mediatype.NewSet(patterns...)
+	if err != nil {
+		u.invalid = fmt.Errorf("Upload.AllowContentTypes: %w", err)
+		return
+	}
+	u.ownTypes = append(u.ownTypes, set)
 }
 
 // Time returns when the request came, in UTC. Key policies use it, so that one
 // upload has one date.
 func (u *Upload) Time() time.Time {
 	if u.now.IsZero() {
-		u.now = u.settingsOrDefault().clock()
+		u.now = u.environment().clock()
 	}
 	return u.now.UTC()
 }
 
 // Random returns the source of randomness for this upload.
-func (u *Upload) Random() io.Reader { return u.settingsOrDefault().random }
+func (u *Upload) Random() io.Reader { return u.environment().random }
 
 // readRandom fills b, which stays off the heap where the source is the usual one.
 func (u *Upload) readRandom(b []byte) error {
@@ -128,10 +161,6 @@ func (u *Upload) readRandom(b []byte) error {
 	return nil
 }
 
-// BodyLimit returns how large the body of a request for a grant may be, in bytes:
-// see [WithBodyLimit].
-func (u *Upload) BodyLimit() int64 { return u.settingsOrDefault().bodyLimit }
-
 // SHA256Hex returns the checksum in hexadecimal, as keys have it, or "".
 func (u *Upload) SHA256Hex() string {
 	if u.SHA256 == nil {
@@ -140,31 +169,82 @@ func (u *Upload) SHA256Hex() string {
 	return hex.EncodeToString(u.SHA256[:])
 }
 
-// SHA256Base64 returns the checksum in base64, as S3 has it, or "".
-func (u *Upload) SHA256Base64() string {
-	if u.SHA256 == nil {
-		return ""
+// declare takes what a dialect has read.
+func (u *Upload) declare(d *Declaration) {
+	u.Filename, u.Type, u.Size, u.SHA256 = d.Filename, d.Type, d.Size, d.SHA256
+	u.PartChecksums, u.Mode, u.PartSize, u.Metadata = d.PartChecksums, d.Mode, d.PartSize, d.Metadata
+}
+
+// clean makes a name and a type of ours of those that were declared.
+func (u *Upload) clean() error {
+	declared := u.Type
+	u.Filename, u.Type = filename.Clean(u.Filename), ""
+	if u.Filename == "" {
+		return ErrFilenameRequired
 	}
-	return checksumOf(u.SHA256[:])
-}
-
-func (u *Upload) settingsOrDefault() *settings {
-	if u == nil || u.settings == nil {
-		return &defaultSettings
+	if u.Size < UnknownSize {
+		return ErrSizeInvalid
 	}
-	return u.settings
+	t, err := mediatype.Parse(declared)
+	if err != nil {
+		return ErrTypeInvalid
+	}
+	u.Type = t.String()
+	return nil
 }
 
-// settings is what every link needs to know of its surroundings.
-type settings struct {
-	clock     func() time.Time
-	random    io.Reader
-	bodyLimit int64
-	dialect   Dialect
-	observers []func(context.Context, Decision)
-	logger    *zerolog.Logger
+// environment is the Issuer's, or the usual one.
+func (u *Upload) environment() *environment {
+	if u == nil || u.issuer == nil {
+		return &usual
+	}
+	return &u.issuer.environment
 }
 
-const defaultBodyLimit = 16 << 10
+// uploadContext is the context of a request in a chain.
+type uploadContext struct {
+	context.Context
+	upload Upload
+}
 
-var defaultSettings = settings{clock: time.Now, random: rand.Reader, bodyLimit: defaultBodyLimit, dialect: native{}}
+type uploadKey struct{}
+
+// Value finds the Upload.
+func (c *uploadContext) Value(key any) any {
+	if _, ok := key.(uploadKey); ok {
+		return &c.upload
+	}
+	return c.Context.Value(key)
+}
+
+// UploadFrom returns the upload of a request's context, or nil where neither
+// [Decode] nor [OpenTicket] has run.
+func UploadFrom(ctx context.Context) *Upload {
+	if u, _ := ctx.Value(uploadKey{}).(*Upload); u != nil && u.decoded {
+		return u
+	}
+	return nil
+}
+
+// begin gives a request its Upload, which is found once it is decoded, a body that
+// is bounded, and WithLogger's logger if it has none.
+func (i *Issuer) begin(w http.ResponseWriter, r *http.Request, action Action, maxBody int64) (*http.Request, *Upload) {
+	c := &uploadContext{Context: r.Context()}
+	c.upload.Action, c.upload.Size = action, UnknownSize
+	c.upload.issuer, c.upload.start, c.upload.now = i, time.Now(), i.clock()
+	if i.logger != nil && noLogger(r.Context()) {
+		// A copy, so that middleware may call UpdateContext.
+		logger := i.logger.With().Logger()
+		c.Context = logger.WithContext(c.Context)
+	}
+	r = r.WithContext(c)
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	return r, &c.upload
+}
+
+func noLogger(ctx context.Context) bool {
+	return zerolog.Ctx(ctx).GetLevel() == zerolog.Disabled
+}

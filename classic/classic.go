@@ -16,7 +16,7 @@
 //
 // It never calls back. So its uploads have no receipt and no promotion: New
 // refuses a Handler with [postern.WithOnComplete] or [postern.WithPromotion]. Its
-// single road is a form, which some providers don't take, such as Cloudflare R2.
+// only way is a form, which some providers don't take, such as Cloudflare R2.
 //
 // It doesn't send the size of a file: grants admit any within the limits. A page
 // that adds size=… to its request, in bytes, gets a grant for that size alone.
@@ -49,11 +49,11 @@ func New(h *postern.Handler) (http.Handler, error) {
 	case h.Completes():
 		return nil, &postern.ConfigError{Option: "classic.New", Err: errCompletes}
 	}
-	in, err := h.In(Dialect())
+	in, err := h.WithDialect(Dialect())
 	if err != nil {
 		return nil, err
 	}
-	return in.Route("sign"), nil
+	return in.Route(postern.ActionSign), nil
 }
 
 // Dialect returns the dialect alone, for chains of your own.
@@ -61,20 +61,24 @@ func Dialect() postern.Dialect { return dialect{} }
 
 type dialect struct{}
 
-func (dialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upload) error {
+// maxQuery bounds the query in bytes.
+const maxQuery = 16 << 10
+
+func (dialect) ReadUpload(_ http.ResponseWriter, r *http.Request) (*postern.Declaration, error) {
 	if r.Method != http.MethodGet {
-		return postern.ErrMethodNotAllowed.WithDetail("This address answers GET requests only.")
+		return nil, postern.ErrMethodNotAllowed.WithDetail("This address answers GET requests only.")
 	}
-	values, err := query.Parse(r, u.BodyLimit())
+	values, err := query.Parse(r, maxQuery)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	u.Filename, u.Type = values.Get("filename"), values.Get("content_type")
-	u.Size, u.Mode = postern.UnknownSize, postern.ModePost
+	d := &postern.Declaration{
+		Filename: values.Get("filename"), Type: values.Get("content_type"), Size: postern.UnknownSize, Mode: postern.ModePost,
+	}
 	if values.Has("size") {
-		u.Size, err = query.Size(values.Get("size"))
+		d.Size, err = query.Size(values.Get("size"))
 	}
-	return err
+	return d, err
 }
 
 func (d dialect) WriteGrant(w http.ResponseWriter, r *http.Request, g *postern.Grant) {
@@ -89,6 +93,7 @@ func (d dialect) WriteGrant(w http.ResponseWriter, r *http.Request, g *postern.G
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(http.StatusOK) // a router may have set another status already
 	_ = json.NewEncoder(w).Encode(struct {
 		EndpointURL string            `json:"endpoint_url"`
@@ -97,7 +102,7 @@ func (d dialect) WriteGrant(w http.ResponseWriter, r *http.Request, g *postern.G
 }
 
 func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.Problem) {
-	if p.Status == http.StatusMethodNotAllowed {
+	if p.Status() == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodGet)
 	}
 	postern.Native().WriteProblem(w, r, p)

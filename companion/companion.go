@@ -57,7 +57,7 @@
 // [postern.AllowAnonymous].
 //
 // CORS headers are yours to send, outside the handler, for pages of other
-// origins. They need [postern.WithTrustedOrigins] too: every road is refused to
+// origins. They need [postern.WithTrustedOrigins] too: every call is refused to
 // other sites, those that answer GET included.
 package companion
 
@@ -96,35 +96,35 @@ func New(h *postern.Handler) (http.Handler, error) {
 		return nil, &postern.ConfigError{Option: "companion.New", Err: errNoHandler}
 	case h.Anonymous():
 		return nil, &postern.ConfigError{Option: "AllowAnonymous", Err: errAnonymous}
-	case h.Completes() && h.Multipart() != nil:
-		return nil, h.Multipart()
+	case h.Completes() && h.CheckMultipart() != nil:
+		return nil, h.CheckMultipart()
 	}
-	in, err := h.In(dialect{completes: h.Completes()})
+	in, err := h.WithDialect(dialect{completes: h.Completes()})
 	if err != nil {
 		return nil, err
 	}
-	c := &handler{Handler: in, roads: map[postern.Action]http.Handler{}}
+	c := &handler{Handler: in, endpoints: map[postern.Action]http.Handler{}}
 	for _, action := range []postern.Action{
 		postern.ActionSign, postern.ActionParts, postern.ActionList, postern.ActionComplete, postern.ActionAbort,
 	} {
-		c.roads[action] = in.Route(string(action))
+		c.endpoints[action] = in.Route(action)
 	}
 	return c, nil
 }
 
 type handler struct {
 	*postern.Handler
-	roads map[postern.Action]http.Handler
+	endpoints map[postern.Action]http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := parse(r)
 	if c == nil {
-		// The dialect knows no call, and refuses whatever road this is.
+		// The dialect knows no call, and refuses whatever this is.
 		h.Handler.ServeHTTP(w, r)
 		return
 	}
-	h.roads[c.action].ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
+	h.endpoints[c.action].ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, c)))
 }
 
 // call is a request of Uppy's, as its address tells.

@@ -3,13 +3,12 @@ package companion
 import (
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/jsontext"
 	"github.com/postern-go/postern/internal/query"
 )
 
@@ -22,11 +21,10 @@ const (
 	maxMetadata     = 64
 	maxMetadataSize = 8 << 10
 
-	// maxQuery bounds the query of a call with a ticket in bytes: 10,000 numbers
-	// are 80 KiB with their commas escaped. maxParts is the same for the body of a
-	// completion: 10,000 parts are 700 KiB.
-	maxQuery = 128 << 10
-	maxParts = 1 << 20
+	// maxGrantQuery bounds the query of a call for a grant in bytes, maxQuery that
+	// of a call with a ticket: 10,000 numbers are 80 KiB with their commas escaped.
+	maxGrantQuery = 16 << 10
+	maxQuery      = 128 << 10
 )
 
 // dialect reads what Uppy sends, and writes what it understands.
@@ -34,10 +32,10 @@ type dialect struct {
 	completes bool // every upload must be completed
 }
 
-func (d dialect) ReadUpload(w http.ResponseWriter, r *http.Request, u *postern.Upload) error {
+func (d dialect) ReadUpload(_ http.ResponseWriter, r *http.Request) (*postern.Declaration, error) {
 	c, err := admit(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var q struct {
 		Filename, Type string
@@ -45,12 +43,12 @@ func (d dialect) ReadUpload(w http.ResponseWriter, r *http.Request, u *postern.U
 	}
 	if c.mode == postern.ModePost {
 		if d.completes {
-			return postern.ErrCompletionRequired.WithDetail(
+			return nil, postern.ErrCompletionRequired.WithDetail(
 				"Uploads are completed here, which single uploads cannot do. Set shouldUseMultipart to true.")
 		}
-		values, err := query.Parse(r, u.BodyLimit())
+		values, err := query.Parse(r, maxGrantQuery)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		q.Filename, q.Type = values.Get("filename"), values.Get("type")
 		for name, all := range values {
@@ -58,25 +56,24 @@ func (d dialect) ReadUpload(w http.ResponseWriter, r *http.Request, u *postern.U
 				q.Metadata.set(strings.TrimSuffix(name, "]"), all[0])
 			}
 		}
-	} else if err := body(w, r, u.BodyLimit(), &q); err != nil {
-		return err
+	} else if err := postern.ReadJSON(r, &q); err != nil {
+		return nil, err
 	}
 	if err := q.Metadata.check(); err != nil {
-		return err
+		return nil, err
 	}
-	u.Filename, u.Type, u.Metadata, u.Mode = q.Filename, q.Type, q.Metadata.values, c.mode
-	size, known := u.Metadata["size"]
-	if !known {
-		u.Size = postern.UnknownSize
-		return nil
+	declared := &postern.Declaration{
+		Filename: q.Filename, Type: q.Type, Size: postern.UnknownSize, Metadata: q.Metadata.values, Mode: c.mode,
 	}
-	if u.Size, err = query.Size(size); err != nil {
-		return err
+	if size, known := declared.Metadata["size"]; known {
+		if declared.Size, err = query.Size(size); err != nil {
+			return nil, err
+		}
+		if c.mode == postern.ModeMultipart {
+			declared.PartSize = chunkSize(declared.Size)
+		}
 	}
-	if c.mode == postern.ModeMultipart {
-		u.PartSize = chunkSize(u.Size)
-	}
-	return nil
+	return declared, nil
 }
 
 // chunkSize is Uppy's own rule.
@@ -88,7 +85,7 @@ func chunkSize(size int64) int64 {
 	return max(minChunk, chunk)
 }
 
-func (dialect) ReadTicket(w http.ResponseWriter, r *http.Request, _ postern.Action) (*postern.TicketRequest, error) {
+func (dialect) ReadTicket(_ http.ResponseWriter, r *http.Request, _ postern.Action) (*postern.TicketRequest, error) {
 	c, err := admit(r)
 	if err != nil {
 		return nil, err
@@ -104,25 +101,37 @@ func (dialect) ReadTicket(w http.ResponseWriter, r *http.Request, _ postern.Acti
 		if c.part == "batch" {
 			numbers = values.Get("partNumbers")
 		}
-		request.Numbers, err = partNumbers(numbers)
+		request.Details = func() (*postern.TicketDetails, error) {
+			list, err := partNumbers(numbers)
+			return &postern.TicketDetails{Numbers: list}, err
+		}
 	case postern.ActionComplete:
-		var q struct {
-			Parts []struct {
-				PartNumber int32
-				ETag       string
-			}
-		}
-		if err := body(w, r, maxParts, &q); err != nil {
-			return nil, err
-		}
-		if len(q.Parts) > maxChunks {
-			return nil, postern.ErrPartsInvalid
-		}
-		for _, p := range q.Parts {
-			request.Parts = append(request.Parts, postern.Part{Number: p.PartNumber, ETag: p.ETag})
+		request.Details = func() (*postern.TicketDetails, error) {
+			var q struct{ Parts partList }
+			err := postern.ReadJSON(r, &q)
+			return &postern.TicketDetails{Parts: q.Parts}, err
 		}
 	}
-	return request, err
+	return request, nil
+}
+
+// partList decodes as many parts as an upload can have, and no more.
+type partList []postern.Part
+
+// UnmarshalJSON reads the list.
+func (l *partList) UnmarshalJSON(b []byte) error {
+	parts, err := jsontext.DecodeList[struct {
+		PartNumber int32
+		ETag       string
+	}](b, maxChunks)
+	if errors.Is(err, jsontext.ErrTooLong) {
+		return postern.ErrPartsInvalid
+	}
+	*l = make(partList, len(parts))
+	for k, p := range parts {
+		(*l)[k] = postern.Part{Number: p.PartNumber, ETag: p.ETag}
+	}
+	return err
 }
 
 func partNumbers(list string) ([]int32, error) {
@@ -150,28 +159,6 @@ func admit(r *http.Request) (*call, error) {
 		return nil, postern.ErrMethodNotAllowed.WithDetail("This address answers " + strings.ReplaceAll(c.allow, ", ", " and ") + " requests only.")
 	}
 	return c, nil
-}
-
-// body reads a body of at most the limit in bytes, of one JSON object, into v.
-func body(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return postern.ErrNotJSON
-	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		err = json.Unmarshal(b, v)
-	}
-	var tooLarge *http.MaxBytesError
-	var refused *postern.Problem
-	switch {
-	case errors.As(err, &tooLarge):
-		return postern.ErrBodyTooLarge
-	case errors.As(err, &refused):
-		return refused
-	case err != nil:
-		return postern.ErrMalformed.WithCause(err)
-	}
-	return nil
 }
 
 // metadata is the meta of a file, as text.

@@ -3,6 +3,7 @@ package companion
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -34,7 +35,7 @@ func (dialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Gra
 // WriteParts streams: what it holds in memory does not grow with the number of
 // parts.
 func (dialect) WriteParts(w http.ResponseWriter, r *http.Request, urls *postern.PartURLs) {
-	header(w, "application/json")
+	header(w)
 	w.WriteHeader(http.StatusOK) // a router may have set another status already
 	b := bufio.NewWriterSize(w, 16<<10)
 	// Nothing in a URL needs escaping in JSON.
@@ -89,35 +90,24 @@ func (dialect) WriteReceipt(w http.ResponseWriter, r *http.Request, receipt *pos
 
 // WritePending keeps the request open: Uppy does not ask again. JSON may begin
 // with blanks.
-func (dialect) WritePending(w http.ResponseWriter, r *http.Request, _ time.Duration) (wait bool) {
+func (dialect) WritePending(w http.ResponseWriter, r *http.Request, _ time.Duration) postern.Pending {
 	if c := callOf(r); !c.begun {
 		c.begun = true
-		header(w, "application/json")
+		header(w)
 		w.WriteHeader(http.StatusOK)
 	}
 	if _, err := w.Write([]byte{'\n'}); err != nil {
-		return false
+		return postern.Answered // the browser is gone
 	}
 	_ = http.NewResponseController(w).Flush() // a writer that cannot keeps the blanks
-	return true
+	return postern.KeptOpen
 }
 
 func (dialect) WriteAborted(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, struct{}{})
 }
 
-// problem is a problem document (RFC 9457) with the member that Uppy 5 shows.
-type problem struct {
-	Title        string   `json:"title"`
-	Status       int      `json:"status"`
-	Code         string   `json:"code"`
-	Detail       string   `json:"detail"`
-	Message      string   `json:"message"`
-	MinSize      int64    `json:"min_size,omitempty"`
-	MaxSize      int64    `json:"max_size,omitempty"`
-	AllowedTypes []string `json:"allowed_types,omitempty"`
-}
-
+// WriteProblem writes a problem document with one more member, which Uppy 5 shows.
 func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.Problem) {
 	c := callOf(r)
 	if c != nil && c.begun {
@@ -127,21 +117,15 @@ func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.P
 		write(w, http.StatusOK, parts)
 		return
 	}
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	switch {
-	case p.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "":
-		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 wants a challenge
-	case p.Status == http.StatusMethodNotAllowed && c != nil:
-		h.Set("Allow", c.allow)
+	if p.Status() == http.StatusMethodNotAllowed && c != nil {
+		w.Header().Set("Allow", c.allow)
 	}
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter+time.Second-1), 10))
-	}
-	writeAs(w, "application/problem+json", p.Status, problem{
-		Title: http.StatusText(p.Status), Status: p.Status, Code: p.Code, Detail: p.Detail, Message: p.Detail,
-		MinSize: p.MinSize, MaxSize: p.MaxSize, AllowedTypes: p.AllowedTypes,
-	})
+	p.SetHeader(w.Header())
+	w.WriteHeader(p.Status())
+	document, _ := p.MarshalJSON()
+	message, _ := json.Marshal(p.Detail())
+	document = append(document[:len(document)-1], `,"message":`...)
+	_, _ = w.Write(append(append(document, message...), '}'))
 }
 
 // assembled lists the parts of an upload that S3 does not know any more. It may
@@ -150,7 +134,7 @@ func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.P
 // became of the upload. Without a size nobody knows how many parts there were.
 func assembled(r *http.Request, c *call, p *postern.Problem) []part {
 	u := postern.UploadFrom(r.Context())
-	if c == nil || c.action != postern.ActionList || p.Code != postern.ErrUploadGone.Code ||
+	if c == nil || c.action != postern.ActionList || !errors.Is(p, postern.ErrUploadGone) ||
 		u == nil || u.Size <= 0 || u.PartSize <= 0 {
 		return nil
 	}
@@ -163,16 +147,15 @@ func assembled(r *http.Request, c *call, p *postern.Problem) []part {
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-func write(w http.ResponseWriter, status int, v any) { writeAs(w, "application/json", status, v) }
-
-func writeAs(w http.ResponseWriter, contentType string, status int, v any) {
-	header(w, contentType)
+func write(w http.ResponseWriter, status int, v any) {
+	header(w)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func header(w http.ResponseWriter, contentType string) {
+func header(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 }

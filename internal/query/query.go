@@ -16,7 +16,7 @@ func Parse(r *http.Request, limit int64) (url.Values, error) {
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, postern.ErrMalformed.WithDetail("The query of the request is malformed.").WithCause(err)
+		return nil, postern.ErrMalformedRequest.WithDetail("The query of the request is malformed.").WithCause(err)
 	}
 	return values, nil
 }

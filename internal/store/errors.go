@@ -134,3 +134,6 @@ func unreachable(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.As(err, &netErr) || !errors.As(err, &sendErr)
 }
+
+// Interrupted makes an error of an object that could not be read to its end.
+func Interrupted(err error) error { return &Error{Op: "GetObject", Kind: ErrUnavailable, Err: err} }

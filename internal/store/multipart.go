@@ -9,30 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/postern-go/postern/internal/object"
 )
 
 // CreateMultipart begins a multipart upload. What is stored with the object is
-// set here: a copy of parts carries nothing over.
-func (s *Store) CreateMultipart(ctx context.Context, key string, h Header) (uploadID string, err error) {
+// set here: a copy of parts carries nothing over. sums asks for the SHA-256 of each
+// part.
+func (s *Store) CreateMultipart(ctx context.Context, key string, h object.Header, sums bool) (uploadID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
-	in := &s3.CreateMultipartUploadInput{
-		Bucket: &s.bucket, Key: &key,
-		ACL:                     types.ObjectCannedACL(h.ACL),
-		ContentType:             text(h.Type),
-		CacheControl:            text(h.CacheControl),
-		ContentDisposition:      text(h.ContentDisposition),
-		ContentEncoding:         text(h.ContentEncoding),
-		StorageClass:            types.StorageClass(h.StorageClass),
-		WebsiteRedirectLocation: text(h.WebsiteRedirect),
-		ServerSideEncryption:    types.ServerSideEncryption(h.Encryption),
-		SSEKMSKeyId:             text(h.KMSKeyID),
-		Tagging:                 text(h.Tags),
-		Metadata:                h.Metadata,
-		ChecksumAlgorithm:       types.ChecksumAlgorithm(h.ChecksumAlgorithm),
-		BucketKeyEnabled:        yes(h.BucketKey),
+	in := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: &key}
+	if sums {
+		in.ChecksumAlgorithm = types.ChecksumAlgorithmSha256
 	}
-	out, err := s.client.CreateMultipartUpload(ctx, in)
+	out, err := s.client.CreateMultipartUpload(ctx, in, storing(&h))
 	if err != nil {
 		return "", fail("CreateMultipartUpload", err)
 	}
@@ -82,7 +73,7 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, par
 	completed := make([]types.CompletedPart, len(parts))
 	for i := range parts {
 		completed[i] = types.CompletedPart{
-			PartNumber: &parts[i].Number, ETag: &parts[i].ETag, ChecksumSHA256: text(parts[i].SHA256),
+			PartNumber: &parts[i].Number, ETag: &parts[i].ETag, ChecksumSHA256: optional(parts[i].SHA256),
 		}
 	}
 	in := &s3.CompleteMultipartUploadInput{

@@ -14,10 +14,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/postern-go/postern/internal/object"
 )
 
 // Limits bound the calls. They are variables for the tests of e2e, which set them
@@ -86,29 +90,8 @@ func New(c Config) *Store {
 type Object struct {
 	Size   int64
 	ETag   string
-	Header Header
+	Header object.Header
 	SHA256 string // base64, or a composite one that ends in "-1" and so on
-}
-
-// Header is what is stored with an object.
-type Header struct {
-	ACL                string // never read back
-	Type               string
-	CacheControl       string
-	ContentDisposition string
-	ContentEncoding    string
-	StorageClass       string
-	WebsiteRedirect    string
-	Encryption         string
-	KMSKeyID           string
-	BucketKey          bool
-	Tags               string // as a query; only its count is read back
-	Metadata           map[string]string
-	TagCount           int
-	ChecksumAlgorithm  string // "SHA256" asks for checksums of parts
-
-	// Read back and never set: whoever holds a PUT grant can add these headers.
-	ContentLanguage, Expires string
 }
 
 // Part is a part of a multipart upload.
@@ -129,25 +112,15 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 	if err != nil {
 		return nil, fail("HeadObject", err)
 	}
+	response, ok := awsmiddleware.GetRawResponse(out.ResultMetadata).(*smithyhttp.Response)
+	if !ok {
+		return nil, &Error{Op: "HeadObject", Kind: ErrUnexpected}
+	}
 	return &Object{
 		Size:   aws.ToInt64(out.ContentLength),
 		ETag:   aws.ToString(out.ETag),
 		SHA256: aws.ToString(out.ChecksumSHA256),
-		Header: Header{
-			Type:               aws.ToString(out.ContentType),
-			CacheControl:       aws.ToString(out.CacheControl),
-			ContentDisposition: aws.ToString(out.ContentDisposition),
-			ContentEncoding:    aws.ToString(out.ContentEncoding),
-			StorageClass:       string(out.StorageClass),
-			WebsiteRedirect:    aws.ToString(out.WebsiteRedirectLocation),
-			Encryption:         string(out.ServerSideEncryption),
-			KMSKeyID:           aws.ToString(out.SSEKMSKeyId),
-			BucketKey:          aws.ToBool(out.BucketKeyEnabled),
-			Metadata:           out.Metadata,
-			TagCount:           int(aws.ToInt32(out.TagCount)),
-			ContentLanguage:    aws.ToString(out.ContentLanguage),
-			Expires:            aws.ToString(out.ExpiresString),
-		},
+		Header: object.ReadHeader(response.Header.Get, out.Metadata, int(aws.ToInt32(out.TagCount))),
 	}, nil
 }
 
@@ -156,7 +129,7 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: text(ifMatch)})
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: optional(ifMatch)})
 	if err := ifChanged(fail("DeleteObject", err)); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -165,25 +138,12 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 
 // PutEmpty makes an object of no bytes, unless there is one: [ErrExists]. It
 // stands in for a freeze, since no part can be empty.
-func (s *Store) PutEmpty(ctx context.Context, key string, h Header) error {
+func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
-	in := &s3.PutObjectInput{
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0), IfNoneMatch: aws.String("*"),
-		ACL:                     types.ObjectCannedACL(h.ACL),
-		ContentType:             text(h.Type),
-		CacheControl:            text(h.CacheControl),
-		ContentDisposition:      text(h.ContentDisposition),
-		ContentEncoding:         text(h.ContentEncoding),
-		StorageClass:            types.StorageClass(h.StorageClass),
-		WebsiteRedirectLocation: text(h.WebsiteRedirect),
-		ServerSideEncryption:    types.ServerSideEncryption(h.Encryption),
-		SSEKMSKeyId:             text(h.KMSKeyID),
-		Tagging:                 text(h.Tags),
-		Metadata:                h.Metadata,
-		BucketKeyEnabled:        yes(h.BucketKey),
-	}
-	_, err := s.client.PutObject(ctx, in)
+	}, storing(&h))
 	return fail("PutObject", err)
 }
 
@@ -217,20 +177,12 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// text is nil for the empty string: S3 refuses empty headers.
-func text(s string) *string {
+// optional is nil for the empty string: S3 refuses empty headers.
+func optional(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
-}
-
-// yes is nil for false, which leaves it to the bucket.
-func yes(b bool) *bool {
-	if !b {
-		return nil
-	}
-	return &b
 }
 
 // copySource is the header that names a source: escaped, with a plus sign too,

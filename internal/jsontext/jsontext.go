@@ -1,4 +1,5 @@
-package postern
+// Package jsontext appends JSON.
+package jsontext
 
 import "unicode/utf8"
 
@@ -15,9 +16,9 @@ var plainJSON = func() (set [256]bool) {
 	return set
 }()
 
-// appendJSONString appends s as a JSON string that is also safe inside HTML.
+// AppendString appends s as a JSON string that is also safe inside HTML.
 // What is not UTF-8 becomes U+FFFD.
-func appendJSONString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0

@@ -1,0 +1,257 @@
+package postern
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/justinas/alice"
+	"github.com/rs/zerolog"
+
+	"github.com/postern-go/postern/internal/mediatype"
+	"github.com/postern-go/postern/internal/object"
+	"github.com/postern-go/postern/ticket"
+)
+
+// environment is what a chain needs to know of its surroundings.
+type environment struct {
+	clock     func() time.Time
+	random    io.Reader
+	dialect   Dialect
+	observers []func(context.Context, Decision)
+	logger    *zerolog.Logger
+	origins   *http.CrossOriginProtection
+}
+
+// usual is the environment where there is no Issuer yet.
+var usual = environment{clock: time.Now, random: rand.Reader, dialect: native{}}
+
+// config is what options set, with the defaults.
+type config struct {
+	environment
+
+	// Of New alone.
+	authorizer func(*http.Request, *Upload) error
+	middleware []alice.Constructor
+	limitFunc  func(*http.Request, *Upload) (min, max int64)
+
+	// What is granted.
+	anonymous      bool
+	bodyLimit      int64
+	keyPolicy      KeyPolicy
+	limits         *limits        // nil: the default
+	types          *mediatype.Set // nil: the default
+	attributes     object.Attributes
+	clientMetadata []string
+	lifetime       time.Duration
+	mode           Mode
+	multipartAbove int64
+	partSize       int64
+	sharedAllowed  bool
+	unbounded      bool
+
+	// Tickets.
+	name           string
+	ticketKeys     *ticket.Keyring
+	ticketLifetime time.Duration
+
+	// Completion.
+	staging        string
+	onComplete     func(context.Context, Receipt) error
+	sniff          bool
+	maxCompletions int
+}
+
+// The defaults of a grant.
+const (
+	defaultMaxSize   = 10 << 20
+	defaultLifetime  = 5 * time.Minute
+	defaultBodyLimit = 16 << 10
+
+	defaultTicketLifetime = 24 * time.Hour
+	defaultMultipartAbove = 100 << 20
+	defaultPartSize       = 8 << 20
+	defaultMaxCompletions = 64
+)
+
+func newConfig(opts []HandlerOption) (*config, []error) {
+	c := &config{
+		environment:    usual,
+		bodyLimit:      defaultBodyLimit,
+		keyPolicy:      defaultKeyPolicy,
+		lifetime:       defaultLifetime,
+		multipartAbove: defaultMultipartAbove,
+		partSize:       defaultPartSize,
+		maxCompletions: defaultMaxCompletions,
+	}
+	c.origins = http.NewCrossOriginProtection()
+	var errs []error
+	given := map[string]bool{}
+	for _, opt := range opts {
+		if opt == nil {
+			errs = append(errs, &ConfigError{Option: "Option", Err: errNil})
+			continue
+		}
+		o := opt.handlerOption()
+		err := o.apply(c)
+		if given[o.name] && !o.repeatable {
+			err = errRepeated
+		}
+		if given[o.name] = true; err != nil {
+			errs = append(errs, &ConfigError{Option: o.name, Err: err})
+		}
+	}
+	if c.ticketLifetime == 0 {
+		c.ticketLifetime = max(defaultTicketLifetime, c.lifetime)
+	}
+	return c, errs
+}
+
+// ConfigError is a mistake in the configuration. [New] and [NewIssuer] return all
+// of them at once, joined; middleware that is made by hand panics with them.
+type ConfigError struct {
+	// Option is what was wrong: "WithSizeLimit", "Bucket.Region".
+	Option string
+	// Err says why.
+	Err error
+}
+
+// Error returns the option and the reason.
+func (e *ConfigError) Error() string {
+	return "postern: " + e.Option + ": " + strings.TrimPrefix(e.Err.Error(), "postern: ")
+}
+
+// Unwrap returns the reason.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// mustHave panics where an argument is nil.
+func mustHave(option string, there bool) {
+	if !there {
+		panic(&ConfigError{Option: option, Err: errNil})
+	}
+}
+
+// sizeLimit is the limit that was given, or the default.
+func (c *config) sizeLimit() limits {
+	if c.limits != nil {
+		return *c.limits
+	}
+	return limits{1, defaultMaxSize}
+}
+
+// contentTypes are the types that were given, or the default.
+func (c *config) contentTypes() *mediatype.Set {
+	if c.types != nil {
+		return c.types
+	}
+	return inertTypes
+}
+
+// completes reports whether the application asked for receipts.
+func (c *config) completes() bool { return c.onComplete != nil || c.staging != "" }
+
+// multipart reports whether an upload may be so large that it needs parts.
+func (c *config) multipart() bool {
+	unbounded := c.limitFunc != nil && c.limits == nil
+	return unbounded || c.sizeLimit().max > c.multipartAbove
+}
+
+// needsReplayProof reports whether receipts are asked for, and no promotion keeps a
+// grant from being used again after one.
+func (c *config) needsReplayProof() bool { return c.completes() && c.staging == "" }
+
+var (
+	errNil            = errors.New("the argument is nil")
+	errRepeated       = errors.New("the option is given twice")
+	errModeProvider   = errors.New("the provider takes no POST policies")
+	errReplay         = errors.New("the provider has no conditional writes, so that a grant could be used again after its receipt: use WithMode(ModePost), with which browsers must send a SHA-256")
+	errReplayPut      = errors.New("the provider has neither conditional writes nor POST policies, so that a grant could be used again after its receipt")
+	errReplayParts    = errors.New("the provider completes multipart uploads without a condition: keep WithSizeLimit below the WithMultipartThreshold")
+	errNoFreeze       = errors.New("the provider cannot freeze: it lacks conditional copies or conditional completion")
+	errAnonymous      = errors.New("completion needs a subject")
+	errAnonymousParts = errors.New("multipart uploads need a subject: keep WithSizeLimit below the WithMultipartThreshold")
+	errShared         = errors.New("the provider is not known to reject headers that were not signed, so grants must be signed by credentials that may only put objects: set ServiceCredentials for all else, or AllowSharedCredentials")
+)
+
+// check finds what does not go together.
+func (c *config) check(b Bucket, provider abilities) (errs []error) {
+	fail := func(option string, err error) { errs = append(errs, &ConfigError{Option: option, Err: err}) }
+	if c.mode == ModePost && !provider.post {
+		fail("WithMode", errModeProvider)
+	}
+	if c.staging != "" && !provider.freezes() {
+		fail("WithPromotion", errNoFreeze)
+	}
+	if c.needsReplayProof() && c.mode != ModePost && !provider.putIfAbsent {
+		if provider.post {
+			fail("WithOnComplete", errReplay)
+		} else {
+			fail("WithOnComplete", errReplayPut)
+		}
+	}
+	if c.multipart() && c.replayableParts(provider) {
+		fail("WithOnComplete", errReplayParts)
+	}
+	if c.anonymous && c.completes() {
+		fail("AllowAnonymous", errAnonymous)
+	}
+	if c.anonymous && c.sizeLimit().max > c.multipartAbove {
+		fail("AllowAnonymous", errAnonymousParts)
+	}
+	if c.ticketLifetime < c.lifetime {
+		fail("WithTicketLifetime", errShortTicket(c.ticketLifetime, c.lifetime))
+	}
+	if t, ok := c.keyPolicy.(*keyTemplate); ok && c.staging != "" && strings.HasPrefix(t.beginning(), c.staging) {
+		fail("WithKeyPolicy", errPolicyStaging(t.beginning(), c.staging))
+	}
+	if (c.completes() || c.multipart()) && c.shares(b, provider) {
+		fail("Bucket.ServiceCredentials", errShared)
+	}
+	return errs
+}
+
+// replayableParts reports whether an upload in parts could be used again after its
+// receipt.
+func (c *config) replayableParts(provider abilities) bool {
+	return c.needsReplayProof() && !provider.completeIfAbsent
+}
+
+// shares reports whether a grant is signed by credentials that may do more than
+// it, at a provider where that can be abused.
+func (c *config) shares(b Bucket, provider abilities) bool {
+	shared := b.ServiceCredentials == nil || sameProvider(b.ServiceCredentials, b.Credentials)
+	return shared && b.Credentials != nil && !provider.strict && !c.sharedAllowed
+}
+
+// noParts says why uploads cannot be made of parts, if they cannot. check finds
+// it where the size may demand parts; a dialect may ask for them at any size.
+func (c *config) noParts(b Bucket, provider abilities) error {
+	switch {
+	case c.anonymous:
+		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymousParts}
+	case c.replayableParts(provider):
+		return &ConfigError{Option: "WithOnComplete", Err: errReplayParts}
+	case c.shares(b, provider):
+		return &ConfigError{Option: "Bucket.ServiceCredentials", Err: errShared}
+	}
+	return nil
+}
+
+var errKeyStaging = errors.New("the key lies under the staging prefix")
+
+// checkFinalKey also keeps the key of a receipt out of where grants write.
+func (c *config) checkFinalKey(key string) error {
+	if c.staging != "" && strings.HasPrefix(key, c.staging) {
+		return errKeyStaging
+	}
+	return checkKey(key)
+}
+
+// logLeft says what completion could not remove.
+func (c *config) logLeft(ctx context.Context, what string, err error) {
+	c.loggerOf(ctx).Warn().Err(err).Msg("postern: " + what + " is left to the lifecycle rules")
+}

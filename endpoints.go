@@ -1,0 +1,182 @@
+package postern
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/completion"
+)
+
+// openedTicket is the ticket of a request.
+type openedTicket struct {
+	claim   *claim.Claim
+	request *TicketRequest // what else the request has
+}
+
+// details reads the lists of the request.
+func (t *openedTicket) details() (*TicketDetails, error) {
+	if t.request.Details == nil {
+		return &TicketDetails{}, nil
+	}
+	d, err := t.request.Details()
+	switch {
+	case err != nil:
+		return nil, err
+	case d == nil:
+		return &TicketDetails{}, nil
+	case len(d.Parts) > maxParts || len(d.Numbers) > maxParts:
+		return nil, ErrPartsInvalid
+	}
+	return d, nil
+}
+
+// SignHandler ends a chain that began with [Decode] of the same Issuer: it issues
+// the grant and writes it. It answers 500 chain_incomplete unless [Authorize] ran
+// and, where there is a [NameKey], before it. Where no size or type rule ran, those
+// of the Issuer hold.
+func SignHandler(issuer *Issuer) http.Handler {
+	return endpoint(issuer, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		grant, err := issuer.Issue(r.Context(), u)
+		if err != nil {
+			return err
+		}
+		issuer.decide(r, u, Decision{Mode: grant.Mode, Status: http.StatusCreated})
+		issuer.dialect.WriteGrant(w, r, grant)
+		return nil
+	})
+}
+
+// PartsHandler ends a chain that began with [OpenTicket]: it signs the URLs of the
+// parts that the request names, each for its exact length.
+func PartsHandler(issuer *Issuer) http.Handler {
+	return endpoint(issuer, ActionParts, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		details, err := u.ticket.details()
+		if err != nil {
+			return err
+		}
+		urls, err := issuer.signParts(r.Context(), u, details)
+		if err != nil {
+			return err
+		}
+		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
+		issuer.ticketDialect().WriteParts(w, r, urls)
+		return nil
+	})
+}
+
+// ListHandler ends a chain that began with [OpenTicket]: it tells which parts have
+// arrived.
+func ListHandler(issuer *Issuer) http.Handler {
+	return endpoint(issuer, ActionList, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		c := u.ticket.claim
+		if c.Mode != claim.Multipart {
+			return ErrNotMultipart
+		}
+		stored, err := issuer.store.Parts(r.Context(), c.WriteKey(), c.UploadID)
+		if err != nil {
+			return engineProblem(err)
+		}
+		parts := make([]Part, len(stored))
+		for k, p := range stored {
+			parts[k] = Part{Number: p.Number, Size: p.Size, ETag: p.ETag}
+		}
+		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
+		issuer.ticketDialect().WriteList(w, r, parts)
+		return nil
+	})
+}
+
+const (
+	// completeWait is how long a request waits for its completion before it is
+	// told to come back.
+	completeWait = 20 * time.Second
+	// pendingRetryAfter is when it is told to come back.
+	pendingRetryAfter = 2 * time.Second
+)
+
+// CompleteHandler ends a chain that began with [OpenTicket]: it freezes and verifies
+// the upload, hands the receipt to the hook of [WithOnComplete], and answers with
+// it. A completion that takes long goes on when the request has been answered with
+// 202; completing again waits for it, or begins it again where it was lost.
+func CompleteHandler(issuer *Issuer) http.Handler {
+	return endpoint(issuer, ActionComplete, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		details, err := u.ticket.details()
+		if err != nil {
+			return err
+		}
+		dialect := issuer.ticketDialect()
+		for {
+			receipt, err := issuer.complete(r.Context(), u.ticket.claim, details.Parts)
+			switch {
+			case err == nil:
+				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
+				dialect.WriteReceipt(w, r, receipt)
+				return nil
+			case !errors.Is(err, completion.ErrPending):
+				return engineProblem(err)
+			}
+			if dialect.WritePending(w, r, pendingRetryAfter) == Answered || r.Context().Err() != nil {
+				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusAccepted})
+				return nil
+			}
+		}
+	})
+}
+
+// complete completes the upload of a ticket. The hook has had the receipt.
+func (i *Issuer) complete(ctx context.Context, c *claim.Claim, parts []Part) (*Receipt, error) {
+	claimed := make([]completion.Part, len(parts))
+	for k, p := range parts {
+		claimed[k] = completion.Part{Number: p.Number, ETag: p.ETag}
+	}
+	result, err := i.engine.Complete(ctx, c, claimed, completeWait, func(ctx context.Context, result *completion.Result) error {
+		return i.accept(ctx, i.receipt(c, result))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return i.receipt(c, result), nil
+}
+
+// AbortHandler ends a chain that began with [OpenTicket]: it gives the upload up,
+// and leaves none of its parts, and nothing under the staging prefix. An object that
+// stands at its final key already stays.
+func AbortHandler(issuer *Issuer) http.Handler {
+	return endpoint(issuer, ActionAbort, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+		if err := issuer.engine.Abort(r.Context(), u.ticket.claim); err != nil {
+			return engineProblem(err)
+		}
+		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent})
+		issuer.ticketDialect().WriteAborted(w, r)
+		return nil
+	})
+}
+
+// endpoint ends a chain: serve answers, or says why not.
+func endpoint(issuer *Issuer, action Action, serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
+	mustHave(string(action), issuer != nil)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := UploadFrom(r.Context())
+		err := u.checkChain(issuer, action)
+		if err == nil {
+			err = serve(w, r, u)
+		}
+		if err != nil {
+			Refuse(w, r, err)
+		}
+	})
+}
+
+// checkChain refuses an upload that came another way than by the beginning that
+// belongs to an end: by another Issuer, for another action, undecided, or with the
+// ticket of someone else.
+func (u *Upload) checkChain(issuer *Issuer, action Action) error {
+	if u == nil || u.issuer != issuer || u.Action != action || !u.authorized ||
+		(u.ticket == nil) != (action == ActionSign) {
+		return ErrChainIncomplete
+	}
+	return u.checkOwner()
+}

@@ -1,0 +1,293 @@
+// Package completion makes verified objects of what browsers have uploaded: it
+// puts parts together, freezes what grants can write, verifies what was frozen,
+// and removes what is left. It knows S3 and claims, and neither HTTP nor whoever
+// asks.
+//
+// Each step can be repeated: after a crash between any two, completing again ends
+// in the same result.
+package completion
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/object"
+	"github.com/postern-go/postern/internal/store"
+)
+
+// Config says where, and what the provider can do.
+type Config struct {
+	Store *store.Store
+	// Receipts: the application asked for them.
+	Receipts bool
+	// PutIfAbsent and CompleteIfAbsent: S3 honours If-None-Match on PutObject and
+	// CompleteMultipartUpload. DeleteIfMatch: it honours If-Match on DeleteObject.
+	PutIfAbsent, CompleteIfAbsent, DeleteIfMatch bool
+	// Sniff: look at the first bytes.
+	Sniff bool
+	// Max bounds the completions that go on at once.
+	Max int
+	// Left is told what could not be removed; a lifecycle rule will.
+	Left func(ctx context.Context, what string, err error)
+}
+
+// Engine completes the uploads of one bucket. It is safe for concurrent use.
+type Engine struct {
+	Config
+	flights flights
+}
+
+// New returns an Engine.
+func New(c Config) *Engine {
+	return &Engine{Config: c, flights: flights{max: c.Max, calls: map[string]*call{}}}
+}
+
+// Result is a verified object.
+type Result struct {
+	Size int64 // bytes
+	ETag string
+	// Replayed hints that the upload was completed before.
+	Replayed bool
+	// Duplicate: the object is another upload of the same bytes by the same owner.
+	Duplicate bool
+}
+
+// Part is what a browser says of a part that it has sent.
+type Part struct {
+	Number int32
+	ETag   string // with quotes or without
+}
+
+// Complete completes the upload of a claim, or joins a completion of it that goes
+// on. accept is called with a verified result; if it fails, so does the completion,
+// which may then be repeated. The error is [ErrPending] if it takes longer than
+// wait, or ctx ends: it goes on all the same.
+func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed []Part, wait time.Duration, accept func(context.Context, *Result) error) (*Result, error) {
+	if !e.replayProof(c) {
+		return nil, ErrReplayable
+	}
+	running := e.flights.find(c.ID)
+	if running == nil {
+		// Whoever has uploaded nothing takes no slot.
+		found, err := e.look(ctx, c, claimed)
+		if err != nil {
+			return nil, err
+		}
+		running, err = e.flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
+			return e.complete(ctx, c, found, accept)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return running.await(ctx, wait)
+}
+
+// replayProof reports whether a receipt was asked for, and the grant cannot change
+// the object after it. An upload in parts is not there without completion.
+func (e *Engine) replayProof(c *claim.Claim) bool {
+	if c.Mode == claim.Multipart {
+		return true
+	}
+	return e.Receipts && (c.Staged() || c.SHA256 != nil || c.Mode == claim.Put && e.PutIfAbsent)
+}
+
+// found is what was there before the work began: the final object, or what it can
+// be made of.
+type found struct {
+	final  *store.Object
+	source *store.Object // what the browser wrote, in staging
+	parts  []store.Part  // of an upload that was not put together yet
+}
+
+// look finds what there is to complete. The error tells that there is nothing, or
+// not all of it.
+func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f found, err error) {
+	if f.final, err = e.Store.Head(ctx, c.Key); !errors.Is(err, store.ErrNotFound) {
+		return f, err
+	}
+	absent := err
+	if c.Mode == claim.Multipart {
+		f.parts, err = e.Store.Parts(ctx, c.WriteKey(), c.UploadID)
+		if err == nil {
+			return f, e.checkParts(ctx, c, f.parts, claimed)
+		}
+		if !errors.Is(err, store.ErrNoUpload) {
+			return f, err
+		}
+		absent = ErrGone // or put together before
+	}
+	if c.Staged() {
+		if f.source, err = e.Store.Head(ctx, c.StagingKey); !errors.Is(err, store.ErrNotFound) {
+			return f, err
+		}
+		absent = err
+	} else if c.Mode != claim.Multipart {
+		return f, absent
+	}
+	// Another replica may have completed it since.
+	if f.final, err = e.Store.Head(ctx, c.Key); errors.Is(err, store.ErrNotFound) {
+		return f, absent
+	}
+	return f, err
+}
+
+// checkParts holds the parts that S3 lists against the claim, and what the browser
+// says of them against what S3 lists.
+func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.Part, claimed []Part) error {
+	var sum int64
+	for _, p := range parts {
+		sum += p.Size
+		if c.Size != claim.UnknownSize && (p.Number > c.Parts() || p.Size != c.PartLength(p.Number)) {
+			return &PartSizeError{p.Number}
+		}
+	}
+	switch {
+	case len(parts) == 0, c.Size != claim.UnknownSize && len(parts) != int(c.Parts()):
+		return ErrPartsMissing
+	case sum > c.MaxSize:
+		e.abandon(ctx, c.WriteKey(), c.UploadID)
+		fallthrough
+	case sum < c.MinSize:
+		return &SizeError{Size: sum, Min: c.MinSize, Max: c.MaxSize}
+	}
+	for _, p := range claimed {
+		k, there := slices.BinarySearchFunc(parts, p.Number, func(p store.Part, n int32) int { return int(p.Number - n) })
+		if !there || trimQuotes(parts[k].ETag) != trimQuotes(p.ETag) {
+			return ErrPartsInvalid
+		}
+	}
+	return nil
+}
+
+// complete is the way of one completion.
+func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, accept func(context.Context, *Result) error) (*Result, error) {
+	final := f.final
+	if final == nil {
+		if err := e.assemble(ctx, c, f.parts); err != nil {
+			return nil, err
+		}
+		if err := e.freeze(ctx, c, f.source); err != nil {
+			return nil, err
+		}
+		var err error
+		final, err = e.Store.Head(ctx, c.Key)
+		if errors.Is(err, store.ErrNotFound) && c.Mode == claim.Multipart {
+			err = ErrGone
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	duplicate, err := identify(c, final)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.verify(ctx, c, final, duplicate); err != nil {
+		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
+	}
+	result := &Result{
+		Size: final.Size, ETag: final.ETag, Duplicate: duplicate,
+		Replayed: f.final != nil && !duplicate && (c.Staged() || c.Mode == claim.Multipart),
+	}
+	if err := accept(ctx, result); err != nil {
+		return nil, err
+	}
+	e.deleteStaging(ctx, c)
+	return result, nil
+}
+
+// assemble makes an object of the parts. Without parts the upload was put together
+// before.
+func (e *Engine) assemble(ctx context.Context, c *claim.Claim, parts []store.Part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	err := e.Store.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, e.CompleteIfAbsent)
+	if errors.Is(err, store.ErrNoUpload) || errors.Is(err, store.ErrExists) {
+		return nil // perhaps an earlier try; the object's id tells
+	}
+	return err
+}
+
+func trimQuotes(etag string) string {
+	if inner, ok := strings.CutPrefix(etag, `"`); ok {
+		if inner, ok = strings.CutSuffix(inner, `"`); ok {
+			return inner
+		}
+	}
+	return etag
+}
+
+// reject deletes an object that failed its verification, so that nobody takes it
+// for a verified one. A fault of S3 is no verdict and deletes nothing. Nor is an
+// object deleted that was there before and whose staging object is gone: it had a
+// receipt, and the application may have changed it since. What another replica has
+// deleted and frozen anew meanwhile stays, where the provider can tell.
+func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object, wasThere, duplicate bool, reason error) error {
+	var verdict *Rejected
+	if !errors.As(reason, &verdict) || duplicate {
+		return reason
+	}
+	if wasThere && c.Staged() {
+		switch _, err := e.Store.Head(ctx, c.StagingKey); {
+		case errors.Is(err, store.ErrNotFound):
+			return reason
+		case err != nil:
+			return err
+		}
+	}
+	etag := final.ETag
+	if !e.DeleteIfMatch {
+		etag = ""
+	}
+	if err := e.Store.Delete(ctx, c.Key, etag); err != nil {
+		return err
+	}
+	e.deleteStaging(ctx, c)
+	return reason
+}
+
+// deleteStaging deletes what is no longer needed.
+func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
+	if !c.Staged() {
+		return
+	}
+	if err := e.Store.Delete(ctx, c.StagingKey, ""); err != nil {
+		e.Left(ctx, "a staging object", err)
+	}
+}
+
+// abandon ends a multipart upload that is not wanted any more.
+func (e *Engine) abandon(ctx context.Context, key, uploadID string) {
+	if err := e.Store.Abort(context.WithoutCancel(ctx), key, uploadID); err != nil {
+		e.Left(ctx, "a multipart upload", err)
+	}
+}
+
+// Abort gives an upload up: it leaves none of its parts, and nothing in staging. An
+// object that stands at its final key stays.
+func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
+	if c.Mode == claim.Multipart {
+		if err := e.Store.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
+			return err
+		}
+	}
+	if c.Staged() {
+		return e.Store.Delete(ctx, c.StagingKey, "")
+	}
+	return nil
+}
+
+// partSize is the size of the parts in which an object is copied, in bytes: one
+// part, if S3 allows, else 1 GiB; 5 TiB are 5,120 of them.
+func partSize(size int64) int64 {
+	if size > object.MaxSingle {
+		return 1 << 30
+	}
+	return object.MaxSingle
+}

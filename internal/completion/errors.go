@@ -1,0 +1,71 @@
+package completion
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Why an upload is not complete. Faults of S3 are errors of the package store.
+var (
+	// ErrPending: the completion goes on.
+	ErrPending = errors.New("the completion goes on")
+	// ErrBusy: too many completions go on.
+	ErrBusy = errors.New("too many completions at once")
+	// ErrReplayable: the grant could change the object after a receipt.
+	ErrReplayable = errors.New("the grant can be used again after its receipt")
+	// ErrPartsMissing and ErrPartsInvalid: the parts are not all there, or are not
+	// those that the browser names.
+	ErrPartsMissing = errors.New("parts are missing")
+	ErrPartsInvalid = errors.New("the parts are others")
+	// ErrGone: S3 knows neither the multipart upload nor its object.
+	ErrGone = errors.New("the upload is gone")
+	// ErrConflict: the object at the key is another upload.
+	ErrConflict = errors.New("the object is another upload")
+)
+
+// What is stored is not what was granted; see [Rejected].
+var (
+	ErrSizeMismatch       = errors.New("the object has another size")
+	ErrTypeMismatch       = errors.New("the object has another type")
+	ErrAttributesMismatch = errors.New("the object has other attributes")
+	ErrChecksumMismatch   = errors.New("the object has another checksum")
+	ErrContentMismatch    = errors.New("the content is of another type")
+)
+
+// Rejected is the verdict that what arrived is not what was granted. It alone has
+// a final object deleted.
+type Rejected struct {
+	Kind   error  // one of the above
+	Detail string // for a person; may be empty
+	Cause  error  // for the log; may be nil
+}
+
+// Error returns the kind and the cause.
+func (r *Rejected) Error() string {
+	if r.Cause != nil {
+		return r.Kind.Error() + ": " + r.Cause.Error()
+	}
+	return r.Kind.Error()
+}
+
+// Unwrap returns the kind.
+func (r *Rejected) Unwrap() error { return r.Kind }
+
+// PartSizeError is a part that has not the size for which it was signed. It is an
+// [ErrPartsInvalid].
+type PartSizeError struct{ Number int32 }
+
+// Error names the part.
+func (e *PartSizeError) Error() string { return fmt.Sprintf("part %d has another size", e.Number) }
+
+// Unwrap returns ErrPartsInvalid.
+func (e *PartSizeError) Unwrap() error { return ErrPartsInvalid }
+
+// SizeError is an upload of unknown size that did not stay within its limits, in
+// bytes.
+type SizeError struct{ Size, Min, Max int64 }
+
+// Error names the sizes.
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%d bytes are not from %d to %d", e.Size, e.Min, e.Max)
+}
