@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/justinas/alice"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
@@ -21,17 +20,18 @@ import (
 // and gets lines.
 type textDialect struct{}
 
-func (textDialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upload) error {
+func (textDialect) ReadUpload(_ http.ResponseWriter, r *http.Request) (*postern.Declaration, error) {
 	if r.Method != http.MethodGet {
-		return postern.ErrMethodNotAllowed
+		return nil, postern.ErrMethodNotAllowed
 	}
 	size, err := strconv.ParseInt(r.Header.Get("File-Size"), 10, 64)
 	if err != nil {
-		return postern.ErrSizeRequired.WithCause(err)
+		return nil, postern.ErrSizeRequired.WithCause(err)
 	}
-	u.Filename, u.Type, u.Size = r.Header.Get("File-Name"), r.Header.Get("File-Type"), size
-	u.Mode = postern.ModePut // curl -T
-	return nil
+	return &postern.Declaration{
+		Filename: r.Header.Get("File-Name"), Type: r.Header.Get("File-Type"), Size: size,
+		Mode: postern.ModePut, // curl -T
+	}, nil
 }
 
 func (textDialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Grant) {
@@ -43,7 +43,7 @@ func (textDialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern
 }
 
 func (textDialect) WriteProblem(w http.ResponseWriter, _ *http.Request, p *postern.Problem) {
-	http.Error(w, p.Detail, p.Status)
+	http.Error(w, p.Detail(), p.Status())
 }
 
 // A client of your own keeps its protocol. The rules, the hooks and the log stay
@@ -54,13 +54,13 @@ func ExampleDialect() {
 		postern.WithAuthorizer(authorize),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/report.pdf")),
 		postern.WithContentTypes("application/pdf"),
-		postern.WithDialect(textDialect{}), // or h.In(textDialect{}), beside another one
+		postern.WithDialect(textDialect{}), // or h.WithDialect(textDialect{}), beside another one
 	)
 	if err != nil {
 		panic(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /upload-url", session.Require(h.Route("sign")))
+	mux.Handle("GET /upload-url", session.Require(h.Route(postern.ActionSign)))
 
 	for _, contentType := range []string{"application/pdf", "image/png"} {
 		r := httptest.NewRequest("GET", "/upload-url", nil)
@@ -81,25 +81,34 @@ func ExampleDialect() {
 // dialect is made of a function that reads; it answers as Native does.
 type dialect struct {
 	postern.TicketDialect
-	read func(r *http.Request, u *postern.Upload) error
+	read func(r *http.Request) (*postern.Declaration, error)
 }
 
-func (d dialect) ReadUpload(_ http.ResponseWriter, r *http.Request, u *postern.Upload) error {
-	return d.read(r, u)
+func (d dialect) ReadUpload(_ http.ResponseWriter, r *http.Request) (*postern.Declaration, error) {
+	return d.read(r)
 }
 
-func reading(read func(r *http.Request, u *postern.Upload) error) postern.Dialect {
+func reading(read func(r *http.Request) (*postern.Declaration, error)) postern.Dialect {
 	return dialect{postern.Native(), read}
 }
 
+// declares is a dialect whose browsers declare the same photo, but for a change.
+func declares(change func(*postern.Declaration)) postern.Dialect {
+	return reading(func(*http.Request) (*postern.Declaration, error) {
+		d := &postern.Declaration{Filename: "photo.png", Type: "image/png", Size: 1000}
+		change(d)
+		return d, nil
+	})
+}
+
 func TestDialectCannotSayWhoUploadsNorWhatIsAllowed(t *testing.T) {
-	// The careless way: whatever the browser sends is written into the upload.
-	careless := reading(func(r *http.Request, u *postern.Upload) error {
-		return json.NewDecoder(r.Body).Decode(u)
+	// The careless way: whatever the browser sends is written into the declaration.
+	careless := reading(func(r *http.Request) (*postern.Declaration, error) {
+		d := new(postern.Declaration)
+		return d, json.NewDecoder(r.Body).Decode(d)
 	})
 	const body = `{"Filename":"photo.png","Type":"image/png","Size":1000,"Metadata":{"album":"sea"},
 		"Action":"abort","Subject":"mallory","Tenant":"globex","Key":"globex/theirs.png",
-		"MinSize":1,"MaxSize":99999999999,"AllowedTypes":["*/*","text/html"],
 		"Attributes":{"ACL":"public-read","Tags":{"paid":"yes"},"Metadata":{"role":"admin"},"Disposition":"inline"},
 		"SuccessRedirect":"https://evil.example/"}`
 	var seen postern.Upload
@@ -113,9 +122,6 @@ func TestDialectCannotSayWhoUploadsNorWhatIsAllowed(t *testing.T) {
 	require.Empty(t, seen.Subject)
 	require.Empty(t, seen.Tenant)
 	require.Empty(t, seen.Key)
-	require.Zero(t, seen.MinSize)
-	require.Zero(t, seen.MaxSize)
-	require.Nil(t, seen.AllowedTypes)
 	require.Equal(t, postern.Attributes{}, seen.Attributes)
 	require.Empty(t, seen.SuccessRedirect)
 	require.Equal(t, map[string]string{"album": "sea"}, seen.Metadata)
@@ -126,69 +132,71 @@ func TestDialectCannotSayWhoUploadsNorWhatIsAllowed(t *testing.T) {
 	require.Equal(t, g.Fields["success_action_status"], "201")
 	require.Contains(t, g.Fields["Content-Disposition"], "attachment")
 
-	// Nor does the log believe it.
-	var decision postern.Decision
-	h = newHandler(t, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
-		u.Subject, u.Tenant, u.Key, u.Action = "mallory", "globex", "globex/theirs.png", postern.ActionAbort
-		return postern.ErrMalformed
-	})), postern.WithObserver(func(_ context.Context, d postern.Decision) { decision = d }))
-	require.Equal(t, "malformed_request", refused(t, send(h, body)).Code)
-	require.Equal(t, postern.ActionSign, decision.Action)
-	require.Empty(t, decision.Subject+decision.Tenant+decision.Key)
-
 	// Nor does it help where the authorizer forgets to say.
 	h = newHandler(t, postern.WithDialect(careless), postern.WithAuthorizer(refusing(nil)))
 	require.Equal(t, "subject_missing", refused(t, send(h, body)).Code)
-	// Nor to leave links out.
-	chain := alice.New(postern.SameOrigin(), postern.Decode(postern.WithDialect(careless))).Then(postern.Sign(newIssuer(t)))
+	// Nor to leave the authorizer out.
+	issuer := newIssuer(t, postern.WithDialect(careless))
+	chain := postern.Decode(issuer)(postern.SignHandler(issuer))
 	require.Equal(t, "chain_incomplete", refused(t, send(chain, body)).Code)
+}
+
+func TestWhatADialectReadBeforeItRefusedIsLogged(t *testing.T) {
+	var decision postern.Decision
+	h := newHandler(t, postern.WithDialect(reading(func(*http.Request) (*postern.Declaration, error) {
+		return &postern.Declaration{Type: "image/png", Size: 7}, postern.ErrFilenameRequired
+	})), postern.WithObserver(func(_ context.Context, d postern.Decision) { decision = d }))
+	require.Equal(t, "filename_required", refused(t, send(h, photo)).Code)
+	require.Equal(t, postern.ActionSign, decision.Action)
+	require.Equal(t, int64(7), decision.Size)
+	require.Equal(t, "image/png", decision.Type)
+}
+
+func TestDialectThatReadsNothingAnswers500(t *testing.T) {
+	h := newHandler(t, postern.WithDialect(reading(func(*http.Request) (*postern.Declaration, error) { return nil, nil })))
+	require.Equal(t, "internal", refused(t, send(h, photo)).Code)
 }
 
 func TestWhatADialectReadsIsJudgedLikeAnythingElse(t *testing.T) {
 	for name, tc := range map[string]struct {
-		read func(u *postern.Upload)
-		code string
+		change func(d *postern.Declaration)
+		code   string
 	}{
-		"no name":                            {func(u *postern.Upload) { u.Filename = "/" }, "filename_required"},
-		"a type that is none":                {func(u *postern.Upload) { u.Type = "png" }, "type_invalid"},
-		"a type that a browser executes":     {func(u *postern.Upload) { u.Type = "TEXT/HTML" }, "type_not_allowed"},
-		"a size that makes no sense":         {func(u *postern.Upload) { u.Size = -2 }, "size_invalid"},
-		"a size above the limit":             {func(u *postern.Upload) { u.Size = 1 << 40 }, "size_too_large"},
-		"a PUT of an unknown size":           {func(u *postern.Upload) { u.Mode, u.Size = postern.ModePut, postern.UnknownSize }, "size_required"},
-		"a mode that is none":                {func(u *postern.Upload) { u.Mode = "telepathy" }, "mode_unsupported"},
-		"parts where they would not be safe": {func(u *postern.Upload) { u.Mode = postern.ModeMultipart }, "mode_unsupported"},
+		"no name":                            {func(d *postern.Declaration) { d.Filename = "/" }, "filename_required"},
+		"a type that is none":                {func(d *postern.Declaration) { d.Type = "png" }, "type_invalid"},
+		"a type that a browser executes":     {func(d *postern.Declaration) { d.Type = "TEXT/HTML" }, "type_not_allowed"},
+		"a size that was forgotten":          {func(d *postern.Declaration) { d.Size = 0 }, "size_too_small"},
+		"a size that makes no sense":         {func(d *postern.Declaration) { d.Size = -2 }, "size_invalid"},
+		"a size above the limit":             {func(d *postern.Declaration) { d.Size = 1 << 40 }, "size_too_large"},
+		"a PUT of an unknown size":           {func(d *postern.Declaration) { d.Mode, d.Size = postern.ModePut, postern.UnknownSize }, "size_required"},
+		"a mode that is none":                {func(d *postern.Declaration) { d.Mode = "telepathy" }, "mode_unsupported"},
+		"parts where they would not be safe": {func(d *postern.Declaration) { d.Mode = postern.ModeMultipart }, "mode_unsupported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bucket
 			b.Provider = postern.Generic // with one pair of credentials for all
-			h := newHandlerFor(t, b, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
-				u.Filename, u.Type, u.Size = "photo.png", "image/png", 1000
-				tc.read(u)
-				return nil
-			})))
+			h := newHandlerFor(t, b, postern.WithDialect(declares(tc.change)))
 			require.Equal(t, tc.code, refused(t, send(h, photo)).Code)
 		})
 	}
 }
 
 func TestNameAndTypeAreCleanedAfterTheDialect(t *testing.T) {
-	h := newHandler(t, postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
-		u.Filename, u.Type = "../../pho\u202eto.png", "IMAGE/PNG; x=y"
-		return nil
+	h := newHandler(t, postern.WithDialect(declares(func(d *postern.Declaration) {
+		d.Filename, d.Type, d.Size = "../../pho\u202eto.png", "IMAGE/PNG; x=y", postern.UnknownSize
 	})), postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
 		require.Equal(t, "photo.png", u.Filename)
 		require.Equal(t, "image/png", u.Type)
-		require.Equal(t, postern.UnknownSize, u.Size, "what the dialect left out")
+		require.Equal(t, postern.UnknownSize, u.Size)
 		return asAda(r, u)
 	}))
 	g := granted(t, send(h, photo))
 	require.Equal(t, "image/png", g.Fields["Content-Type"])
 }
 
-func TestModeOfADialectGoesBeforeTheHandlers(t *testing.T) {
-	h := newHandler(t, postern.WithMode(postern.ModePost), postern.WithDialect(reading(func(_ *http.Request, u *postern.Upload) error {
-		u.Filename, u.Type, u.Size, u.Mode = "photo.png", "image/png", 1000, postern.ModePut
-		return nil
+func TestModeOfADialectTakesPrecedence(t *testing.T) {
+	h := newHandler(t, postern.WithMode(postern.ModePost), postern.WithDialect(declares(func(d *postern.Declaration) {
+		d.Mode = postern.ModePut
 	})))
 	require.Contains(t, send(h, photo).Body.String(), `"mode":"put"`)
 }
@@ -217,7 +225,7 @@ func TestDialectMayReadARequestWithoutABody(t *testing.T) {
 
 func TestFailuresOfADialectCostOneRequest(t *testing.T) {
 	var fail func() error
-	h := newHandler(t, postern.WithDialect(reading(func(*http.Request, *postern.Upload) error { return fail() })))
+	h := newHandler(t, postern.WithDialect(reading(func(*http.Request) (*postern.Declaration, error) { return nil, fail() })))
 
 	fail = func() error { panic("a nil map") }
 	require.Equal(t, "internal", refused(t, send(h, photo)).Code)
@@ -234,7 +242,7 @@ func TestFailuresOfADialectCostOneRequest(t *testing.T) {
 func TestNativeHasNoPrivileges(t *testing.T) {
 	// Seen from outside, a dialect that passes everything on is the same.
 	type borrowed struct{ postern.TicketDialect }
-	opts := func() []postern.Option { return []postern.Option{postern.WithRandom(zeros{})} }
+	opts := func() []postern.HandlerOption { return []postern.HandlerOption{postern.WithRandom(zeros{})} }
 	native := newHandler(t, opts()...)
 	other := newHandler(t, append(opts(), postern.WithDialect(borrowed{postern.Native()}))...)
 	for _, body := range []string{photo, `{}`, `{"filename":"a","type":"text/html","size":1}`, `[`} {
@@ -259,9 +267,8 @@ func (zeros) Read(b []byte) (int, error) {
 
 func TestHandlerSpeaksTwoDialects(t *testing.T) {
 	native := newHandler(t)
-	text, err := native.In(textDialect{})
+	text, err := native.WithDialect(textDialect{})
 	require.NoError(t, err)
-	require.Same(t, native.Issuer(), text.Issuer())
 	granted(t, send(native, photo))
 	require.Equal(t, 405, send(text, photo).Code)
 	require.Equal(t, "This address answers POST requests only.\n", send(text, photo).Body.String())
@@ -274,9 +281,8 @@ func TestHandlerSpeaksTwoDialects(t *testing.T) {
 func TestDialectMustNotBeNil(t *testing.T) {
 	_, err := postern.New(bucket, postern.WithAuthorizer(asAda), postern.WithDialect(nil))
 	require.Equal(t, []string{"WithDialect"}, options(t, err))
-	_, err = newHandler(t).In(nil)
-	require.Equal(t, "In", option(t, err))
-	require.Equal(t, "WithDialect", panicsWithConfigError(t, func() { postern.Decode(postern.WithDialect(nil)) }).Option)
+	_, err = newHandler(t).WithDialect(nil)
+	require.Equal(t, "WithDialect", option(t, err))
 }
 
 func option(t *testing.T, err error) string {
@@ -325,66 +331,84 @@ func (c claiming) ReadTicket(http.ResponseWriter, *http.Request, postern.Action)
 	return c.request, nil
 }
 
-func TestWhatADialectReadsOfATicketIsChecked(t *testing.T) {
-	for code, request := range map[string]*postern.TicketRequest{
-		"ticket_invalid": nil,
-		"parts_invalid":  {Parts: make([]postern.Part, 10_001)},
+func TestDialectThatFindsNoTicketIsRefused(t *testing.T) {
+	h := newHandler(t, postern.WithDialect(claiming{postern.Native(), nil}))
+	require.Equal(t, "ticket_invalid", refused(t, send(h, "", at("/uploads/complete"))).Code)
+}
+
+func TestListsAreReadOnceTheTicketWasOpenedForItsOwner(t *testing.T) {
+	read := 0
+	request := &postern.TicketRequest{Details: func() (*postern.TicketDetails, error) {
+		read++
+		return &postern.TicketDetails{Parts: make([]postern.Part, 10_001)}, nil
+	}}
+	h := newHandler(t, postern.WithDialect(claiming{postern.Native(), request}))
+	for code, ticket := range map[string]string{
+		"ticket_invalid": "x",
+		"ticket_foreign": ticketOf(t, "bob", "globex"),
 	} {
-		h := newHandler(t, postern.WithDialect(claiming{postern.Native(), request}))
-		r := newRequest("")
-		r.URL.Path = "/uploads/complete"
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		require.Equal(t, code, refused(t, w).Code)
+		request.Ticket = ticket
+		require.Equal(t, code, refused(t, send(h, "", at("/uploads/complete"))).Code)
+		require.Zero(t, read)
 	}
+	request.Ticket = ticketOf(t, "ada", "acme")
+	require.Equal(t, "parts_invalid", refused(t, send(h, "", at("/uploads/complete"))).Code)
+	require.Equal(t, 1, read)
+}
+
+// ticketOf returns the ticket of a form.
+func ticketOf(t *testing.T, subject, tenant string) string {
+	t.Helper()
+	g, err := newIssuer(t).Issue(t.Context(), &postern.Upload{
+		Subject: subject, Tenant: tenant, Filename: "a.png", Type: "image/png", Size: 1000,
+	})
+	require.NoError(t, err)
+	return g.Ticket
 }
 
 func TestNativeReadsNoMorePartsThanS3Has(t *testing.T) {
 	const part = `{"number":10000,"etag":"\"d41d8cd98f00b204e9800998ecf8427e\""}`
-	for count, code := range map[int]string{10_000: "ticket_invalid", 10_001: "parts_invalid", 20_000: "body_too_large"} {
-		r := newRequest(`{"ticket":"","parts":[` + strings.TrimSuffix(strings.Repeat(part+",", count), ",") + `]}`)
-		r.URL.Path = "/uploads/complete"
-		w := httptest.NewRecorder()
-		newHandler(t).ServeHTTP(w, r)
-		require.Equal(t, code, refused(t, w).Code, count)
+	for count, code := range map[int]string{10_000: "replayable", 10_001: "parts_invalid", 20_000: "body_too_large"} {
+		body := fmt.Sprintf(`{"ticket":%q,"parts":[%s]}`, ticketOf(t, "ada", "acme"), strings.TrimSuffix(strings.Repeat(part+",", count), ","))
+		require.Equal(t, code, refused(t, send(newHandler(t), body, at("/uploads/complete"))).Code, count)
 	}
 }
 
 func TestTicketsAreReadInNativeWhereADialectHasNone(t *testing.T) {
 	h := newHandler(t, postern.WithPromotion("staging/"))
-	text, err := h.In(textDialect{})
+	text, err := h.WithDialect(textDialect{})
 	require.NoError(t, err)
 	g := granted(t, send(h, photo))
 	r := newRequest(`{"ticket":` + strconv.Quote(g.Ticket) + `}`)
 	r.URL.Path = "/uploads/list"
 	w := httptest.NewRecorder()
 	text.ServeHTTP(w, r)
-	require.Equal(t, postern.ErrNotMultipart.Detail+"\n", w.Body.String(), "but refusals are the dialect's")
+	require.Equal(t, postern.ErrNotMultipart.Detail()+"\n", w.Body.String(), "but refusals are the dialect's")
 }
 
-func TestMultipartSaysThatPartsNeedASubject(t *testing.T) {
-	err := newHandler(t, postern.AllowAnonymous()).Multipart()
+func TestCheckMultipartSaysThatPartsNeedASubject(t *testing.T) {
+	err := newHandler(t, postern.AllowAnonymous()).CheckMultipart()
 	require.ErrorContains(t, err, "multipart uploads need a subject", "and not that completion does: nobody asked for it")
 }
 
-func TestMultipartSaysWhatPartsLack(t *testing.T) {
+func TestCheckMultipartSaysWhatPartsLack(t *testing.T) {
 	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
 	for name, tc := range map[string]struct {
 		provider postern.Provider
-		opts     []postern.Option
+		opts     []postern.HandlerOption
 		option   string
 	}{
 		"nothing":                         {postern.AmazonS3, nil, ""},
-		"nothing with receipts":           {postern.AmazonS3, []postern.Option{hook}, ""},
-		"a subject":                       {postern.AmazonS3, []postern.Option{postern.AllowAnonymous()}, "AllowAnonymous"},
+		"nothing with receipts":           {postern.AmazonS3, []postern.HandlerOption{hook}, ""},
+		"a subject":                       {postern.AmazonS3, []postern.HandlerOption{postern.AllowAnonymous()}, "AllowAnonymous"},
 		"credentials apart":               {postern.MinIO, nil, "Bucket.ServiceCredentials"},
-		"nothing, as was said":            {postern.MinIO, []postern.Option{postern.AllowSharedCredentials()}, ""},
-		"a condition on their completion": {postern.Wasabi, []postern.Option{postern.WithMode(postern.ModePost), postern.AllowSharedCredentials(), hook}, "WithOnComplete"},
+		"nothing, as was said":            {postern.MinIO, []postern.HandlerOption{postern.AllowSharedCredentials()}, ""},
+		"a condition on their completion": {postern.Wasabi, []postern.HandlerOption{postern.WithMode(postern.ModePost), postern.AllowSharedCredentials(), hook}, "WithOnComplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bucket
 			b.Provider = tc.provider
-			err := newHandlerFor(t, b, tc.opts...).Multipart()
+			err := newHandlerFor(t, b, tc.opts...).CheckMultipart()
 			if tc.option == "" {
 				require.NoError(t, err)
 				return

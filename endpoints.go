@@ -38,7 +38,7 @@ func (t *openedTicket) details() (*TicketDetails, error) {
 // and, where there is a [NameKey], before it. Where no size or type rule ran, those
 // of the Issuer hold.
 func SignHandler(issuer *Issuer) http.Handler {
-	return endpoint(issuer, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	return endpoint("SignHandler", issuer, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		grant, err := issuer.Issue(r.Context(), u)
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ func SignHandler(issuer *Issuer) http.Handler {
 // PartsHandler ends a chain that began with [OpenTicket]: it signs the URLs of the
 // parts that the request names, each for its exact length.
 func PartsHandler(issuer *Issuer) http.Handler {
-	return endpoint(issuer, ActionParts, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	return endpoint("PartsHandler", issuer, ActionParts, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		details, err := u.ticket.details()
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func PartsHandler(issuer *Issuer) http.Handler {
 // ListHandler ends a chain that began with [OpenTicket]: it tells which parts have
 // arrived.
 func ListHandler(issuer *Issuer) http.Handler {
-	return endpoint(issuer, ActionList, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	return endpoint("ListHandler", issuer, ActionList, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		c := u.ticket.claim
 		if c.Mode != claim.Multipart {
 			return ErrNotMultipart
@@ -102,7 +102,7 @@ const (
 // it. A completion that takes long goes on when the request has been answered with
 // 202; completing again waits for it, or begins it again where it was lost.
 func CompleteHandler(issuer *Issuer) http.Handler {
-	return endpoint(issuer, ActionComplete, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	return endpoint("CompleteHandler", issuer, ActionComplete, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		details, err := u.ticket.details()
 		if err != nil {
 			return err
@@ -145,7 +145,7 @@ func (i *Issuer) complete(ctx context.Context, c *claim.Claim, parts []Part) (*R
 // and leaves none of its parts, and nothing under the staging prefix. An object that
 // stands at its final key already stays.
 func AbortHandler(issuer *Issuer) http.Handler {
-	return endpoint(issuer, ActionAbort, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	return endpoint("AbortHandler", issuer, ActionAbort, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		if err := issuer.engine.Abort(r.Context(), u.ticket.claim); err != nil {
 			return engineProblem(err)
 		}
@@ -156,8 +156,8 @@ func AbortHandler(issuer *Issuer) http.Handler {
 }
 
 // endpoint ends a chain: serve answers, or says why not.
-func endpoint(issuer *Issuer, action Action, serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
-	mustHave(string(action), issuer != nil)
+func endpoint(name string, issuer *Issuer, action Action, serve func(w http.ResponseWriter, r *http.Request, u *Upload) error) http.Handler {
+	mustHave(name, issuer != nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := UploadFrom(r.Context())
 		err := u.checkChain(issuer, action)

@@ -27,8 +27,11 @@ var logger = zerolog.Nop()
 // user is what the application's own sessions know.
 type user struct {
 	ID, Org string
-	Plan    struct{ MaxUpload int64 }
+	Plan    plan
 }
+
+// plan is what the user pays for.
+type plan struct{ MaxUpload int64 } // bytes
 
 // sessions stand for those that the application has already.
 type sessions struct{}
@@ -45,7 +48,7 @@ func (sessions) User(ctx context.Context) *user {
 func (sessions) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer ada" {
-			r = r.WithContext(context.WithValue(r.Context(), session, &user{ID: "ada", Org: "acme"}))
+			r = r.WithContext(context.WithValue(r.Context(), session, &user{ID: "ada", Org: "acme", Plan: plan{MaxUpload: 50 << 20}}))
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -57,7 +60,7 @@ func authorize(r *http.Request, u *postern.Upload) error {
 		return postern.ErrUnauthenticated
 	}
 	u.Subject, u.Tenant = user.ID, user.Org
-	u.MaxSize = user.Plan.MaxUpload // may only narrow what the rules allow
+	u.LimitSize(1, user.Plan.MaxUpload) // only narrows what the rules allow
 	return nil
 }
 
@@ -83,7 +86,7 @@ func ExampleNew() {
 				return postern.ErrUnauthenticated
 			}
 			u.Subject, u.Tenant = user.ID, user.Org
-			u.MaxSize = user.Plan.MaxUpload // may only narrow what the rules allow
+			u.LimitSize(1, user.Plan.MaxUpload) // only narrows what the rules allow
 			return nil
 		}),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
@@ -118,8 +121,7 @@ func Example_chain() {
 	}
 	chain := alice.New(
 		hlog.NewHandler(logger),
-		postern.SameOrigin(),
-		postern.Decode(),
+		postern.Decode(issuer),
 		session.Require, // any middleware you already have
 		postern.Authorize(authorize),
 		postern.LimitSize(1, 10<<20),
@@ -127,23 +129,19 @@ func Example_chain() {
 		postern.NameKey(postern.KeyTemplate("{tenant}/{uuid}{ext}")),
 	)
 	mux := http.NewServeMux()
-	mux.Handle("POST /uploads/sign", chain.Then(postern.Sign(issuer)))
+	mux.Handle("POST /uploads/sign", chain.Then(postern.SignHandler(issuer)))
 
 	fmt.Println(ask(mux, `{"filename":"cat.png","type":"image/png","size":70000}`).Status)
 	// Output: 201 Created
 }
 
-// A rule is a link that judges the upload, and refuses it with a problem that
+// A rule is middleware that judges the upload, and refuses it with a problem that
 // the browser can show.
 func ExampleRule() {
 	used := map[string]int64{"acme": 99_950_000}
 	quota := postern.Rule(func(_ *http.Request, u *postern.Upload) error {
 		if used[u.Tenant]+u.Size > 100_000_000 {
-			return &postern.Problem{
-				Status: http.StatusForbidden,
-				Code:   "quota_exceeded",
-				Detail: "There is no room for this file.",
-			}
+			return postern.NewProblem(http.StatusForbidden, "quota_exceeded", "There is no room for this file.")
 		}
 		return nil
 	})

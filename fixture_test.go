@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,27 +51,38 @@ func refusing(err error) func(*http.Request, *postern.Upload) error {
 }
 
 // newHandler returns a Handler that lets Ada in, at noon.
-func newHandler(t testing.TB, opts ...postern.Option) *postern.Handler {
+func newHandler(t testing.TB, opts ...postern.HandlerOption) *postern.Handler {
 	t.Helper()
 	return newHandlerFor(t, bucket, opts...)
 }
 
-func newHandlerFor(t testing.TB, b postern.Bucket, opts ...postern.Option) *postern.Handler {
+func newHandlerFor(t testing.TB, b postern.Bucket, opts ...postern.HandlerOption) *postern.Handler {
 	t.Helper()
-	h, err := postern.New(b, append([]postern.Option{
-		postern.WithAuthorizer(asAda),
-		postern.WithClock(atNoon),
-		postern.WithTicketKeys(ticketKey),
-	}, opts...)...)
+	h, err := postern.New(b, unless[postern.HandlerOption](opts, postern.WithAuthorizer(asAda), postern.WithClock(atNoon), postern.WithTicketKeys(ticketKey))...)
 	require.NoError(t, err)
 	return h
 }
 
 func newIssuer(t testing.TB, opts ...postern.Option) *postern.Issuer {
 	t.Helper()
-	i, err := postern.NewIssuer(bucket, append([]postern.Option{postern.WithClock(atNoon), postern.WithTicketKeys(ticketKey)}, opts...)...)
+	i, err := postern.NewIssuer(bucket, unless(opts, postern.WithClock(atNoon), postern.WithTicketKeys(ticketKey))...)
 	require.NoError(t, err)
 	return i
+}
+
+// unless returns the options with those of the defaults that are not among them.
+func unless[T postern.HandlerOption](opts []T, defaults ...T) []T {
+	given := map[string]bool{}
+	for _, opt := range opts {
+		given[postern.NameOf(opt)] = true
+	}
+	all := slices.Clone(opts)
+	for _, opt := range defaults {
+		if !given[postern.NameOf(opt)] {
+			all = append(all, opt)
+		}
+	}
+	return all
 }
 
 func newRequest(body string, change ...func(*http.Request)) *http.Request {
@@ -128,6 +140,7 @@ type problem struct {
 	MinSize      int64    `json:"min_size"`
 	MaxSize      int64    `json:"max_size"`
 	AllowedTypes []string `json:"allowed_types"`
+	Ended        bool     `json:"ended"`
 }
 
 // refused reads a refusal, which always has the same form.
@@ -177,7 +190,7 @@ func (p policy) exact(t testing.TB) map[string]string {
 }
 
 // sizeRange returns the content-length-range of a policy.
-func (p policy) sizeRange(t testing.TB) (least, most int64) {
+func (p policy) sizeRange(t testing.TB) (min, max int64) {
 	t.Helper()
 	for _, c := range p.Conditions {
 		if l, ok := c.([]any); ok {

@@ -18,7 +18,7 @@ import (
 
 // hooks are all places where code of others runs in a Handler.
 func hooks(run func()) map[string]func(t *testing.T) http.Handler {
-	with := func(opt postern.Option) func(t *testing.T) http.Handler {
+	with := func(opt postern.HandlerOption) func(t *testing.T) http.Handler {
 		return func(t *testing.T) http.Handler { return newHandler(t, opt) }
 	}
 	return map[string]func(t *testing.T) http.Handler{

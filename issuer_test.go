@@ -28,23 +28,25 @@ func TestIssueOfAnUploadThatTheProgramFilled(t *testing.T) {
 
 func TestUnknownSizePermitsTheWholeRange(t *testing.T) {
 	for name, tc := range map[string]struct {
-		opts        []postern.Option
-		upload      postern.Upload
-		least, most int64
+		opts     []postern.Option
+		narrow   func(*postern.Upload)
+		min, max int64
 	}{
-		"the default":                   {nil, postern.Upload{}, 1, 10 << 20},
-		"the limit of the issuer":       {[]postern.Option{postern.WithSizeLimit(5, 500)}, postern.Upload{}, 5, 500},
-		"what the upload takes away":    {[]postern.Option{postern.WithSizeLimit(5, 500)}, postern.Upload{MinSize: 6, MaxSize: 400}, 6, 400},
-		"what the upload would add":     {[]postern.Option{postern.WithSizeLimit(5, 500)}, postern.Upload{MinSize: 1, MaxSize: 4000}, 5, 500},
-		"what one upload can be at all": {[]postern.Option{postern.WithSizeLimit(0, 5<<40)}, postern.Upload{}, 0, 5 << 30},
+		"the default":                   {nil, nil, 1, 10 << 20},
+		"the limit of the issuer":       {[]postern.Option{postern.WithSizeLimit(5, 500)}, nil, 5, 500},
+		"what the upload takes away":    {[]postern.Option{postern.WithSizeLimit(5, 500)}, func(u *postern.Upload) { u.LimitSize(6, 400) }, 6, 400},
+		"what the upload would add":     {[]postern.Option{postern.WithSizeLimit(5, 500)}, func(u *postern.Upload) { u.LimitSize(1, 4000) }, 5, 500},
+		"what one upload can be at all": {[]postern.Option{postern.WithSizeLimit(0, 5<<40)}, nil, 0, 5 << 30},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := tc.upload
-			u.Subject, u.Filename, u.Size = "ada", "a", postern.UnknownSize
+			u := postern.Upload{Subject: "ada", Filename: "a", Size: postern.UnknownSize}
+			if tc.narrow != nil {
+				tc.narrow(&u)
+			}
 			g, err := newIssuer(t, tc.opts...).Issue(t.Context(), &u)
 			require.NoError(t, err)
-			least, most := policyOf(t, fieldsOf(g)["policy"]).sizeRange(t)
-			require.Equal(t, []int64{tc.least, tc.most}, []int64{least, most})
+			min, max := policyOf(t, fieldsOf(g)["policy"]).sizeRange(t)
+			require.Equal(t, []int64{tc.min, tc.max}, []int64{min, max})
 		})
 	}
 }
@@ -96,7 +98,7 @@ func TestRedirectMustBeAnAbsoluteAddress(t *testing.T) {
 		_, err := newIssuer(t).Issue(t.Context(), &postern.Upload{Subject: "ada", Filename: "a", Size: 1, SuccessRedirect: redirect})
 		var p *postern.Problem
 		require.ErrorAs(t, err, &p, redirect)
-		require.Equal(t, "redirect_invalid", p.Code)
+		require.Equal(t, "redirect_invalid", p.Code())
 	}
 }
 
@@ -186,7 +188,7 @@ func TestPresignedGetWithoutCredentialsIsAProblem(t *testing.T) {
 			i, err := postern.NewIssuer(b)
 			require.NoError(t, err)
 			_, err = i.PresignGet(t.Context(), "a", time.Hour)
-			require.ErrorIs(t, err, postern.ErrCredentials)
+			require.ErrorIs(t, err, postern.ErrCredentialsUnavailable)
 		})
 	}
 }
@@ -194,10 +196,10 @@ func TestPresignedGetWithoutCredentialsIsAProblem(t *testing.T) {
 func TestIssuerHoldsAgainstAChainThatForgetsItsRules(t *testing.T) {
 	issuer := newIssuer(t, postern.WithSizeLimit(1, 100), postern.WithContentTypes("image/png"))
 	var u *postern.Upload
-	chain := postern.Decode()(postern.Authorize(asAda)(postern.NameKey(postern.KeyTemplate("{uuid}"))(
+	chain := postern.Decode(issuer)(postern.Authorize(asAda)(postern.NameKey(postern.KeyTemplate("{uuid}"))(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			u = postern.UploadFrom(r.Context())
-			postern.Sign(issuer).ServeHTTP(w, r)
+			postern.SignHandler(issuer).ServeHTTP(w, r)
 		}))))
 	require.Equal(t, int64(100), refused(t, send(chain, photo)).MaxSize)
 	require.NotNil(t, u)

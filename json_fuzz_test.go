@@ -19,7 +19,7 @@ func FuzzJSONStrings(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		w := send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			postern.Refuse(w, r, &postern.Problem{Status: 400, Code: s, Detail: s, AllowedTypes: []string{s}})
+			postern.Refuse(w, r, postern.NewProblem(400, s, s).WithAllowedTypes(s))
 		}), "")
 		require.False(t, strings.ContainsAny(w.Body.String(), "<>&\x7f\n"))
 

@@ -71,7 +71,7 @@ func TestFailureIsOneLineInTheLogWithItsCause(t *testing.T) {
 }
 
 func TestPanicIsLoggedWithItsStack(t *testing.T) {
-	for name, opt := range map[string]postern.Option{
+	for name, opt := range map[string]postern.HandlerOption{
 		"an authorizer": postern.WithAuthorizer(func(*http.Request, *postern.Upload) error { panic("at the disco") }),
 		"an observer":   postern.WithObserver(func(context.Context, postern.Decision) { panic("at the disco") }),
 	} {
@@ -121,9 +121,9 @@ func TestLoggerOfTheRequestGoesBefore(t *testing.T) {
 
 func TestChainLogsWithTheLoggerOfTheRequest(t *testing.T) {
 	var log bytes.Buffer
-	link := links()
-	chain := alice.New(hlog.NewHandler(zerolog.New(&log)), link["SameOrigin"], link["Decode"], link["Authorize"], link["NameKey"]).
-		Then(postern.Sign(newIssuer(t)))
+	issuer := newIssuer(t)
+	chain := alice.New(hlog.NewHandler(zerolog.New(&log)), postern.Decode(issuer), postern.Authorize(asAda)).
+		Then(postern.SignHandler(issuer))
 	granted(t, send(chain, photo))
 	require.Equal(t, "granted", lines(t, &log)[0]["outcome"])
 }

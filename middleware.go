@@ -221,6 +221,9 @@ func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
 func allowTypes(set *mediatype.Set) func(http.Handler) http.Handler {
 	return Rule(func(_ *http.Request, u *Upload) error {
 		err := u.checkType(set)
+		if u.typeRules == nil {
+			u.typeRules = u.firstType[:0]
+		}
 		u.typeRules = append(u.typeRules, set)
 		return err
 	})

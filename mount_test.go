@@ -1,7 +1,6 @@
 package postern_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -56,7 +55,7 @@ func TestHandlerIsMountedWithoutStrippingThePrefix(t *testing.T) {
 		"one address":           func(m *http.ServeMux) { m.Handle("POST /uploads/sign", h) },
 		"a wildcard":            func(m *http.ServeMux) { m.Handle("POST /{area}/{road}", h) },
 		"a stripped prefix":     func(m *http.ServeMux) { m.Handle("/uploads/", http.StripPrefix("/uploads", h)) },
-		"a road of its own":     func(m *http.ServeMux) { m.Handle("POST /uploads/sign", h.Route("sign")) },
+		"an action of its own":  func(m *http.ServeMux) { m.Handle("POST /uploads/sign", h.Route(postern.ActionSign)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -90,33 +89,23 @@ func TestHandlerServesOverARealConnection(t *testing.T) {
 	require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 }
 
-func TestRouteServesOneRoadAtAnyAddress(t *testing.T) {
-	sign := newHandler(t).Route("sign")
+func TestRouteServesOneActionAtAnyAddress(t *testing.T) {
+	sign := newHandler(t).Route(postern.ActionSign)
 	for _, path := range []string{"/", "/give/me/a/grant", "/uploads/sign/"} {
 		granted(t, send(sign, photo, at(path)))
 	}
 }
 
 func TestRouteAnswersPostOnly(t *testing.T) {
-	w := send(newHandler(t).Route("sign"), photo, func(r *http.Request) { r.Method = "GET" })
+	w := send(newHandler(t).Route(postern.ActionSign), photo, func(r *http.Request) { r.Method = "GET" })
 	require.Equal(t, "method_not_allowed", refused(t, w).Code)
 	require.Equal(t, "POST", w.Header().Get("Allow"))
 }
 
 func TestRouteOfAnotherNamePanics(t *testing.T) {
-	for _, name := range []string{"", "signs", "completed", "/sign"} {
+	for _, name := range []postern.Action{"", "signs", "completed", "/sign"} {
 		require.Equal(t, "Route", panicsWithConfigError(t, func() { newHandler(t).Route(name) }).Option)
 	}
-}
-
-func TestHandlerBehindASameOriginOfTheWholeServerKeepsItsObserver(t *testing.T) {
-	var seen []postern.Decision
-	h := newHandler(t, postern.WithObserver(func(_ context.Context, d postern.Decision) { seen = append(seen, d) }))
-	server := postern.SameOrigin()(h)
-	granted(t, send(server, photo))
-	send(server, photo, at("/uploads/"))
-	send(server, photo, func(r *http.Request) { r.Method = "GET" })
-	require.Len(t, seen, 3)
 }
 
 func panicsWithConfigError(t *testing.T, f func()) (mistake *postern.ConfigError) {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -21,13 +22,16 @@ type native struct{}
 type signRequest struct {
 	Filename string            `json:"filename"`
 	Type     string            `json:"type"`
-	Size     *int64            `json:"size"`
+	Size     int64             `json:"size"`
 	Metadata map[string]string `json:"metadata"`
 	Checksum struct {
 		SHA256 *string `json:"sha256"`
 		Parts  string  `json:"parts"` // "sha256"
 	} `json:"checksum"`
 }
+
+// notSent is the size of a request that has none.
+const notSent = math.MinInt64
 
 func (native) ReadUpload(_ http.ResponseWriter, r *http.Request) (*Declaration, error) {
 	if r.Method != http.MethodPost {
@@ -38,6 +42,7 @@ func (native) ReadUpload(_ http.ResponseWriter, r *http.Request) (*Declaration, 
 		d Declaration
 	}
 	q, d := &read.q, &read.d
+	q.Size = notSent
 	if err := ReadJSON(r, q); err != nil {
 		return nil, err
 	}
@@ -45,13 +50,13 @@ func (native) ReadUpload(_ http.ResponseWriter, r *http.Request) (*Declaration, 
 	if q.Filename == "" {
 		return d, ErrFilenameRequired
 	}
-	if q.Size == nil {
+	if q.Size == notSent {
 		return d, ErrSizeRequired
 	}
-	if *q.Size < 0 {
+	if q.Size < 0 {
 		return d, ErrSizeInvalid
 	}
-	d.Size = *q.Size
+	d.Size = q.Size
 	switch q.Checksum.Parts {
 	case "":
 	case "sha256":
@@ -179,11 +184,20 @@ func readBody(r *http.Request, body *bytes.Buffer) error {
 
 // decodeJSON decodes one value.
 func decodeJSON(b []byte, v any) error {
+	if err := json.Unmarshal(b, v); err != nil {
+		return malformed(err)
+	}
+	if string(bytes.TrimSpace(b)) == "null" { // which leaves v as it was
+		return ErrMalformedRequest
+	}
+	return nil
+}
+
+// malformed makes a problem of what encoding/json says.
+func malformed(err error) error {
 	var own *Problem
 	var wrongType *json.UnmarshalTypeError
-	err := json.Unmarshal(b, v)
 	switch {
-	case err == nil:
 	case errors.As(err, &own):
 		return own
 	case !errors.As(err, &wrongType) || wrongType.Field == "":
@@ -193,10 +207,6 @@ func decodeJSON(b []byte, v any) error {
 	default:
 		return ErrMalformedRequest.WithDetail("The member " + wrongType.Field + " of the request has the wrong type.").WithCause(err)
 	}
-	if string(bytes.TrimSpace(b)) == "null" { // which leaves v as it was
-		return ErrMalformedRequest
-	}
-	return nil
 }
 
 // answers holds buffers for answers.

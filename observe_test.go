@@ -67,21 +67,21 @@ func TestObserverSeesARefusalBeforeTheUploadIsRead(t *testing.T) {
 	require.Equal(t, []string{"not_found", "method_not_allowed", "cross_origin", "malformed_request"}, codes)
 }
 
-func TestObserverOfDecodeSeesWhatTheChainDecides(t *testing.T) {
+func TestObserverOfAnIssuerSeesWhatItsChainsDecide(t *testing.T) {
 	opt, seen := observing()
-	link := links()
-	chain := alice.New(postern.Decode(opt), link["Authorize"], link["NameKey"]).Then(postern.Sign(newIssuer(t)))
+	issuer := newIssuer(t, opt)
+	chain := alice.New(postern.Decode(issuer), postern.Authorize(asAda)).Then(postern.SignHandler(issuer))
 	granted(t, send(chain, photo))
 	send(chain, photo, withHeader("Sec-Fetch-Site", "cross-site"))
 	require.Equal(t, postern.OutcomeGranted, (*seen)[0].Outcome)
 	require.Equal(t, "cross_origin", (*seen)[1].Code)
 }
 
-func TestObserverSeesWhatOtherLinksRefuse(t *testing.T) {
+func TestObserverSeesWhatOtherMiddlewareRefuses(t *testing.T) {
 	opt, seen := observing()
 	own := func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			postern.Refuse(w, r, &postern.Problem{Status: 429, Code: "slow_down", Detail: "Slow down."})
+			postern.Refuse(w, r, postern.NewProblem(429, "slow_down", "Slow down."))
 		})
 	}
 	send(newHandler(t, opt, postern.WithMiddleware(own)), photo)

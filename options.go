@@ -141,8 +141,12 @@ var errSizeRange = errors.New("a size limit is 0 ≤ min ≤ max ≤ 5 TiB in by
 // default. In every chain of the Issuer it holds beside other limits.
 func WithSizeLimit(min, max int64) Option {
 	return set("WithSizeLimit", func(c *config) error {
-		c.limits = &limits{min, max}
-		return c.limits.check()
+		l := limits{min, max}
+		if err := l.check(); err != nil {
+			return err
+		}
+		c.limits = &l
+		return nil
 	})
 }
 
@@ -187,8 +191,11 @@ func WithClientMetadata(names ...string) Option {
 // 1 second to 7 days, and never longer than the credentials live.
 func WithGrantLifetime(d time.Duration) Option {
 	return set("WithGrantLifetime", func(c *config) error {
+		if err := within("the life of a grant", d, time.Second, 7*day); err != nil {
+			return err
+		}
 		c.lifetime = d.Truncate(time.Second)
-		return within("the life of a grant", d, time.Second, 7*day)
+		return nil
 	})
 }
 
@@ -209,8 +216,11 @@ func WithMode(mode Mode) Option {
 // parts: 100 MiB by default, 5 MiB to 5 GiB.
 func WithMultipartThreshold(size int64) Option {
 	return set("WithMultipartThreshold", func(c *config) error {
+		if err := withinSize("the threshold of multipart uploads", size, minPart, object.MaxSingle); err != nil {
+			return err
+		}
 		c.multipartAbove = size
-		return withinSize("the threshold of multipart uploads", size, minPart, object.MaxSingle)
+		return nil
 	})
 }
 
@@ -218,8 +228,11 @@ func WithMultipartThreshold(size int64) Option {
 // A file that would have more than 10,000 gets larger ones.
 func WithPartSize(size int64) Option {
 	return set("WithPartSize", func(c *config) error {
+		if err := withinSize("the size of parts", size, minPart, object.MaxSingle); err != nil {
+			return err
+		}
 		c.partSize = size
-		return withinSize("the size of parts", size, minPart, object.MaxSingle)
+		return nil
 	})
 }
 
@@ -274,8 +287,11 @@ func WithTicketKeys(current []byte, previous ...[]byte) Option {
 // by default, 1 min to 30 days, and no less than its grant lives.
 func WithTicketLifetime(d time.Duration) Option {
 	return set("WithTicketLifetime", func(c *config) error {
+		if err := within("the life of a ticket", d, time.Minute, 30*day); err != nil {
+			return err
+		}
 		c.ticketLifetime = d
-		return within("the life of a ticket", d, time.Minute, 30*day)
+		return nil
 	})
 }
 
@@ -403,8 +419,11 @@ func WithLogger(logger zerolog.Logger) Option {
 // default, 1 KiB to 1 MiB.
 func WithBodyLimit(n int64) Option {
 	return set("WithBodyLimit", func(c *config) error {
+		if err := withinSize("a body limit", n, 1<<10, 1<<20); err != nil {
+			return err
+		}
 		c.bodyLimit = n
-		return withinSize("a body limit", n, 1<<10, 1<<20)
+		return nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package postern_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -27,7 +28,7 @@ func options(t *testing.T, err error) (names []string) {
 }
 
 func TestMistakeInAnOptionIsAConfigError(t *testing.T) {
-	for name, opt := range map[string]postern.Option{
+	for name, opt := range map[string]postern.HandlerOption{
 		"WithAuthorizer":     postern.WithAuthorizer(nil),
 		"WithKeyPolicy":      postern.WithKeyPolicy(nil),
 		"WithSizeLimit":      postern.WithSizeLimit(2, 1),
@@ -51,7 +52,7 @@ func TestMistakeInAnOptionIsAConfigError(t *testing.T) {
 }
 
 func TestValuesOutOfRangeAreMistakes(t *testing.T) {
-	for name, opt := range map[string]postern.Option{
+	for name, opt := range map[string]postern.HandlerOption{
 		"a negative size":             postern.WithSizeLimit(-1, 5),
 		"a negative maximum":          postern.WithSizeLimit(-5, -1),
 		"a size beyond S3's":          postern.WithSizeLimit(1, 5<<40+1),
@@ -68,8 +69,8 @@ func TestValuesOutOfRangeAreMistakes(t *testing.T) {
 		"a prefix before no policy":   postern.WithKeyPolicy(postern.TenantPrefix(nil)),
 		"a template that is wrong":    postern.WithKeyPolicy(postern.KeyTemplate("{user}")),
 		"a wrong template in another": postern.WithKeyPolicy(postern.TenantPrefix(postern.KeyTemplate(""))),
-		"one link that is nil":        postern.WithMiddleware(postern.SameOrigin(), nil),
-		"the zero Option":             {},
+		"middleware that is nil":      postern.WithMiddleware(postern.Rule(asAda), nil),
+		"an option that is nil":       nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := postern.New(bucket, postern.WithAuthorizer(asAda), opt)
@@ -79,7 +80,7 @@ func TestValuesOutOfRangeAreMistakes(t *testing.T) {
 }
 
 func TestValuesAtTheEndsOfTheirRangesAreFine(t *testing.T) {
-	for _, opt := range []postern.Option{
+	for _, opt := range []postern.HandlerOption{
 		postern.WithSizeLimit(0, 0),
 		postern.WithSizeLimit(5<<40, 5<<40),
 		postern.WithGrantLifetime(time.Second),
@@ -120,28 +121,26 @@ func TestNewIssuerReturnsAllMistakesAtOnce(t *testing.T) {
 	require.Equal(t, []string{"WithSizeLimit", "Bucket.Name", "Bucket.Region", "Bucket.Credentials"}, options(t, err))
 }
 
-func TestSingleLinksPanicWithTheSameErrors(t *testing.T) {
+func TestMiddlewareByHandPanicsWithTheSameErrors(t *testing.T) {
 	for name, tc := range map[string]struct {
 		build  func()
 		option string
 	}{
-		"a rule of nil":                     {func() { postern.Rule(nil) }, "Rule"},
-		"an authorizer of nil":              {func() { postern.Authorize(nil) }, "Authorize"},
-		"sizes that make no range":          {func() { postern.LimitSize(5, 1) }, "LimitSize"},
-		"a negative size":                   {func() { postern.LimitSize(-5, 1) }, "LimitSize"},
-		"a size function of nil":            {func() { postern.LimitSizeFunc(nil) }, "LimitSizeFunc"},
-		"no types":                          {func() { postern.AllowContentTypes() }, "AllowContentTypes"},
-		"a type that is none":               {func() { postern.AllowContentTypes("png") }, "AllowContentTypes"},
-		"no policy":                         {func() { postern.NameKey(nil) }, "KeyPolicy"},
-		"a policy of nil":                   {func() { postern.NameKey(postern.KeyFunc(nil)) }, "KeyFunc"},
-		"a template that is wrong":          {func() { postern.NameKey(postern.KeyTemplate("{x}")) }, "KeyTemplate"},
-		"an issuer of nil":                  {func() { postern.Sign(nil) }, "Sign"},
-		"a mistake in an option of Decode":  {func() { postern.Decode(postern.WithBodyLimit(0)) }, "WithBodyLimit"},
-		"an option that is not for Decode":  {func() { postern.Decode(postern.AllowAnonymous()) }, "AllowAnonymous"},
-		"an option that is not Authorize's": {func() { postern.Authorize(asAda, postern.WithClock(atNoon)) }, "WithClock"},
-		"an option that is not SameOrigin's": {func() {
-			postern.SameOrigin(postern.WithLogger(zerolog.Nop()))
-		}, "WithLogger"},
+		"a rule of nil":                 {func() { postern.Rule(nil) }, "Rule"},
+		"an authorizer of nil":          {func() { postern.Authorize(nil) }, "Authorize"},
+		"sizes that make no range":      {func() { postern.LimitSize(5, 1) }, "LimitSize"},
+		"a negative size":               {func() { postern.LimitSize(-5, 1) }, "LimitSize"},
+		"a size function of nil":        {func() { postern.LimitSizeFunc(nil) }, "LimitSizeFunc"},
+		"no types":                      {func() { postern.AllowContentTypes() }, "AllowContentTypes"},
+		"a type that is none":           {func() { postern.AllowContentTypes("png") }, "AllowContentTypes"},
+		"no policy":                     {func() { postern.NameKey(nil) }, "KeyPolicy"},
+		"a policy of nil":               {func() { postern.NameKey(postern.KeyFunc(nil)) }, "KeyFunc"},
+		"a template that is wrong":      {func() { postern.NameKey(postern.KeyTemplate("{x}")) }, "KeyTemplate"},
+		"a beginning without an issuer": {func() { postern.Decode(nil) }, "Decode"},
+		"a ticket without an issuer":    {func() { postern.OpenTicket(nil, postern.ActionList) }, "OpenTicket"},
+		"a ticket to sign":              {func() { postern.OpenTicket(newIssuer(t), postern.ActionSign) }, "OpenTicket"},
+		"an end without an issuer":      {func() { postern.SignHandler(nil) }, "SignHandler"},
+		"a list without an issuer":      {func() { postern.ListHandler(nil) }, "ListHandler"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, tc.option, panicsWithConfigError(t, tc.build).Option)
@@ -149,25 +148,37 @@ func TestSingleLinksPanicWithTheSameErrors(t *testing.T) {
 	}
 }
 
-func TestAuthorizeMayBeEmptyWhereUploadsAreAnonymous(t *testing.T) {
-	require.NotPanics(t, func() { postern.Authorize(nil, postern.AllowAnonymous()) })
+func TestAuthorizerMayBeMissingWhereUploadsAreAnonymous(t *testing.T) {
+	h, err := postern.New(bucket, postern.AllowAnonymous())
+	require.NoError(t, err)
+	granted(t, send(h, photo))
 }
 
-func TestOptionThatMeansNothingThereIsAMistake(t *testing.T) {
-	mw := func(next http.Handler) http.Handler { return next }
-	for name, opt := range map[string]postern.Option{
-		"WithAuthorizer":     postern.WithAuthorizer(asAda),
-		"WithMiddleware":     postern.WithMiddleware(mw),
-		"WithTrustedOrigins": postern.WithTrustedOrigins("https://a.example"),
-		"WithSizeLimitFunc":  postern.WithSizeLimitFunc(func(*http.Request, *postern.Upload) (int64, int64) { return 1, 2 }),
-		"WithBodyLimit":      postern.WithBodyLimit(1 << 12),
-		"WithLogger":         postern.WithLogger(zerolog.Nop()),
+func TestOptionGivenTwiceIsAMistake(t *testing.T) {
+	for name, opt := range map[string]postern.HandlerOption{
+		"WithAuthorizer":    postern.WithAuthorizer(asAda),
+		"WithSizeLimit":     postern.WithSizeLimit(1, 2),
+		"WithContentTypes":  postern.WithContentTypes("image/*"),
+		"WithSizeLimitFunc": postern.WithSizeLimitFunc(func(*http.Request, *postern.Upload) (int64, int64) { return 1, 2 }),
+		"WithLogger":        postern.WithLogger(zerolog.Nop()),
+		"WithKeyPolicy":     postern.WithKeyPolicy(postern.KeyTemplate("{uuid}")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := postern.NewIssuer(bucket, opt)
+			_, err := postern.New(bucket, postern.AllowAnonymous(), opt, opt)
 			require.Equal(t, []string{name}, options(t, err))
+			require.ErrorContains(t, err, "given twice")
 		})
 	}
+}
+
+func TestObserversMiddlewareAndOriginsAddUp(t *testing.T) {
+	seen := 0
+	count := postern.WithObserver(func(context.Context, postern.Decision) { seen++ })
+	pass := postern.WithMiddleware(func(next http.Handler) http.Handler { seen++; return next })
+	h := newHandler(t, count, count, pass, pass, postern.WithTrustedOrigins("https://a.example"), postern.WithTrustedOrigins("https://b.example"))
+	built := seen
+	granted(t, send(h, photo, withHeader("Sec-Fetch-Site", "cross-site"), withHeader("Origin", "https://a.example")))
+	require.Equal(t, 2, seen-built)
 }
 
 func TestConfigErrorSaysWhichOptionAndWhy(t *testing.T) {

@@ -25,13 +25,13 @@ func TestModeFollowsTheProviderAndTheSeal(t *testing.T) {
 		name     string
 		provider postern.Provider
 		endpoint string
-		opts     []postern.Option
+		opts     []postern.HandlerOption
 		want     string
 	}{
 		{"Amazon takes forms", "", "", nil, "post"},
-		{"Amazon by PUT on request", "", "", []postern.Option{postern.WithMode(postern.ModePut)}, "put"},
-		{"Amazon by PUT where a seal is needed", "", "", []postern.Option{onComplete()}, "put"},
-		{"Amazon by form where promotion seals", "", "", []postern.Option{onComplete(), postern.WithPromotion("staging/")}, "post"},
+		{"Amazon by PUT on request", "", "", []postern.HandlerOption{postern.WithMode(postern.ModePut)}, "put"},
+		{"Amazon by PUT where a seal is needed", "", "", []postern.HandlerOption{onComplete()}, "put"},
+		{"Amazon by form where promotion seals", "", "", []postern.HandlerOption{onComplete(), postern.WithPromotion("staging/")}, "post"},
 		{"R2 takes no forms", "", "https://account.r2.cloudflarestorage.com", nil, "put"},
 		{"B2 takes no forms", "", "https://s3.us-west-004.backblazeb2.com", nil, "put"},
 		{"Google takes no forms of Amazon's", "", "https://storage.googleapis.com", nil, "put"},
@@ -75,35 +75,35 @@ func TestWhatDoesNotGoTogetherIsAMistake(t *testing.T) {
 	for _, tc := range []struct {
 		name, endpoint string
 		provider       postern.Provider
-		opts           []postern.Option
+		opts           []postern.HandlerOption
 		want           []string
 	}{
-		{"forms at a provider without", "https://x.r2.cloudflarestorage.com", "", []postern.Option{postern.WithMode(postern.ModePost)}, []string{"WithMode"}},
-		{"promotion at a provider that cannot freeze", "https://x.r2.cloudflarestorage.com", "", []postern.Option{postern.WithPromotion("s/"), postern.AllowSharedCredentials()}, []string{"WithPromotion"}},
-		{"receipts at a provider without conditions", "https://s3.x.backblazeb2.com", "", []postern.Option{onComplete(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
-		{"receipts of parts at a provider that cannot seal them", "https://x.r2.cloudflarestorage.com", "", []postern.Option{onComplete(), at5GiB(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
-		{"one identity for receipts at a lenient server", minio, postern.MinIO, []postern.Option{onComplete()}, []string{"Bucket.ServiceCredentials"}},
-		{"one identity for parts at a lenient server", minio, "", []postern.Option{at5GiB()}, []string{"Bucket.ServiceCredentials"}},
-		{"one identity for limits that nobody knows", minio, "", []postern.Option{postern.WithSizeLimitFunc(nil)}, []string{"WithSizeLimitFunc"}},
-		{"strangers with parts", "", "", []postern.Option{postern.AllowAnonymous(), at5GiB()}, []string{"AllowAnonymous"}},
-		{"strangers with receipts", "", "", []postern.Option{postern.AllowAnonymous(), onComplete()}, []string{"AllowAnonymous"}},
-		{"a key that is too short", "", "", []postern.Option{postern.WithTicketKeys(ticketKey[1:])}, []string{"WithTicketKeys"}},
-		{"a key twice", "", "", []postern.Option{postern.WithTicketKeys(ticketKey, ticketKey)}, []string{"WithTicketKeys"}},
-		{"a ticket of a second", "", "", []postern.Option{postern.WithTicketLifetime(time.Second)}, []string{"WithTicketLifetime"}},
-		{"a mode that the size decides", "", "", []postern.Option{postern.WithMode(postern.ModeMultipart)}, []string{"WithMode"}},
-		{"parts below 5 MiB", "", "", []postern.Option{postern.WithPartSize(1 << 20)}, []string{"WithPartSize"}},
-		{"a threshold above 5 GiB", "", "", []postern.Option{postern.WithMultipartThreshold(5<<30 + 1)}, []string{"WithMultipartThreshold"}},
-		{"staging without a slash", "", "", []postern.Option{postern.WithPromotion("staging")}, []string{"WithPromotion"}},
-		{"staging everywhere", "", "", []postern.Option{postern.WithPromotion("/")}, []string{"WithPromotion"}},
-		{"no completion", "", "", []postern.Option{postern.WithMaxCompletions(0)}, []string{"WithMaxCompletions"}},
-		{"a hook of nil", "", "", []postern.Option{postern.WithOnComplete(nil)}, []string{"WithOnComplete"}},
-		{"a name with a line break", "", "", []postern.Option{postern.WithName("a\n")}, []string{"WithName"}},
+		{"forms at a provider without", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{postern.WithMode(postern.ModePost)}, []string{"WithMode"}},
+		{"promotion at a provider that cannot freeze", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{postern.WithPromotion("s/"), postern.AllowSharedCredentials()}, []string{"WithPromotion"}},
+		{"receipts at a provider without conditions", "https://s3.x.backblazeb2.com", "", []postern.HandlerOption{onComplete(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
+		{"receipts of parts at a provider that cannot seal them", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{onComplete(), at5GiB(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
+		{"one identity for receipts at a lenient server", minio, postern.MinIO, []postern.HandlerOption{onComplete()}, []string{"Bucket.ServiceCredentials"}},
+		{"one identity for parts at a lenient server", minio, "", []postern.HandlerOption{at5GiB()}, []string{"Bucket.ServiceCredentials"}},
+		{"one identity for limits that nobody knows", minio, "", []postern.HandlerOption{postern.WithSizeLimitFunc(nil)}, []string{"WithSizeLimitFunc"}},
+		{"strangers with parts", "", "", []postern.HandlerOption{postern.AllowAnonymous(), at5GiB()}, []string{"AllowAnonymous"}},
+		{"strangers with receipts", "", "", []postern.HandlerOption{postern.AllowAnonymous(), onComplete()}, []string{"AllowAnonymous"}},
+		{"a key that is too short", "", "", []postern.HandlerOption{postern.WithTicketKeys(ticketKey[1:])}, []string{"WithTicketKeys"}},
+		{"a key twice", "", "", []postern.HandlerOption{postern.WithTicketKeys(ticketKey, ticketKey)}, []string{"WithTicketKeys"}},
+		{"a ticket of a second", "", "", []postern.HandlerOption{postern.WithTicketLifetime(time.Second)}, []string{"WithTicketLifetime"}},
+		{"a mode that the size decides", "", "", []postern.HandlerOption{postern.WithMode(postern.ModeMultipart)}, []string{"WithMode"}},
+		{"parts below 5 MiB", "", "", []postern.HandlerOption{postern.WithPartSize(1 << 20)}, []string{"WithPartSize"}},
+		{"a threshold above 5 GiB", "", "", []postern.HandlerOption{postern.WithMultipartThreshold(5<<30 + 1)}, []string{"WithMultipartThreshold"}},
+		{"staging without a slash", "", "", []postern.HandlerOption{postern.WithPromotion("staging")}, []string{"WithPromotion"}},
+		{"staging everywhere", "", "", []postern.HandlerOption{postern.WithPromotion("/")}, []string{"WithPromotion"}},
+		{"no completion", "", "", []postern.HandlerOption{postern.WithMaxCompletions(0)}, []string{"WithMaxCompletions"}},
+		{"a hook of nil", "", "", []postern.HandlerOption{postern.WithOnComplete(nil)}, []string{"WithOnComplete"}},
+		{"a name with a line break", "", "", []postern.HandlerOption{postern.WithName("a\n")}, []string{"WithName"}},
 		{"a provider that nobody knows", minio, "acme", nil, []string{"Bucket.Provider"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := bucket
 			b.Endpoint, b.Provider = tc.endpoint, tc.provider
-			_, err := postern.New(b, append([]postern.Option{postern.WithAuthorizer(asAda)}, tc.opts...)...)
+			_, err := postern.New(b, append([]postern.HandlerOption{postern.WithAuthorizer(asAda)}, tc.opts...)...)
 			require.Equal(t, tc.want, options(t, err))
 		})
 	}

@@ -144,10 +144,8 @@ func TestForbiddenRequestIsRefused(t *testing.T) {
 }
 
 func TestProblemOfAHookIsSentAsItIs(t *testing.T) {
-	own := &postern.Problem{
-		Status: 429, Code: "quota_used_up", Detail: `Your "quota" is used up.`,
-		MaxSize: 7, AllowedTypes: []string{"image/png", "image/gif"}, RetryAfter: 90*time.Second + 1,
-	}
+	own := postern.NewProblem(429, "quota_used_up", `Your "quota" is used up.`).
+		WithLimits(0, 7).WithAllowedTypes("image/png", "image/gif").WithRetryAfter(90*time.Second + 1)
 	w := send(newHandler(t, postern.WithAuthorizer(refusing(fmt.Errorf("ask the database: %w", own)))), photo)
 	require.Equal(t, "91", w.Header().Get("Retry-After"))
 	require.Equal(t, problem{
@@ -178,7 +176,7 @@ func TestErrorThatIsNoProblemAnswers500(t *testing.T) {
 
 func TestProblemWithAStatusOfNoErrorAnswers500(t *testing.T) {
 	for _, status := range []int{0, -1, 200, 302, 600, 1000} {
-		w := send(newHandler(t, postern.WithAuthorizer(refusing(&postern.Problem{Status: status, Code: "odd", Detail: "Odd."}))), photo)
+		w := send(newHandler(t, postern.WithAuthorizer(refusing(postern.NewProblem(status, "odd", "Odd.")))), photo)
 		require.Equal(t, "odd", refused(t, w).Code)
 		require.Equal(t, 500, w.Code)
 	}
@@ -205,5 +203,5 @@ func TestProblemsAreTheSameWhenTheirCodesAre(t *testing.T) {
 	require.ErrorIs(t, err, cause)
 	require.NotErrorIs(t, err, postern.ErrUnauthenticated)
 	require.EqualError(t, err, "wrapped: forbidden: No. (cause)")
-	require.Equal(t, "You may not upload this file here.", postern.ErrForbidden.Detail)
+	require.Equal(t, "You may not upload this file here.", postern.ErrForbidden.Detail())
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/postern-go/postern"
 )
 
-// rulesWith returns a complete chain with these links between Authorize and
+// rulesWith returns a complete chain with these rules between Authorize and
 // NameKey.
 func rulesWith(t *testing.T, authorize func(*http.Request, *postern.Upload) error, rules ...alice.Constructor) http.Handler {
 	t.Helper()
-	return alice.New(postern.Decode(), postern.Authorize(authorize)).
+	issuer := newIssuer(t)
+	return alice.New(postern.Decode(issuer), postern.Authorize(authorize)).
 		Append(rules...).
 		Append(postern.NameKey(postern.KeyTemplate("{uuid}{ext}"))).
-		Then(postern.Sign(newIssuer(t)))
+		Then(postern.SignHandler(issuer))
 }
 
 func sized(n int64) string {
@@ -36,48 +37,47 @@ func set(more func(u *postern.Upload)) func(*http.Request, *postern.Upload) erro
 
 func TestSizeLimitsOnlyNarrow(t *testing.T) {
 	maxSize := func(n int64) func(*http.Request, *postern.Upload) error {
-		return set(func(u *postern.Upload) { u.MaxSize = n })
+		return set(func(u *postern.Upload) { u.LimitSize(0, n) })
 	}
 	for name, tc := range map[string]struct {
 		authorize func(*http.Request, *postern.Upload) error
 		rules     []alice.Constructor
-		most      int64
+		max       int64
 	}{
-		"the safe default where there is no rule":       {asAda, nil, 10 << 20},
-		"a rule above the default":                      {asAda, []alice.Constructor{postern.LimitSize(1, 50<<20)}, 50 << 20},
-		"the narrower of two rules":                     {asAda, []alice.Constructor{postern.LimitSize(1, 500), postern.LimitSize(1, 900)}, 500},
-		"the narrower of two rules, turned round":       {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.LimitSize(1, 500)}, 500},
-		"the authorizer below the rule":                 {maxSize(500), []alice.Constructor{postern.LimitSize(1, 900)}, 500},
-		"the authorizer above the rule":                 {maxSize(5000), []alice.Constructor{postern.LimitSize(1, 900)}, 900},
-		"the authorizer below the default":              {maxSize(500), nil, 500},
-		"the authorizer above the default":              {maxSize(1 << 40), nil, 10 << 20},
-		"a rule after the limit that narrows":           {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(500))}, 500},
-		"a rule after the limit that widens":            {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(5000))}, 900},
-		"a rule after the limit that forgets the limit": {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(0))}, 900},
-		"a rule that widens what the authorizer set":    {maxSize(500), []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(800))}, 500},
-		"an authorizer after the limit that narrows":    {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Authorize(maxSize(500))}, 500},
-		"an authorizer after the limit that widens":     {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Authorize(maxSize(5000))}, 900},
+		"the safe default where there is no rule":    {asAda, nil, 10 << 20},
+		"a rule above the default":                   {asAda, []alice.Constructor{postern.LimitSize(1, 50<<20)}, 50 << 20},
+		"the narrower of two rules":                  {asAda, []alice.Constructor{postern.LimitSize(1, 500), postern.LimitSize(1, 900)}, 500},
+		"the narrower of two rules, turned round":    {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.LimitSize(1, 500)}, 500},
+		"the authorizer below the rule":              {maxSize(500), []alice.Constructor{postern.LimitSize(1, 900)}, 500},
+		"the authorizer above the rule":              {maxSize(5000), []alice.Constructor{postern.LimitSize(1, 900)}, 900},
+		"the authorizer below the default":           {maxSize(500), nil, 500},
+		"the authorizer above the default":           {maxSize(1 << 40), nil, 10 << 20},
+		"a rule after the limit that narrows":        {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(500))}, 500},
+		"a rule after the limit that widens":         {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(5000))}, 900},
+		"a rule that widens what the authorizer set": {maxSize(500), []alice.Constructor{postern.LimitSize(1, 900), postern.Rule(maxSize(800))}, 500},
+		"an authorizer after the limit that narrows": {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Authorize(maxSize(500))}, 500},
+		"an authorizer after the limit that widens":  {asAda, []alice.Constructor{postern.LimitSize(1, 900), postern.Authorize(maxSize(5000))}, 900},
 		"a limit that depends on the upload": {asAda, []alice.Constructor{postern.LimitSizeFunc(
 			func(_ *http.Request, u *postern.Upload) (int64, int64) { return 1, int64(len(u.Subject)) * 100 })}, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
 			chain := rulesWith(t, tc.authorize, tc.rules...)
-			granted(t, send(chain, sized(tc.most)))
-			p := refused(t, send(chain, sized(tc.most+1)))
+			granted(t, send(chain, sized(tc.max)))
+			p := refused(t, send(chain, sized(tc.max+1)))
 			require.Equal(t, "size_too_large", p.Code)
-			require.Equal(t, tc.most, p.MaxSize)
+			require.Equal(t, tc.max, p.MaxSize)
 		})
 	}
 }
 
 func TestSmallestSizeOnlyGrows(t *testing.T) {
-	minSize := set(func(u *postern.Upload) { u.MinSize = 500 })
+	minSize := set(func(u *postern.Upload) { u.LimitSize(500, 1<<40) })
 	for name, chain := range map[string]http.Handler{
 		"of an authorizer":                rulesWith(t, minSize),
 		"of an authorizer before a limit": rulesWith(t, minSize, postern.LimitSize(1, 900)),
 		"of a rule after a limit":         rulesWith(t, asAda, postern.LimitSize(1, 900), postern.Rule(minSize)),
 		"of a limit after which a rule lowers it": rulesWith(t, asAda, postern.LimitSize(500, 900),
-			postern.Rule(set(func(u *postern.Upload) { u.MinSize = -1 }))),
+			postern.Rule(set(func(u *postern.Upload) { u.LimitSize(-1, 1<<40) }))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			granted(t, send(chain, sized(500)))
@@ -87,21 +87,33 @@ func TestSmallestSizeOnlyGrows(t *testing.T) {
 }
 
 func TestLimitsThatMakeNoSenseRefuseEveryFile(t *testing.T) {
-	limit := func(least, most int64) alice.Constructor {
-		return postern.LimitSizeFunc(func(*http.Request, *postern.Upload) (int64, int64) { return least, most })
+	limit := func(min, max int64) alice.Constructor {
+		return postern.LimitSizeFunc(func(*http.Request, *postern.Upload) (int64, int64) { return min, max })
+	}
+	narrow := func(min, max int64) func(*http.Request, *postern.Upload) error {
+		return set(func(u *postern.Upload) { u.LimitSize(min, max) })
 	}
 	for name, chain := range map[string]http.Handler{
 		"a range that ends before it begins": rulesWith(t, asAda, limit(9, 8)),
 		"a negative range":                   rulesWith(t, asAda, limit(-9, -8)),
-		"two ranges that do not meet":        rulesWith(t, asAda, limit(1, 10), limit(20, 30)),
-		"a negative MaxSize":                 rulesWith(t, set(func(u *postern.Upload) { u.MaxSize = -1 })),
-		"a MinSize above the limit":          rulesWith(t, set(func(u *postern.Upload) { u.MinSize = 1 << 60 })),
+		"a maximum that nobody set":          rulesWith(t, narrow(0, 0)),
+		"a negative maximum":                 rulesWith(t, narrow(0, -1)),
+		"a minimum above the limit":          rulesWith(t, narrow(1<<60, 1<<61)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int64{0, 1, 9, 25, 1 << 20} {
-				require.NotEqual(t, 201, send(chain, sized(n)).Code)
+				p := refused(t, send(chain, sized(n)))
+				require.Equal(t, "size_too_large", p.Code)
+				require.Equal(t, "No file of any size is accepted here.", p.Detail)
 			}
 		})
+	}
+}
+
+func TestRangesThatDoNotMeetRefuseEveryFile(t *testing.T) {
+	chain := rulesWith(t, asAda, postern.LimitSize(1, 10), postern.LimitSize(20, 30))
+	for n, code := range map[int64]string{0: "size_too_small", 1: "size_too_large", 10: "size_too_large", 25: "size_too_large"} {
+		require.Equal(t, code, refused(t, send(chain, sized(n))).Code, n)
 	}
 }
 
@@ -121,7 +133,7 @@ func TestNoGrantIsLargerThanOneUploadCanBe(t *testing.T) {
 
 func TestTypeRulesOnlyNarrow(t *testing.T) {
 	own := func(patterns ...string) func(*http.Request, *postern.Upload) error {
-		return set(func(u *postern.Upload) { u.AllowedTypes = patterns })
+		return set(func(u *postern.Upload) { u.AllowContentTypes(patterns...) })
 	}
 	images, pictures := postern.AllowContentTypes("image/*"), postern.AllowContentTypes("image/png", "text/html")
 	for name, tc := range map[string]struct {
@@ -178,11 +190,11 @@ func TestTypeRulesOnlyNarrow(t *testing.T) {
 }
 
 func TestPatternsOfAnAuthorizerThatAreWrongAnswer500(t *testing.T) {
-	chain := rulesWith(t, set(func(u *postern.Upload) { u.AllowedTypes = []string{"image"} }))
+	chain := rulesWith(t, set(func(u *postern.Upload) { u.AllowContentTypes("image") }))
 	require.Equal(t, "internal", refused(t, send(chain, photo)).Code)
 }
 
-func TestRuleReplacesABuiltInLink(t *testing.T) {
+func TestRuleStandsBesideTheOthers(t *testing.T) {
 	odd := postern.Rule(func(_ *http.Request, u *postern.Upload) error {
 		if u.Size%2 == 1 {
 			return postern.ErrSizeInvalid.WithDetail("Only even files.")
@@ -196,35 +208,38 @@ func TestRuleReplacesABuiltInLink(t *testing.T) {
 }
 
 func TestRuleCannotReplaceTheDecision(t *testing.T) {
-	chain := alice.New(postern.Decode(), postern.Rule(asAda), postern.NameKey(postern.KeyTemplate("{uuid}"))).
-		Then(postern.Sign(newIssuer(t)))
+	issuer := newIssuer(t)
+	chain := alice.New(postern.Decode(issuer), postern.Rule(asAda), postern.NameKey(postern.KeyTemplate("{uuid}"))).
+		Then(postern.SignHandler(issuer))
 	require.Equal(t, "chain_incomplete", refused(t, send(chain, photo)).Code)
 }
 
 func TestRuleCannotReplaceTheName(t *testing.T) {
 	name := postern.Rule(func(_ *http.Request, u *postern.Upload) error { u.Key = "acme/k"; return nil })
-	chain := alice.New(postern.Decode(), postern.Authorize(asAda), name).Then(postern.Sign(newIssuer(t)))
+	issuer := newIssuer(t)
+	chain := alice.New(postern.Decode(issuer), postern.Authorize(asAda), name).Then(postern.SignHandler(issuer))
 	require.Equal(t, "chain_incomplete", refused(t, send(chain, photo)).Code)
 }
 
 func TestKeyIsCheckedAgainWhenItIsSigned(t *testing.T) {
 	for _, key := range []string{"", "/", "a//b", "../a", "a/${filename}", "a\x00"} {
 		change := postern.Rule(func(_ *http.Request, u *postern.Upload) error { u.Key = key; return nil })
-		chain := alice.New(postern.Decode(), postern.Authorize(asAda), postern.NameKey(postern.KeyTemplate("{uuid}")), change).
-			Then(postern.Sign(newIssuer(t)))
+		issuer := newIssuer(t)
+		chain := alice.New(postern.Decode(issuer), postern.Authorize(asAda), postern.NameKey(postern.KeyTemplate("{uuid}")), change).
+			Then(postern.SignHandler(issuer))
 		require.Equal(t, "key_invalid", refused(t, send(chain, photo)).Code, "%q", key)
 	}
 }
 
 func TestRuleThatRefusesEndsTheChain(t *testing.T) {
 	reached := false
-	chain := alice.New(postern.Decode(), postern.Rule(refusing(errors.New("no")))).ThenFunc(
+	chain := alice.New(postern.Decode(newIssuer(t)), postern.Rule(refusing(errors.New("no")))).ThenFunc(
 		func(http.ResponseWriter, *http.Request) { reached = true })
 	refused(t, send(chain, photo))
 	require.False(t, reached)
 }
 
-func TestRefuseIsForOtherLinksToo(t *testing.T) {
+func TestRefuseIsForOtherMiddlewareToo(t *testing.T) {
 	w := send(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		postern.Refuse(w, r, postern.ErrForbidden)
 	}), photo)

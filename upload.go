@@ -114,7 +114,8 @@ type Upload struct {
 	ownSize   narrowing        // what the upload itself was narrowed to
 	typeRules []*mediatype.Set // the same of types
 	ownTypes  []*mediatype.Set
-	invalid   error // a pattern that was no type
+	firstType [1]*mediatype.Set // where typeRules begins: most chains have one
+	invalid   error             // a pattern that was no type
 }
 
 // LimitSize narrows the size that is allowed, in bytes: to the customer's plan, to

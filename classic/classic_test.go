@@ -29,9 +29,9 @@ func asAda(_ *http.Request, u *postern.Upload) error {
 	return nil
 }
 
-func newHandler(t testing.TB, opts ...postern.Option) http.Handler {
+func newHandler(t testing.TB, opts ...postern.HandlerOption) http.Handler {
 	t.Helper()
-	h, err := postern.New(bucket, append([]postern.Option{postern.WithAuthorizer(asAda)}, opts...)...)
+	h, err := postern.New(bucket, append([]postern.HandlerOption{postern.WithAuthorizer(asAda)}, opts...)...)
 	require.NoError(t, err)
 	c, err := classic.New(h)
 	require.NoError(t, err)
@@ -138,7 +138,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 }
 
 func TestNewRefusesHandlersThatComplete(t *testing.T) {
-	for name, option := range map[string]postern.Option{
+	for name, option := range map[string]postern.HandlerOption{
 		"receipts":  postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil }),
 		"promotion": postern.WithPromotion("staging/"),
 	} {
@@ -157,10 +157,9 @@ func TestNewRefusesHandlersThatComplete(t *testing.T) {
 }
 
 func TestChainWhoseUploadsMustBeCompletedAnswersNoGrant(t *testing.T) {
-	issuer, err := postern.NewIssuer(bucket, postern.WithPromotion("staging/"))
+	issuer, err := postern.NewIssuer(bucket, postern.WithPromotion("staging/"), postern.WithDialect(classic.Dialect()))
 	require.NoError(t, err)
-	chain := alice.New(postern.SameOrigin(), postern.Decode(postern.WithDialect(classic.Dialect())), postern.Authorize(asAda),
-		postern.NameKey(postern.KeyTemplate("{uuid}{ext}"))).Then(postern.Sign(issuer))
+	chain := alice.New(postern.Decode(issuer), postern.Authorize(asAda)).Then(postern.SignHandler(issuer))
 	w := get(chain, "filename=a.png&content_type=image/png")
 	require.Equal(t, "completion_required", refused(t, w))
 	require.NotContains(t, w.Body.String(), "policy")

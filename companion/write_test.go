@@ -24,9 +24,9 @@ const received = `{"location":"https://acme-uploads.example/acme/a.png","bucket"
 
 func TestLongCompletionIsPrecededByBlanks(t *testing.T) {
 	w, r := httptest.NewRecorder(), completing()
-	require.True(t, dialect{}.WritePending(w, r, 0))
+	require.Equal(t, postern.KeptOpen, dialect{}.WritePending(w, r, 0))
 	require.True(t, w.Flushed, "a proxy sees nothing")
-	require.True(t, dialect{}.WritePending(w, r, 0))
+	require.Equal(t, postern.KeptOpen, dialect{}.WritePending(w, r, 0))
 	dialect{}.WriteReceipt(w, r, receipt)
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Equal(t, "application/json", w.Header().Get("Content-Type"))
@@ -39,7 +39,7 @@ type gone struct{ http.ResponseWriter }
 func (gone) Write([]byte) (int, error) { return 0, net.ErrClosed }
 
 func TestNobodyWaitsForALongCompletionWhenTheBrowserIsGone(t *testing.T) {
-	require.False(t, dialect{}.WritePending(gone{httptest.NewRecorder()}, completing(), 0))
+	require.Equal(t, postern.Answered, dialect{}.WritePending(gone{httptest.NewRecorder()}, completing(), 0))
 }
 
 func TestShortCompletionIsNot(t *testing.T) {
@@ -50,8 +50,8 @@ func TestShortCompletionIsNot(t *testing.T) {
 
 func TestLongCompletionThatFailsEndsTheConnection(t *testing.T) {
 	w, r := httptest.NewRecorder(), completing()
-	require.True(t, dialect{}.WritePending(w, r, 0))
-	require.PanicsWithValue(t, http.ErrAbortHandler, func() { dialect{}.WriteProblem(w, r, postern.ErrHookFailed) })
+	require.Equal(t, postern.KeptOpen, dialect{}.WritePending(w, r, 0))
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { dialect{}.WriteProblem(w, r, postern.ErrCompletionFailed) })
 	require.Equal(t, "\n", w.Body.String(), "Uppy would take it for a success")
 }
 

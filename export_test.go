@@ -1,0 +1,4 @@
+package postern
+
+// NameOf returns the name of an option, for fixtures that give defaults.
+func NameOf(o HandlerOption) string { return o.handlerOption().name }
