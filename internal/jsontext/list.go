@@ -32,5 +32,6 @@ func DecodeList[T any](b []byte, max int) ([]T, error) {
 		}
 		list = append(list, element)
 	}
-	return list, nil
+	_, err := d.Token() // the bracket
+	return list, err
 }
