@@ -11,7 +11,9 @@ import (
 )
 
 // Attributes are what the server stores with an object. Each one that is set is
-// signed into the grant, so that the browser can neither change nor omit it.
+// signed into the grant, so that the browser can neither change nor omit it. With
+// [WithPromotion] the ACL, the storage class, the tags and the website redirect are
+// set once the upload is verified.
 type Attributes struct {
 	// ACL is a canned ACL such as "public-read". Leave it empty where ACLs are
 	// disabled, as they are in new buckets: S3 then refuses any.

@@ -13,7 +13,7 @@ import (
 	"github.com/postern-go/postern"
 )
 
-// Whatever a client sends is an upload that the links can rely on, or a problem
+// Whatever a client sends is an upload that the rules can rely on, or a problem
 // that blames the client.
 func FuzzDecodeRequest(f *testing.F) {
 	for _, body := range []string{

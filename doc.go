@@ -26,6 +26,6 @@
 //	)
 //	mux.Handle("POST /uploads/sign", chain.Then(postern.SignHandler(issuer)))
 //
-// A chain fails closed: without Authorize nothing is signed, and where a rule is
-// missing that of the Issuer holds. [Issuer.Issue] grants without HTTP.
+// A chain fails closed: without Authorize nothing is signed, and where a rule or a
+// key policy is missing that of the Issuer holds. [Issuer.Issue] grants without HTTP.
 package postern

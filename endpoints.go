@@ -35,8 +35,8 @@ func (t *openedTicket) details() (*TicketDetails, error) {
 
 // SignHandler ends a chain that began with [Decode] of the same Issuer: it issues
 // the grant and writes it. It answers 500 chain_incomplete unless [Authorize] ran
-// and, where there is a [NameKey], before it. Where no size or type rule ran, those
-// of the Issuer hold.
+// and, where there is a [NameKey], before it. The limits of [WithSizeLimit] and
+// [WithContentTypes] hold in every chain, their defaults where no such rule ran.
 func SignHandler(issuer *Issuer) http.Handler {
 	return endpoint("SignHandler", issuer, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		grant, err := issuer.Issue(r.Context(), u)
@@ -91,9 +91,9 @@ func ListHandler(issuer *Issuer) http.Handler {
 
 const (
 	// completeWait is how long a request waits for its completion before it is
-	// told to come back.
+	// told to ask again.
 	completeWait = 20 * time.Second
-	// pendingRetryAfter is when it is told to come back.
+	// pendingRetryAfter is when it is told to ask again.
 	pendingRetryAfter = 2 * time.Second
 )
 

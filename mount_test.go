@@ -53,7 +53,7 @@ func TestHandlerIsMountedWithoutStrippingThePrefix(t *testing.T) {
 		"a prefix":              func(m *http.ServeMux) { m.Handle("/uploads/", h) },
 		"the root":              func(m *http.ServeMux) { m.Handle("/", h) },
 		"one address":           func(m *http.ServeMux) { m.Handle("POST /uploads/sign", h) },
-		"a wildcard":            func(m *http.ServeMux) { m.Handle("POST /{area}/{road}", h) },
+		"a wildcard":            func(m *http.ServeMux) { m.Handle("POST /{area}/{action}", h) },
 		"a stripped prefix":     func(m *http.ServeMux) { m.Handle("/uploads/", http.StripPrefix("/uploads", h)) },
 		"an action of its own":  func(m *http.ServeMux) { m.Handle("POST /uploads/sign", h.Route(postern.ActionSign)) },
 	} {

@@ -104,7 +104,7 @@ func (p *Problem) Code() string { return p.code }
 // Detail returns what a person is told.
 func (p *Problem) Detail() string { return p.detail }
 
-// MinSize and MaxSize return the limit in bytes that was missed, or 0.
+// MinSize returns the limit in bytes that was not reached, or 0.
 func (p *Problem) MinSize() int64 { return p.minSize }
 
 // MaxSize returns the limit in bytes that was exceeded, or 0.

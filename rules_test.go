@@ -119,9 +119,9 @@ func TestRangesThatDoNotMeetRefuseEveryFile(t *testing.T) {
 
 func TestEmptyFilesCanBeAllowed(t *testing.T) {
 	g := granted(t, send(newHandler(t, postern.WithSizeLimit(0, 10)), sized(0)))
-	least, most := policyOf(t, g.Fields["policy"]).sizeRange(t)
-	require.Zero(t, least)
-	require.Zero(t, most)
+	min, max := policyOf(t, g.Fields["policy"]).sizeRange(t)
+	require.Zero(t, min)
+	require.Zero(t, max)
 }
 
 func TestNoGrantIsLargerThanOneUploadCanBe(t *testing.T) {

@@ -173,8 +173,9 @@ func (i *Issuer) signParts(ctx context.Context, u *Upload, q *TicketDetails) (*P
 }
 
 // All returns the numbers of the parts, in order, with their URLs. A URL is valid
-// until the next one is asked for. What could fail was checked; if it fails all the
-// same, the answer is cut off, since nothing that was sent can be taken back.
+// until the next one is asked for. What could fail was checked before; if
+// one fails nevertheless, the answer is cut off, since nothing that was sent can be
+// taken back.
 func (p *PartURLs) All() iter.Seq2[int32, []byte] {
 	return func(yield func(int32, []byte) bool) {
 		var buffer []byte

@@ -11,7 +11,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 )
@@ -31,7 +30,7 @@ const (
 
 // UnknownSize as the size of an upload means that the browser did not tell. The
 // grant then permits any size within the limits.
-const UnknownSize = claim.UnknownSize
+const UnknownSize int64 = -1
 
 // Declaration is what a browser says of a file. None of it is trusted: the rules
 // judge it. Declarations have no word about who uploads, and what is allowed.

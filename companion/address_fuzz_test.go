@@ -43,27 +43,27 @@ func FuzzAddress(f *testing.F) {
 		require.Equal(t, ticket, got.ticket)
 		require.Contains(t, got.allow, got.method)
 		require.False(t, got.begun)
-		type road struct {
+		type address struct {
 			action postern.Action
 			method string
 			mode   postern.Mode
 			part   string
 		}
-		var expected road
+		var expected address
 		switch {
 		case want[1] != "":
-			expected = road{postern.ActionSign, "GET", postern.ModePost, ""}
+			expected = address{postern.ActionSign, "GET", postern.ModePost, ""}
 		case want[2] == "":
-			expected = road{postern.ActionSign, "POST", postern.ModeMultipart, ""}
+			expected = address{postern.ActionSign, "POST", postern.ModeMultipart, ""}
 		case want[3] == "" && remove:
-			expected = road{postern.ActionAbort, "DELETE", "", ""}
+			expected = address{postern.ActionAbort, "DELETE", "", ""}
 		case want[3] == "":
-			expected = road{postern.ActionList, "GET", "", ""}
+			expected = address{postern.ActionList, "GET", "", ""}
 		case want[3] == "complete":
-			expected = road{postern.ActionComplete, "POST", "", ""}
+			expected = address{postern.ActionComplete, "POST", "", ""}
 		default:
-			expected = road{postern.ActionParts, "GET", "", want[3]}
+			expected = address{postern.ActionParts, "GET", "", want[3]}
 		}
-		require.Equal(t, expected, road{got.action, got.method, got.mode, got.part})
+		require.Equal(t, expected, address{got.action, got.method, got.mode, got.part})
 	})
 }

@@ -20,7 +20,7 @@
 // Single uploads never call back. Where the Handler has [postern.WithOnComplete]
 // or [postern.WithPromotion] they are refused with completion_required: set
 // shouldUseMultipart to true. Empty files can't be uploaded then: they have no
-// parts, and Uppy 6 sends them as single uploads all the same. A single upload is
+// parts, and Uppy 6 sends them as single uploads nevertheless. A single upload is
 // always a form: providers that take none, such as Cloudflare R2, need
 // shouldUseMultipart: true as well.
 //
@@ -43,7 +43,7 @@
 // open instead: after 20 s the answer begins with blanks, one every 20 s, so that
 // no proxy takes it for dead. A completion that then fails ends the connection,
 // which Uppy reports as an error. An http.Server with a WriteTimeout ends it too;
-// the completion goes on all the same. In Uppy 6 a retry then picks it up, and one
+// the completion goes on nevertheless. In Uppy 6 a retry then picks it up, and one
 // whose hook failed; Uppy 5 gives up an upload that could not be completed.
 //
 // Uppy 5 gives a part up when its URL expires, and tries it again: a part must be

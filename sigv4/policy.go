@@ -26,7 +26,7 @@ type Condition struct {
 	kind        kind
 	field       string
 	value       string
-	least, most int64
+	min, max int64
 }
 
 type kind uint8
@@ -56,8 +56,8 @@ func StartsWith(field, prefix string) Condition {
 }
 
 // ContentLengthRange bounds the file's size in bytes, both ends included.
-func ContentLengthRange(least, most int64) Condition {
-	return Condition{kind: contentLengthRange, least: least, most: most}
+func ContentLengthRange(min, max int64) Condition {
+	return Condition{kind: contentLengthRange, min: min, max: max}
 }
 
 // Field is a name and a value: a field of a form, a header, or a parameter of a
@@ -147,8 +147,8 @@ func (p *Policy) check() (fields int, err error) {
 	for i := range p.Conditions {
 		c := &p.Conditions[i]
 		if c.kind == contentLengthRange {
-			if c.least < 0 || c.most < c.least {
-				return 0, fmt.Errorf("%w: content-length-range %d to %d", ErrValue, c.least, c.most)
+			if c.min < 0 || c.max < c.min {
+				return 0, fmt.Errorf("%w: content-length-range %d to %d", ErrValue, c.min, c.max)
 			}
 			continue
 		}
@@ -232,9 +232,9 @@ func (c *Condition) appendJSON(dst []byte) (_ []byte, ok bool) {
 	switch c.kind {
 	case contentLengthRange:
 		dst = append(dst, `["content-length-range",`...)
-		dst = strconv.AppendInt(dst, c.least, 10)
+		dst = strconv.AppendInt(dst, c.min, 10)
 		dst = append(dst, ',')
-		dst = strconv.AppendInt(dst, c.most, 10)
+		dst = strconv.AppendInt(dst, c.max, 10)
 		return append(dst, `],`...), true
 	case startsWith:
 		dst = append(dst, `["starts-with","$`...)

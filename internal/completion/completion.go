@@ -65,7 +65,7 @@ type Part struct {
 // Complete completes the upload of a claim, or joins a completion of it that goes
 // on. accept is called with a verified result; if it fails, so does the completion,
 // which may then be repeated. The error is [ErrPending] if it takes longer than
-// wait, or ctx ends: it goes on all the same.
+// wait, or ctx ends: then it goes on nevertheless.
 func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed []Part, wait time.Duration, accept func(context.Context, *Result) error) (*Result, error) {
 	if !e.replayProof(c) {
 		return nil, ErrReplayable
