@@ -23,9 +23,9 @@ type Policy struct {
 // Condition is one line of a policy: [Exact], [StartsWith] or
 // [ContentLengthRange].
 type Condition struct {
-	kind        kind
-	field       string
-	value       string
+	kind     kind
+	field    string
+	value    string
 	min, max int64
 }
 
