@@ -1,6 +1,7 @@
 package postern
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -18,7 +19,8 @@ type Bucket struct {
 	// Name is the bucket's name.
 	Name string
 	// Region is the bucket's region: "eu-central-1". With an Endpoint it may be
-	// empty and is then "us-east-1".
+	// empty: it is then the one in the endpoint's host, where the provider has it
+	// there, or "us-east-1" at a server of your own.
 	Region string
 	// Credentials sign the grants. They need s3:PutObject under the keys that the
 	// key policy names, or under the staging prefix, and nothing else. A provider
@@ -31,25 +33,35 @@ type Bucket struct {
 	ServiceCredentials aws.CredentialsProvider
 	// Provider is the S3 implementation; empty means by the endpoint's host.
 	Provider Provider
+	// Abilities are what the server can do, if that is known better than by its
+	// Provider.
+	Abilities *Abilities
 
 	// Endpoint is where the server finds S3, an http or https URL: "https://minio.internal:9000".
 	// Empty means Amazon S3 in the region. A host whose first label is the bucket's
-	// name is taken for the bucket's own; if it is not, set PathStyle.
+	// name, and a path whose last segment is, are taken for the bucket's own; if such
+	// a host is not, set PathStyle.
 	Endpoint string
 	// PublicEndpoint is where the browser finds S3, if that is another address:
 	// outside a container network, behind a CDN, "https://s3-accelerate.amazonaws.com".
 	// It is the one that is signed.
 	PublicEndpoint string
 	// PathStyle puts the bucket into the path instead of the host's name. It is
-	// implied where a host's name cannot carry the bucket: IP addresses,
-	// localhost, and names of buckets that are no single DNS label.
+	// implied where a host's name cannot carry the bucket (IP addresses, localhost,
+	// names of buckets that are no single DNS label), where the endpoint has a path,
+	// and at providers that know no other style.
 	PathStyle bool
 }
 
-// address is a bucket's place at an endpoint, in the pieces that are signed.
+// address is a bucket's place at an endpoint.
 type address struct {
-	endpoint string // scheme and authority
-	prefix   string // path before the key, not escaped, with both slashes: "/" or "/bucket/"
+	// endpoint and prefix are what is signed: scheme and authority, and the path
+	// before the key, not escaped, with both slashes: "/" or "/bucket/".
+	endpoint, prefix string
+	// base is the endpoint without the bucket, and pathStyle whether that goes into
+	// the path: what the SDK wants to know.
+	base      string
+	pathStyle bool
 }
 
 // url returns the escaped address of a key; "" gives that of the bucket, which
@@ -61,7 +73,10 @@ func (a address) url(key string) string {
 var (
 	errNoName        = errors.New("a bucket needs a name")
 	errName          = errors.New("the name of a bucket is 3 to 63 letters, digits, dots, hyphens and underscores")
+	errDirectory     = errors.New("directory buckets (S3 Express One Zone) sign by sessions of five minutes, which browsers cannot use")
+	errAccessPoint   = errors.New("multi-Region access points need Signature Version 4A, which no browser upload can have: name the bucket")
 	errNoRegion      = errors.New("a bucket at Amazon S3 needs a region")
+	errRegionOf      = errors.New("a bucket at this provider needs its region, which the endpoint does not tell")
 	errRegion        = errors.New("a region is made of letters, digits and hyphens")
 	errNoCredentials = errors.New("a bucket needs credentials")
 	errProvider      = errors.New("no such provider")
@@ -74,90 +89,141 @@ var (
 	dnsLabel   = regexp.MustCompile(`^[a-z0-9-]+$`)
 )
 
-// check returns the bucket with its defaults, and its addresses for the server
-// and for the browser.
-func (b Bucket) check() (checked Bucket, public address, errs []error) {
-	fail := func(field string, err error) { errs = append(errs, &ConfigError{Option: "Bucket." + field, Err: err}) }
+// resolved is a bucket with its defaults, its addresses for the server and for the
+// browser, and what its server can do.
+type resolved struct {
+	Bucket
+	server, public address
+	abilities      Abilities
+}
+
+// resolve decides all that an endpoint leaves open.
+func (b Bucket) resolve() (r resolved, errs []error) {
+	fail := func(field string, err error, value string) {
+		if value != "" {
+			err = fmt.Errorf("%w, not %q", err, value)
+		}
+		errs = append(errs, &ConfigError{Option: "Bucket." + field, Err: err})
+	}
 	switch {
 	case b.Name == "":
-		fail("Name", errNoName)
+		fail("Name", errNoName, "")
+	case strings.HasSuffix(b.Name, "--x-s3"):
+		fail("Name", errDirectory, "")
+	case strings.HasSuffix(b.Name, ".mrap") || strings.HasPrefix(b.Name, "arn:"):
+		fail("Name", errAccessPoint, "")
 	case !bucketName.MatchString(b.Name) || strings.Contains(b.Name, ".."):
-		fail("Name", errName)
+		fail("Name", errName, b.Name)
 	}
-	if b.Region == "" && b.Endpoint != "" {
+	server, err := parseEndpoint(b.Endpoint)
+	amazon := b.Endpoint == ""
+	region := ""
+	if b.Provider == "" {
+		b.Provider, region = detect(server.host)
+		if amazon {
+			b.Provider = AmazonS3
+		}
+	} else if detected, found := detect(server.host); detected == b.Provider {
+		region = found
+	}
+	known, ok := providers[b.Provider]
+	if !ok {
+		fail("Provider", errProvider, string(b.Provider))
+	}
+	if b.Region == "" {
+		b.Region = cmp.Or(known.region, region)
+	}
+	if b.Region == "" && !amazon {
+		if len(known.hosts) > 0 && err == nil && b.Provider != AmazonS3 {
+			fail("Region", fmt.Errorf("%w: %q", errRegionOf, b.Endpoint), "")
+		}
 		b.Region = "us-east-1"
 	}
 	switch {
 	case b.Region == "":
-		fail("Region", errNoRegion)
+		fail("Region", errNoRegion, "")
 	case !regionName.MatchString(b.Region):
-		fail("Region", errRegion)
+		fail("Region", errRegion, b.Region)
 	}
 	if b.Credentials == nil {
-		fail("Credentials", errNoCredentials)
+		fail("Credentials", errNoCredentials, "")
 	}
-	amazon := b.Endpoint == ""
-	if amazon {
+	switch {
+	case amazon:
 		b.Endpoint = amazonEndpoint(b.Region)
+		server, _ = parseEndpoint(b.Endpoint) // else the region was the mistake
+	case err != nil:
+		fail("Endpoint", err, "")
 	}
-	public, err := b.at(b.Endpoint)
-	if err != nil && !amazon { // else the region was the mistake
-		fail("Endpoint", err)
+	r.server = server.place(b.Name, b.PathStyle || known.pathStyle)
+	r.public = r.server
+	if b.PublicEndpoint != "" {
+		public, err := parseEndpoint(b.PublicEndpoint)
+		if err != nil {
+			fail("PublicEndpoint", err, "")
+		}
+		r.public = public.place(b.Name, b.PathStyle || known.pathStyle)
 	}
-	if b.Provider == "" {
-		b.Provider = detect(b.Endpoint)
+	r.Bucket, r.abilities = b, known.abilities
+	if b.Abilities != nil {
+		r.abilities = *b.Abilities
 	}
-	if _, known := providers[b.Provider]; !known {
-		fail("Provider", errProvider)
-	}
-	if b.PublicEndpoint == "" {
-		b.PublicEndpoint = b.Endpoint
-	} else if public, err = b.at(b.PublicEndpoint); err != nil {
-		fail("PublicEndpoint", err)
-	}
-	return b, public, errs
+	return r, errs
 }
 
-// at places the bucket at an endpoint.
-func (b Bucket) at(endpoint string) (address, error) {
-	u, err := url.Parse(endpoint)
+// serverURL is an address of S3.
+type serverURL struct {
+	scheme, host, port string
+	path               string // without slashes at its ends
+}
+
+func parseEndpoint(s string) (serverURL, error) {
+	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
 		u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.ContainsAny(u.Host, " \\\"<>,;") {
-		return address{}, fmt.Errorf("%w: %q", errEndpoint, redactUser(endpoint))
+		return serverURL{}, fmt.Errorf("%w: %q", errEndpoint, redactUser(s))
 	}
-	host := strings.ToLower(u.Hostname())
-	port := u.Port()
-	if u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-		port = "" // a browser sends no default port, and the host is signed
+	e := serverURL{scheme: u.Scheme, host: strings.ToLower(u.Hostname()), port: u.Port(), path: strings.Trim(u.Path, "/")}
+	if e.scheme == "http" && e.port == "80" || e.scheme == "https" && e.port == "443" {
+		e.port = "" // a browser sends no default port, and the host is signed
 	}
-	path := strings.TrimSuffix(u.Path, "/") + "/"
-	if b.PathStyle || !hostCarries(b.Name, u.Scheme, host) {
-		path += b.Name + "/"
-	} else if !strings.HasPrefix(host, b.Name+".") {
-		host = b.Name + "." + host
+	return e, nil
+}
+
+// place puts a bucket at an endpoint: into the path where its name stands there
+// already, where there is another path, as behind a proxy, or where the host's name
+// cannot carry it; else before the host, unless it stands there already.
+func (e serverURL) place(bucket string, pathStyle bool) address {
+	inPath := e.path == bucket || strings.HasSuffix(e.path, "/"+bucket)
+	if inPath {
+		e.path = strings.TrimSuffix(strings.TrimSuffix(e.path, bucket), "/")
 	}
+	a := address{prefix: "/", pathStyle: pathStyle || inPath || e.path != "" || !hostCarries(bucket, e.scheme, e.host)}
+	if e.path != "" {
+		a.prefix = "/" + e.path + "/"
+	}
+	own := e.host
+	if a.pathStyle {
+		a.base = e.authority(own) + strings.TrimSuffix(a.prefix, "/")
+		a.prefix += bucket + "/"
+	} else if without, ok := strings.CutPrefix(e.host, bucket+"."); ok {
+		a.base = e.authority(without)
+	} else {
+		a.base = e.authority(own)
+		own = bucket + "." + own
+	}
+	a.endpoint = e.authority(own)
+	return a
+}
+
+func (e serverURL) authority(host string) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if port != "" {
-		host += ":" + port
+	if e.port != "" {
+		host += ":" + e.port
 	}
-	return address{endpoint: u.Scheme + "://" + host, prefix: path}, nil
-}
-
-// forSDK returns the endpoint without the bucket's name, and whether the name
-// goes into the path: what the SDK wants to know.
-func (b Bucket) forSDK() (endpoint string, pathStyle bool) {
-	u, err := url.Parse(b.Endpoint)
-	if err != nil {
-		return b.Endpoint, b.PathStyle
-	}
-	host := strings.ToLower(u.Hostname())
-	if b.PathStyle || !hostCarries(b.Name, u.Scheme, host) {
-		return strings.TrimSuffix(b.Endpoint, "/"), true
-	}
-	u.Host = strings.TrimPrefix(strings.ToLower(u.Host), b.Name+".")
-	return strings.TrimSuffix(u.String(), "/"), false
+	return e.scheme + "://" + host
 }
 
 // hostCarries reports whether a bucket can stand in front of a host's name. A

@@ -1,11 +1,13 @@
 package postern_test
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
@@ -130,7 +132,35 @@ func TestEndpointStyles(t *testing.T) {
 		},
 		"a path before the keys": {
 			postern.Bucket{Name: "acme", Endpoint: "https://example.com/storage s3"},
-			"https://acme.example.com/storage%20s3/",
+			"https://example.com/storage%20s3/acme/",
+		},
+		"R2 as its own page shows it": {
+			postern.Bucket{Name: "acme-uploads", Endpoint: "https://0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com/acme-uploads"},
+			"https://0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com/acme-uploads/",
+		},
+		"R2 in a jurisdiction": {
+			postern.Bucket{Name: "acme", Endpoint: "https://0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com"},
+			"https://acme.0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com/",
+		},
+		"Amazon with the bucket in the path": {
+			postern.Bucket{Name: "acme-uploads", Endpoint: "https://s3.eu-central-1.amazonaws.com/acme-uploads"},
+			"https://s3.eu-central-1.amazonaws.com/acme-uploads/",
+		},
+		"Supabase knows path style alone": {
+			postern.Bucket{Name: "acme-uploads", Region: "eu-central-1", Endpoint: "https://abcd.supabase.co/storage/v1/s3"},
+			"https://abcd.supabase.co/storage/v1/s3/acme-uploads/",
+		},
+		"a proxy before S3": {
+			postern.Bucket{Name: "acme-uploads", Endpoint: "http://minio:9000", PublicEndpoint: "https://app.example.com/s3"},
+			"https://app.example.com/s3/acme-uploads/",
+		},
+		"a proxy with the bucket in its path": {
+			postern.Bucket{Name: "acme-uploads", Endpoint: "http://minio:9000", PublicEndpoint: "https://app.example.com/s3/acme-uploads/"},
+			"https://app.example.com/s3/acme-uploads/",
+		},
+		"a path that only ends like the bucket": {
+			postern.Bucket{Name: "uploads", Endpoint: "https://app.example.com/acme-uploads"},
+			"https://app.example.com/acme-uploads/uploads/",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +169,9 @@ func TestEndpointStyles(t *testing.T) {
 			require.NoError(t, err)
 			g, err := i.Issue(t.Context(), &postern.Upload{Filename: "a", Key: "a b/日.png", Size: 1})
 			require.NoError(t, err)
-			require.Equal(t, tc.want, g.URL)
+			if g.Mode == postern.ModePost {
+				require.Equal(t, tc.want, g.URL)
+			}
 			require.Equal(t, tc.want+"a%20b/%E6%97%A5.png", g.Location)
 
 			read, err := i.PresignGet(t.Context(), "a b/日.png", time.Minute)
@@ -158,6 +190,61 @@ func TestRegionOfAnotherServerIsOptional(t *testing.T) {
 	b.Region, b.Endpoint = "", "http://localhost:9000"
 	g := granted(t, send(newHandlerFor(t, b), photo))
 	require.Contains(t, g.Fields["x-amz-credential"], "/us-east-1/s3/")
+}
+
+func TestRegionIsTakenFromTheHost(t *testing.T) {
+	for endpoint, region := range map[string]string{
+		"https://s3.us-west-004.backblazeb2.com":                       "us-west-004",
+		"https://s3.fr-par.scw.cloud":                                  "fr-par",
+		"https://s3.eu-central-1.wasabisys.com":                        "eu-central-1",
+		"https://s3.gra.io.cloud.ovh.net":                              "gra",
+		"https://us-east-1.linodeobjects.com":                          "us-east-1",
+		"https://fsn1.your-objectstorage.com":                          "fsn1",
+		"https://fra1.digitaloceanspaces.com":                          "fra1",
+		"https://acme-uploads.fra1.digitaloceanspaces.com":             "fra1",
+		"https://s3.eu-de.cloud-object-storage.appdomain.cloud":        "eu-de",
+		"https://s3.eu-central-1.amazonaws.com":                        "eu-central-1",
+		"https://s3.dualstack.eu-west-3.amazonaws.com":                 "eu-west-3",
+		"https://acme-uploads.s3.ap-south-1.amazonaws.com":             "ap-south-1",
+		"https://s3.amazonaws.com":                                     "us-east-1",
+		"https://account.r2.cloudflarestorage.com":                     "auto",
+		"https://storage.googleapis.com":                               "auto",
+		"https://storage.europe-west3.rep.googleapis.com/acme-uploads": "auto",
+		"https://t3.storage.dev":                                       "auto",
+		"https://minio.example.com":                                    "us-east-1",
+	} {
+		b := bucket
+		b.Region, b.Endpoint = "", endpoint
+		h := newHandlerFor(t, b, postern.WithMode(postern.ModePut))
+		require.Contains(t, send(h, photo).Body.String(), "%2F"+region+"%2Fs3%2F", endpoint)
+	}
+}
+
+func TestRegionIsAskedForWhereTheHostDoesNotTell(t *testing.T) {
+	for _, endpoint := range []string{"https://s3.wasabisys.com", "https://abcd.supabase.co/storage/v1/s3"} {
+		b := bucket
+		b.Region, b.Endpoint = "", endpoint
+		_, err := postern.New(b, postern.WithAuthorizer(asAda))
+		require.Equal(t, []string{"Bucket.Region"}, options(t, err))
+	}
+}
+
+func TestRegionThatIsSetIsNotThatOfTheHost(t *testing.T) {
+	b := bucket
+	b.Region, b.Endpoint = "us-east-1", "https://s3.eu-central-1.wasabisys.com"
+	require.Contains(t, granted(t, send(newHandlerFor(t, b), photo)).Fields["x-amz-credential"], "/us-east-1/s3/")
+}
+
+func TestNewSaysWhatItMadeOfTheAddressOnce(t *testing.T) {
+	var log bytes.Buffer
+	b := bucket
+	b.Region, b.Endpoint, b.PublicEndpoint = "", "http://minio:9000", "https://app.example.com/s3"
+	h := newHandlerFor(t, b, postern.WithLogger(zerolog.New(&log)))
+	granted(t, send(h, photo))
+	line, _, _ := strings.Cut(log.String(), "\n")
+	require.JSONEq(t, `{"level":"debug","message":"postern: bucket","bucket":"acme-uploads","region":"us-east-1","provider":"generic",
+		"server":"http://minio:9000/acme-uploads/","public":"https://app.example.com/s3/acme-uploads/","path_style":true,"freeze":"lock"}`, line)
+	require.Equal(t, 1, strings.Count(log.String(), "postern: bucket"))
 }
 
 func TestGrantIsSignedForTheRegion(t *testing.T) {
@@ -180,6 +267,8 @@ func TestMistakesInABucket(t *testing.T) {
 		"a name with two dots":        {func(b *postern.Bucket) { b.Name = "acme..uploads" }, "Bucket.Name"},
 		"a name with a line break":    {func(b *postern.Bucket) { b.Name = "acme\n" }, "Bucket.Name"},
 		"an ARN":                      {func(b *postern.Bucket) { b.Name = "arn:aws:s3:::acme" }, "Bucket.Name"},
+		"a directory bucket":          {func(b *postern.Bucket) { b.Name = "acme-uploads--use1-az4--x-s3" }, "Bucket.Name"},
+		"a multi-Region access point": {func(b *postern.Bucket) { b.Name = "mfzwi23gnjvgw.mrap" }, "Bucket.Name"},
 		"no region":                   {func(b *postern.Bucket) { b.Region = "" }, "Bucket.Region"},
 		"a region with a slash":       {func(b *postern.Bucket) { b.Region = "eu/central" }, "Bucket.Region"},
 		"a region with spaces":        {func(b *postern.Bucket) { b.Region = "eu central 1" }, "Bucket.Region"},

@@ -64,6 +64,7 @@ type config struct {
 	onComplete     func(context.Context, Receipt) error
 	sniff          bool
 	maxCompletions int
+	locker         Locker
 }
 
 // The defaults of a grant.
@@ -87,6 +88,7 @@ func newConfig(opts []HandlerOption) (*config, []error) {
 		multipartAbove: defaultMultipartAbove,
 		partSize:       defaultPartSize,
 		maxCompletions: defaultMaxCompletions,
+		locker:         &processLocker{locks: map[string]*processLock{}},
 	}
 	c.origins = http.NewCrossOriginProtection()
 	var errs []error
@@ -171,29 +173,32 @@ var (
 	errReplay         = errors.New("the provider has no conditional writes, so that a grant could be used again after its receipt: use WithMode(ModePost), with which browsers must send a SHA-256")
 	errReplayPut      = errors.New("the provider has neither conditional writes nor POST policies, so that a grant could be used again after its receipt")
 	errReplayParts    = errors.New("the provider completes multipart uploads without a condition: keep WithSizeLimit below the WithMultipartThreshold")
-	errNoFreeze       = errors.New("the provider cannot freeze: it lacks conditional copies or conditional completion")
+	errUnsigned       = errors.New("the provider is not known to reject headers that were not signed, so that an object may have attributes that nobody granted: receipts need WithPromotion, which drops them")
+	errNoPartCopy     = errors.New("the provider copies no more than 5 GiB: keep WithSizeLimit below")
 	errAnonymous      = errors.New("completion needs a subject")
 	errAnonymousParts = errors.New("multipart uploads need a subject: keep WithSizeLimit below the WithMultipartThreshold")
 	errShared         = errors.New("the provider is not known to reject headers that were not signed, so grants must be signed by credentials that may only put objects: set ServiceCredentials for all else, or AllowSharedCredentials")
 )
 
 // check finds what does not go together.
-func (c *config) check(b Bucket, provider abilities) (errs []error) {
+func (c *config) check(b *resolved) (errs []error) {
+	server := &b.abilities
 	fail := func(option string, err error) { errs = append(errs, &ConfigError{Option: option, Err: err}) }
-	if c.mode == ModePost && !provider.post {
+	if c.mode == ModePost && !server.PostForms {
 		fail("WithMode", errModeProvider)
 	}
-	if c.staging != "" && !provider.freezes() {
-		fail("WithPromotion", errNoFreeze)
+	if c.staging != "" && server.NoPartCopy && c.sizeLimit().max > object.MaxSingle {
+		fail("WithPromotion", errNoPartCopy)
 	}
-	if c.needsReplayProof() && c.mode != ModePost && !provider.putIfAbsent {
-		if provider.post {
-			fail("WithOnComplete", errReplay)
-		} else {
-			fail("WithOnComplete", errReplayPut)
-		}
-	}
-	if c.multipart() && c.replayableParts(provider) {
+	switch {
+	case !c.needsReplayProof():
+	case !server.RejectsUnsigned:
+		fail("WithOnComplete", errUnsigned)
+	case c.mode != ModePost && !server.PutIfAbsent && server.PostForms:
+		fail("WithOnComplete", errReplay)
+	case c.mode != ModePost && !server.PutIfAbsent:
+		fail("WithOnComplete", errReplayPut)
+	case c.multipart() && c.replayableParts(server):
 		fail("WithOnComplete", errReplayParts)
 	}
 	if c.anonymous && c.completes() {
@@ -208,7 +213,7 @@ func (c *config) check(b Bucket, provider abilities) (errs []error) {
 	if t, ok := c.keyPolicy.(*keyTemplate); ok && c.staging != "" && strings.HasPrefix(t.beginning(), c.staging) {
 		fail("WithKeyPolicy", errPolicyStaging(t.beginning(), c.staging))
 	}
-	if (c.completes() || c.multipart()) && c.shares(b, provider) {
+	if (c.completes() || c.multipart()) && c.shares(b) {
 		fail("Bucket.ServiceCredentials", errShared)
 	}
 	return errs
@@ -216,26 +221,26 @@ func (c *config) check(b Bucket, provider abilities) (errs []error) {
 
 // replayableParts reports whether an upload in parts could be used again after its
 // receipt.
-func (c *config) replayableParts(provider abilities) bool {
-	return c.needsReplayProof() && !provider.completeIfAbsent
+func (c *config) replayableParts(server *Abilities) bool {
+	return c.needsReplayProof() && !server.CompleteIfAbsent
 }
 
 // shares reports whether a grant is signed by credentials that may do more than
 // it, at a provider where that can be abused.
-func (c *config) shares(b Bucket, provider abilities) bool {
+func (c *config) shares(b *resolved) bool {
 	shared := b.ServiceCredentials == nil || sameProvider(b.ServiceCredentials, b.Credentials)
-	return shared && b.Credentials != nil && !provider.strict && !c.sharedAllowed
+	return shared && b.Credentials != nil && !b.abilities.RejectsUnsigned && !c.sharedAllowed
 }
 
 // noParts says why uploads cannot be made of parts, if they cannot. check finds
 // it where the size may demand parts; a dialect may ask for them at any size.
-func (c *config) noParts(b Bucket, provider abilities) error {
+func (c *config) noParts(b *resolved) error {
 	switch {
 	case c.anonymous:
 		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymousParts}
-	case c.replayableParts(provider):
+	case c.replayableParts(&b.abilities):
 		return &ConfigError{Option: "WithOnComplete", Err: errReplayParts}
-	case c.shares(b, provider):
+	case c.shares(b):
 		return &ConfigError{Option: "Bucket.ServiceCredentials", Err: errShared}
 	}
 	return nil

@@ -403,7 +403,7 @@ func TestCheckMultipartSaysWhatPartsLack(t *testing.T) {
 		"a subject":                       {postern.AmazonS3, []postern.HandlerOption{postern.AllowAnonymous()}, "AllowAnonymous"},
 		"credentials apart":               {postern.MinIO, nil, "Bucket.ServiceCredentials"},
 		"nothing, as was said":            {postern.MinIO, []postern.HandlerOption{postern.AllowSharedCredentials()}, ""},
-		"a condition on their completion": {postern.Wasabi, []postern.HandlerOption{postern.WithMode(postern.ModePost), postern.AllowSharedCredentials(), hook}, "WithOnComplete"},
+		"a condition on their completion": {postern.Garage, []postern.HandlerOption{postern.WithMode(postern.ModePost), hook}, "WithOnComplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bucket

@@ -3,9 +3,11 @@ package postern_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -143,7 +145,7 @@ func TestCredentialsThatCannotSignAnswer503(t *testing.T) {
 		"an error of the provider":   {func() aws.Credentials { return keys }, errors.New("IMDS is down")},
 		"no keys":                    {func() aws.Credentials { return aws.Credentials{} }, nil},
 		"no secret":                  {func() aws.Credentials { return aws.Credentials{AccessKeyID: accessKeyID} }, nil},
-		"a line break in a key":      {func() aws.Credentials { c := keys; c.AccessKeyID += "\n"; return c }, nil},
+		"a line break within a key":  {func() aws.Credentials { c := keys; c.AccessKeyID = "AKIA\nEXAMPLE"; return c }, nil},
 		"keys that expired long ago": {func() aws.Credentials { return expiring(keys, -time.Hour) }, nil},
 		"keys that expire right now": {func() aws.Credentials { return expiring(keys, 999*time.Millisecond) }, nil},
 	} {
@@ -200,19 +202,26 @@ func TestProviderIsAskedOnceWhileItsCredentialsLive(t *testing.T) {
 	require.Equal(t, 1, asked)
 }
 
-func TestProviderThatCachesIsNotCachedTwice(t *testing.T) {
-	asked := 0
-	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-		asked++
-		return credentials.Retrieve(ctx)
+func TestCacheOfTheApplicationHasTheLastWord(t *testing.T) {
+	var asked atomic.Int64
+	cache := aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: fmt.Sprint("AKIA", asked.Add(1)), SecretAccessKey: secretKey}, nil
 	}))
 	b := bucket
 	b.Credentials = cache
 	h := newHandlerFor(t, b)
-	granted(t, send(h, photo))
-	cache.Invalidate()
-	granted(t, send(h, photo))
-	require.Equal(t, 2, asked)
+	signer := func() string { return granted(t, send(h, photo)).Fields["x-amz-credential"] }
+	require.Contains(t, signer(), "AKIA1/")
+	cache.Invalidate() // the keys were rotated
+	require.Eventually(t, func() bool { return strings.Contains(signer(), "AKIA2/") }, time.Minute, time.Millisecond)
+	require.Equal(t, int64(2), asked.Load())
+}
+
+func TestWhiteSpaceAroundKeysIsNotOfThem(t *testing.T) {
+	b := bucket
+	b.Credentials = provides(aws.Credentials{AccessKeyID: accessKeyID + " ", SecretAccessKey: secretKey + "\n"}, nil)
+	plain := granted(t, send(newHandler(t, postern.WithRandom(zeros{})), photo))
+	require.Equal(t, plain.Fields, granted(t, send(newHandlerFor(t, b, postern.WithRandom(zeros{})), photo)).Fields)
 }
 
 func TestProviderMayNotTakeForever(t *testing.T) {

@@ -27,15 +27,13 @@ import (
 // safe for concurrent use and does not change.
 type Issuer struct {
 	environment
-	config   *config
-	bucket   Bucket
-	provider abilities
-	public   address
-	postURL  string
+	config  *config
+	bucket  *resolved
+	postURL string
 
 	signer  *sigv4.Signer
-	signing identity
-	service identity
+	signing *identity
+	service *identity
 	store   *store.Store
 	engine  *completion.Engine
 
@@ -62,43 +60,54 @@ func NewIssuer(bucket Bucket, opts ...Option) (*Issuer, error) {
 }
 
 func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
-	bucket, public, errs := bucket.check()
-	provider := providers[bucket.Provider]
-	if errs = append(errs, c.check(bucket, provider)...); len(errs) > 0 {
+	b, errs := bucket.resolve()
+	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
 		return nil, errs
 	}
 	i := &Issuer{
 		environment: c.environment,
 		config:      c,
-		bucket:      bucket,
-		provider:    provider,
-		public:      public,
-		postURL:     public.url(""),
-		signer:      sigv4.NewSigner(bucket.Region),
-		signing:     newIdentity(bucket.Credentials),
+		bucket:      &b,
+		postURL:     b.public.url(""),
+		signer:      sigv4.NewSigner(b.Region),
+		signing:     newIdentity(b.Credentials, c.clock),
 		tickets:     c.ticketKeys,
-		noParts:     c.noParts(bucket, provider),
+		noParts:     c.noParts(&b),
 	}
 	i.service = i.signing
-	if bucket.ServiceCredentials != nil {
-		i.service = newIdentity(bucket.ServiceCredentials)
+	if b.ServiceCredentials != nil {
+		i.service = newIdentity(b.ServiceCredentials, c.clock)
 	}
-	endpoint, pathStyle := bucket.forSDK()
 	i.store = store.New(store.Config{
-		Bucket: bucket.Name, Region: bucket.Region, Endpoint: endpoint, PathStyle: pathStyle, Credentials: i.service.provider,
+		Bucket: b.Name, Region: b.Region, Endpoint: b.server.base, PathStyle: b.server.pathStyle, Credentials: i.service,
 	})
 	i.engine = completion.New(completion.Config{
-		Store: i.store, Receipts: c.completes(), Sniff: c.sniff, Max: c.maxCompletions,
-		PutIfAbsent: provider.putIfAbsent, CompleteIfAbsent: provider.completeIfAbsent, DeleteIfMatch: provider.deleteIfMatch,
-		Left: c.logLeft,
+		Store: i.store, Receipts: c.completes(), Staging: c.staging, Sniff: c.sniff, Max: c.maxCompletions,
+		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
+		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
+		Lock: c.locker.Lock, Left: c.logLeft,
 	})
+	i.logAddress()
 	if i.tickets == nil {
 		i.tickets, _ = ticket.NewKeyring(ticket.RandomKey())
 		i.ephemeral = new(sync.Once)
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
-	i.ticketContext = []byte(c.name + "\x00" + i.postURL + "\x00" + bucket.Name)
+	i.ticketContext = []byte(c.name + "\x00" + i.postURL + "\x00" + b.Name)
 	return i, nil
+}
+
+// logAddress says what was made of the bucket's endpoints.
+func (i *Issuer) logAddress() {
+	if i.logger == nil {
+		return
+	}
+	b := i.bucket
+	i.logger.Debug().
+		Str("bucket", b.Name).Str("region", b.Region).Str("provider", string(b.Provider)).
+		Str("server", b.server.endpoint+b.server.prefix).Str("public", i.postURL).
+		Bool("path_style", b.server.pathStyle).Str("freeze", i.engine.Method()).
+		Msg("postern: bucket")
 }
 
 // WithDialect returns the same Issuer for chains that speak another dialect: a
@@ -141,7 +150,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Grant{Mode: mode, Bucket: i.bucket.Name, Key: c.Key, Location: i.public.url(c.Key)}
+	g := &Grant{Mode: mode, Bucket: i.bucket.Name, Key: c.Key, Location: i.bucket.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	switch mode {
 	case ModeMultipart:
@@ -220,7 +229,7 @@ func (i *Issuer) mode(u *Upload) Mode {
 		return ModeMultipart
 	case i.config.mode != "":
 		return i.config.mode
-	case !i.provider.post, i.config.needsReplayProof():
+	case !i.bucket.abilities.PostForms, i.config.needsReplayProof():
 		return ModePut
 	default:
 		return ModePost
@@ -257,7 +266,7 @@ func (i *Issuer) checkMode(mode Mode, u *Upload) error {
 	case mode != ModePost && u.SuccessRedirect != "":
 		return ErrRedirectInvalid.WithCause(errRedirectMode)
 	case mode != ModePost && mode != ModePut && mode != ModeMultipart,
-		mode == ModePost && !i.provider.post:
+		mode == ModePost && !i.bucket.abilities.PostForms:
 		return ErrModeUnsupported
 	case mode == ModeMultipart && i.noParts != nil:
 		return ErrModeUnsupported.WithCause(i.noParts)
@@ -386,7 +395,7 @@ func (i *Issuer) accept(ctx context.Context, r *Receipt) error {
 // "https://acme-uploads.s3.eu-central-1.amazonaws.com": what a page's Content Security
 // Policy needs in connect-src, and in form-action where forms go up without
 // JavaScript.
-func (i *Issuer) Origin() string { return i.public.endpoint }
+func (i *Issuer) Origin() string { return i.bucket.public.endpoint }
 
 // PresignGet returns a URL with which a browser reads an object until ttl has
 // passed: 1 s to 7 days, and never longer than the credentials live. It does not
@@ -406,8 +415,8 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 	}
 	signed, err := i.signer.Presign(creds, now, sigv4.Request{
 		Method:   "GET",
-		Endpoint: i.public.endpoint,
-		Path:     i.public.prefix + key,
+		Endpoint: i.bucket.public.endpoint,
+		Path:     i.bucket.public.prefix + key,
 		Expires:  expires.Sub(now).Truncate(time.Second),
 	})
 	return signed, unusable(err)

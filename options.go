@@ -135,7 +135,7 @@ func WithKeyPolicy(policy KeyPolicy) Option {
 	})
 }
 
-var errSizeRange = errors.New("a size limit is 0 ≤ min ≤ max ≤ 5 TiB in bytes")
+var errSizeRange = errors.New("a size limit is 0 ≤ min ≤ max ≤ 48.8 TiB in bytes")
 
 // WithSizeLimit sets the smallest and largest size in bytes: 1 byte to 10 MiB by
 // default. In every chain of the Issuer it holds beside other limits.

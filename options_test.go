@@ -55,7 +55,7 @@ func TestValuesOutOfRangeAreMistakes(t *testing.T) {
 	for name, opt := range map[string]postern.HandlerOption{
 		"a negative size":             postern.WithSizeLimit(-1, 5),
 		"a negative maximum":          postern.WithSizeLimit(-5, -1),
-		"a size beyond S3's":          postern.WithSizeLimit(1, 5<<40+1),
+		"a size beyond S3's":          postern.WithSizeLimit(1, 50_000<<30+1),
 		"a lifetime below a second":   postern.WithGrantLifetime(time.Second - 1),
 		"a lifetime above a week":     postern.WithGrantLifetime(7*24*time.Hour + 1),
 		"a body limit below 1 KiB":    postern.WithBodyLimit(1<<10 - 1),
@@ -82,7 +82,7 @@ func TestValuesOutOfRangeAreMistakes(t *testing.T) {
 func TestValuesAtTheEndsOfTheirRangesAreFine(t *testing.T) {
 	for _, opt := range []postern.HandlerOption{
 		postern.WithSizeLimit(0, 0),
-		postern.WithSizeLimit(5<<40, 5<<40),
+		postern.WithSizeLimit(50_000<<30, 50_000<<30),
 		postern.WithGrantLifetime(time.Second),
 		postern.WithGrantLifetime(7 * 24 * time.Hour),
 		postern.WithBodyLimit(1 << 10),

@@ -20,7 +20,7 @@ func onComplete() postern.Option {
 	return postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
 }
 
-func TestModeFollowsTheProviderAndTheSeal(t *testing.T) {
+func TestModeFollowsTheProvider(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		provider postern.Provider
@@ -79,10 +79,11 @@ func TestWhatDoesNotGoTogetherIsAMistake(t *testing.T) {
 		want           []string
 	}{
 		{"forms at a provider without", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{postern.WithMode(postern.ModePost)}, []string{"WithMode"}},
-		{"promotion at a provider that cannot freeze", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{postern.WithPromotion("s/"), postern.AllowSharedCredentials()}, []string{"WithPromotion"}},
-		{"receipts at a provider without conditions", "https://s3.x.backblazeb2.com", "", []postern.HandlerOption{onComplete(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
-		{"receipts of parts at a provider that completes them again", "https://x.r2.cloudflarestorage.com", "", []postern.HandlerOption{onComplete(), at5GiB(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
-		{"one identity for receipts at a lenient server", minio, postern.MinIO, []postern.HandlerOption{onComplete()}, []string{"Bucket.ServiceCredentials"}},
+		{"promotion of more than a provider can copy", "https://storage.googleapis.com", "", []postern.HandlerOption{postern.WithPromotion("s/"), postern.WithSizeLimit(1, 6<<30), postern.AllowSharedCredentials()}, []string{"WithPromotion"}},
+		{"receipts without promotion at a lenient server", minio, postern.MinIO, []postern.HandlerOption{onComplete(), postern.AllowSharedCredentials()}, []string{"WithOnComplete"}},
+		{"receipts without promotion at a provider without conditions", minio, postern.Garage, []postern.HandlerOption{onComplete()}, []string{"WithOnComplete"}},
+		{"receipts of parts at a server that completes them again", minio, postern.Garage, []postern.HandlerOption{onComplete(), postern.WithMode(postern.ModePost), at5GiB()}, []string{"WithOnComplete"}},
+		{"one identity for receipts at a lenient server", minio, postern.MinIO, []postern.HandlerOption{onComplete(), postern.WithPromotion("s/")}, []string{"Bucket.ServiceCredentials"}},
 		{"one identity for parts at a lenient server", minio, "", []postern.HandlerOption{at5GiB()}, []string{"Bucket.ServiceCredentials"}},
 		{"one identity for limits that nobody knows", minio, "", []postern.HandlerOption{postern.WithSizeLimitFunc(nil)}, []string{"WithSizeLimitFunc"}},
 		{"strangers with parts", "", "", []postern.HandlerOption{postern.AllowAnonymous(), at5GiB()}, []string{"AllowAnonymous"}},
@@ -113,15 +114,15 @@ func TestTwoIdentitiesAreFineAnywhere(t *testing.T) {
 	b := bucket
 	b.Endpoint, b.Provider = "https://minio.example.com", postern.MinIO
 	b.ServiceCredentials = accessKey("SERVICE")
-	_, err := postern.New(b, postern.WithAuthorizer(asAda), onComplete(), at5GiB())
+	_, err := postern.New(b, postern.WithAuthorizer(asAda), onComplete(), postern.WithPromotion("staging/"), at5GiB())
 	require.NoError(t, err)
 
 	b.Credentials = b.ServiceCredentials
-	_, err = postern.New(b, postern.WithAuthorizer(asAda), onComplete())
+	_, err = postern.New(b, postern.WithAuthorizer(asAda), onComplete(), postern.WithPromotion("staging/"))
 	require.Equal(t, []string{"Bucket.ServiceCredentials"}, options(t, err), "the same identity twice")
 }
 
-func TestFormsThatNothingSealsNeedAChecksum(t *testing.T) {
+func TestFormsThatCouldBeUsedAgainNeedAChecksum(t *testing.T) {
 	h := newHandler(t, postern.WithMode(postern.ModePost), onComplete())
 	require.Equal(t, "checksum_required", refused(t, send(h, photo)).Code)
 	granted(t, send(h, strings.TrimSuffix(photo, "}")+`,"checksum":{"sha256":"`+strings.Repeat("A", 43)+`="}}`))

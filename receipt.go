@@ -44,7 +44,7 @@ func (i *Issuer) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 		ID:        c.ID,
 		Bucket:    i.bucket.Name,
 		Key:       c.Key,
-		Location:  i.public.url(c.Key),
+		Location:  i.bucket.public.url(c.Key),
 		Filename:  c.Filename,
 		Type:      c.Type,
 		Size:      result.Size,

@@ -67,7 +67,7 @@ func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
 	if c.SHA256 != nil {
 		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: base64.StdEncoding.EncodeToString(c.SHA256[:])})
 	}
-	if i.provider.putIfAbsent {
+	if i.bucket.abilities.PutIfAbsent {
 		header = append(header, sigv4.Field{Name: "if-none-match", Value: "*"})
 	}
 	g.Method, g.Headers = "PUT", header
@@ -76,8 +76,8 @@ func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
 	header = append(header, sigv4.Field{Name: "content-length", Value: strconv.FormatInt(c.Size, 10)})
 	g.URL, err = i.signer.Presign(creds, now, sigv4.Request{
 		Method:   "PUT",
-		Endpoint: i.public.endpoint,
-		Path:     i.public.prefix + c.WriteKey(),
+		Endpoint: i.bucket.public.endpoint,
+		Path:     i.bucket.public.prefix + c.WriteKey(),
 		Header:   header,
 		Expires:  g.ExpiresIn,
 	})
@@ -87,9 +87,9 @@ func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
 // beginMultipart asks S3 to begin an upload in parts.
 func (i *Issuer) beginMultipart(ctx context.Context, c *claim.Claim, g *Grant) error {
 	if c.PartSize == 0 {
-		c.PartSize = partSizeFor(c.MaxSize, i.config.partSize)
+		c.PartSize = partSizeFor(c.MaxSize, i.config.partSize, i.bucket.abilities.maxParts())
 	}
-	if c.PartSize < minPart || c.PartSize > object.MaxSingle || c.Size > maxParts*c.PartSize {
+	if c.PartSize < minPart || c.PartSize > object.MaxSingle || c.Size > i.bucket.abilities.maxParts()*c.PartSize {
 		return ErrPartSizeInvalid
 	}
 	var err error
@@ -103,10 +103,10 @@ func (i *Issuer) beginMultipart(ctx context.Context, c *claim.Claim, g *Grant) e
 }
 
 // partSizeFor returns the size of parts for a file: preferred, or as much as it
-// takes to have 10,000 of them, in whole MiB.
-func partSizeFor(size, preferred int64) int64 {
+// takes to have no more than count of them, in whole MiB.
+func partSizeFor(size, preferred, count int64) int64 {
 	const unit = 1 << 20
-	needed := (size + maxParts - 1) / maxParts
+	needed := (size + count - 1) / count
 	return max(preferred, (needed+unit-1)/unit*unit)
 }
 
@@ -162,8 +162,8 @@ func (i *Issuer) signParts(ctx context.Context, u *Upload, q *TicketDetails) (*P
 		signer: i.signer, claim: c, numbers: numbers, checksums: q.Checksums, creds: creds, now: now,
 		request: sigv4.Request{
 			Method:   "PUT",
-			Endpoint: i.public.endpoint,
-			Path:     i.public.prefix + c.WriteKey(),
+			Endpoint: i.bucket.public.endpoint,
+			Path:     i.bucket.public.prefix + c.WriteKey(),
 			Expires:  lifetime,
 		},
 		length: strconv.FormatInt(c.PartSize, 10),

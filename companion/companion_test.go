@@ -413,8 +413,8 @@ func TestTicketOfASingleUploadIsNotAnUploadID(t *testing.T) {
 func TestNewRefusesWhatUppyCannotDoSafely(t *testing.T) {
 	minio := bucket
 	minio.Provider = postern.MinIO
-	ceph := bucket
-	ceph.Provider = postern.CephRGW
+	garage := bucket
+	garage.Provider = postern.Garage
 	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
 	for name, tc := range map[string]struct {
 		bucket postern.Bucket
@@ -423,7 +423,7 @@ func TestNewRefusesWhatUppyCannotDoSafely(t *testing.T) {
 	}{
 		"uploads without a subject":                             {bucket, []postern.HandlerOption{postern.AllowAnonymous()}, "AllowAnonymous"},
 		"uploads without a subject beside an authorizer":        {bucket, []postern.HandlerOption{postern.AllowAnonymous(), postern.WithAuthorizer(asAda)}, "AllowAnonymous"},
-		"parts without conditional completion but with receipt": {ceph, []postern.HandlerOption{postern.WithAuthorizer(asAda), postern.WithMode(postern.ModePost), postern.AllowSharedCredentials(), hook}, "WithOnComplete"},
+		"parts without conditional completion but with receipt": {garage, []postern.HandlerOption{postern.WithAuthorizer(asAda), postern.WithMode(postern.ModePost), hook}, "WithOnComplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, err := postern.New(tc.bucket, tc.opts...)

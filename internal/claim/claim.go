@@ -88,10 +88,15 @@ func (c *Claim) header(a *object.Attributes) object.Header {
 }
 
 // owner is a hash of the tenant, or of the subject where there are no tenants.
+// Where a grant writes to the final key itself, so that nobody can tell whether the
+// same bytes were sent again, it is always of the subject.
 func (c *Claim) owner() string {
 	text := "tenant\x00" + c.Tenant
-	if c.Tenant == "" {
+	switch {
+	case c.Tenant == "":
 		text = "subject\x00" + c.Subject
+	case !c.Staged():
+		text += "\x00subject\x00" + c.Subject
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])

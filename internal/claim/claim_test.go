@@ -119,11 +119,20 @@ func TestPartsOfAClaim(t *testing.T) {
 	require.Equal(t, int32(10_000), unknown.Parts())
 }
 
-func TestOwnerIsTheTenantOrElseTheSubject(t *testing.T) {
+func TestOwnerOfAnUnstagedUploadIsItsSubject(t *testing.T) {
 	owner := func(tenant, subject string) string {
 		c := claim.Claim{SHA256: sum(), Tenant: tenant, Subject: subject}
-		h := c.Header()
-		return h.Owner
+		return c.Header().Owner
+	}
+	require.Equal(t, owner("acme", "ada"), owner("acme", "ada"))
+	require.NotEqual(t, owner("acme", "ada"), owner("acme", "bob"))
+	require.NotEqual(t, owner("acme", "ada"), owner("globex", "ada"))
+}
+
+func TestOwnerOfAStagedUploadIsTheTenantOrElseTheSubject(t *testing.T) {
+	owner := func(tenant, subject string) string {
+		c := claim.Claim{SHA256: sum(), Tenant: tenant, Subject: subject, StagingKey: "staging/1"}
+		return c.Header().Owner
 	}
 	require.Equal(t, owner("acme", "ada"), owner("acme", "bob"))
 	require.NotEqual(t, owner("acme", "ada"), owner("globex", "ada"))

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
-	"github.com/postern-go/postern/internal/object"
 	"github.com/postern-go/postern/internal/store"
 )
 
@@ -24,9 +23,14 @@ type Config struct {
 	Store *store.Store
 	// Receipts: the application asked for them.
 	Receipts bool
-	// PutIfAbsent and CompleteIfAbsent: S3 honours If-None-Match on PutObject and
-	// CompleteMultipartUpload. DeleteIfMatch: it honours If-Match on DeleteObject.
-	PutIfAbsent, CompleteIfAbsent, DeleteIfMatch bool
+	// Staging is the prefix under which grants write and attempts are made, with its
+	// slash; "" without promotion.
+	Staging string
+	// What the server can do, as in the root package's Abilities.
+	PutIfAbsent, CompleteIfAbsent, CopyPartIfMatch, CopyPartSums, CompleteSize, DeleteIfMatch bool
+	// Lock keeps publications at one key apart where the server has no conditions:
+	// see Locker in the root package.
+	Lock func(ctx context.Context, name string) (held context.Context, unlock func(), err error)
 	// Sniff: look at the first bytes.
 	Sniff bool
 	// Max bounds the completions that go on at once.
@@ -38,7 +42,8 @@ type Config struct {
 // Engine completes the uploads of one bucket. It is safe for concurrent use.
 type Engine struct {
 	Config
-	flights flights
+	flights  flights
+	verified verified
 }
 
 // New returns an Engine.
@@ -184,10 +189,13 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, accept f
 		}
 	}
 	duplicate, err := identify(c, final)
+	if err == nil && duplicate {
+		err = e.checkPossession(ctx, c)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := e.verify(ctx, c, final, duplicate); err != nil {
+	if err := e.verify(ctx, c, final, duplicate, f.final != nil); err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
 	}
 	result := &Result{
@@ -197,7 +205,9 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, accept f
 	if err := accept(ctx, result); err != nil {
 		return nil, err
 	}
-	e.deleteStaging(ctx, c)
+	if !duplicate { // whose staging object is asked for again
+		e.deleteStaging(ctx, c)
+	}
 	return result, nil
 }
 
@@ -207,7 +217,7 @@ func (e *Engine) assemble(ctx context.Context, c *claim.Claim, parts []store.Par
 	if len(parts) == 0 {
 		return nil
 	}
-	err := e.Store.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, e.CompleteIfAbsent)
+	err := e.Store.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, store.CompleteOptions{IfAbsent: e.CompleteIfAbsent, Size: e.CompleteSize})
 	if errors.Is(err, store.ErrNoUpload) || errors.Is(err, store.ErrExists) {
 		return nil // perhaps an earlier try; the object's id tells
 	}
@@ -281,13 +291,4 @@ func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
 		return e.Store.Delete(ctx, c.StagingKey, "")
 	}
 	return nil
-}
-
-// partSize is the size of the parts in which an object is copied, in bytes: one
-// part, if S3 allows, else 1 GiB; 5 TiB are 5,120 of them.
-func partSize(size int64) int64 {
-	if size > object.MaxSingle {
-		return 1 << 30
-	}
-	return object.MaxSingle
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/postern-go/postern/internal/hook"
 )
 
-// timeout bounds one completion. 5 TiB are 1,024 copies of 5 GiB.
+// timeout bounds one completion: 5 TiB are 5,120 copies of 1 GiB, four at a time.
 const timeout = 2 * time.Hour
 
 // flights holds the completions that go on: one at a time for each upload, and in

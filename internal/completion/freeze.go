@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/object"
 	"github.com/postern-go/postern/internal/store"
 )
 
@@ -17,16 +18,31 @@ const (
 	freezeTries = 3
 )
 
-// freeze copies the staging object to its key, where no grant can write. The copy
-// is bound to the source's ETag and made only if the key is free. That the key is
-// taken is no error: the caller looks at what is there. source is the staging
+// Method is how an engine freezes: "conditional", "election" or "lock".
+func (e *Engine) Method() string {
+	switch {
+	case e.CopyPartIfMatch && e.CompleteIfAbsent:
+		return "conditional"
+	case e.PutIfAbsent:
+		return "election"
+	default:
+		return "lock"
+	}
+}
+
+// freeze copies the staging object to its key, where no grant can write. That the
+// key is taken is no error: the caller looks at what is there. source is the staging
 // object if it was seen already.
 func (e *Engine) freeze(ctx context.Context, c *claim.Claim, source *store.Object) error {
 	if !c.Staged() {
 		return nil
 	}
+	once := e.copyConditionally
+	if e.Method() != "conditional" {
+		once = e.publish
+	}
 	for try := 1; ; try++ {
-		err := e.freezeOnce(ctx, c, source)
+		err := e.freezeOnce(ctx, c, source, once)
 		missing := errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNoUpload)
 		replaced := errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrConflict)
 		switch {
@@ -47,7 +63,7 @@ func (e *Engine) freeze(ctx context.Context, c *claim.Claim, source *store.Objec
 	}
 }
 
-func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.Object) (err error) {
+func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.Object, once func(context.Context, *claim.Claim, *store.Object) error) (err error) {
 	if source == nil {
 		if source, err = e.Store.Head(ctx, c.StagingKey); err != nil {
 			return err
@@ -60,26 +76,60 @@ func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.O
 	if err := checkSize(c, source); err != nil {
 		return err
 	}
+	return once(ctx, c, source)
+}
+
+// copyConditionally makes the final object in one step: the copy is bound to the
+// source's ETag, and completed only if the key is free.
+func (e *Engine) copyConditionally(ctx context.Context, c *claim.Claim, source *store.Object) error {
 	if source.Size == 0 {
-		return e.Store.PutEmpty(ctx, c.Key, c.Header())
+		return e.Store.PutEmpty(ctx, c.Key, c.Header(), true)
 	}
-	uploadID, err := e.Store.CreateMultipart(ctx, c.Key, c.Header(), c.SHA256 != nil)
+	return e.copyParts(ctx, c.StagingKey, source, c.Key, c.Header(), partSize(source.Size, object.MaxSingle), c.SHA256 != nil && e.CopyPartSums, true)
+}
+
+// copyTo copies an object to a key, whatever is there.
+func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, to string, h object.Header) error {
+	const atOnce = 4 << 30 // some servers copy a little less than 5 GiB
+	switch {
+	case source.Size == 0:
+		return e.Store.PutEmpty(ctx, to, h, false)
+	case source.Size <= atOnce:
+		return e.Store.Copy(ctx, from, source.ETag, to, h)
+	default:
+		return e.copyParts(ctx, from, source, to, h, partSize(source.Size, atOnce), false, false)
+	}
+}
+
+// copyParts copies an object as the parts of a multipart upload.
+func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, to string, h object.Header, size int64, sums, ifAbsent bool) error {
+	uploadID, err := e.Store.CreateMultipart(ctx, to, h, sums)
 	if err != nil {
 		return err
 	}
-	parts, err := e.copyParts(ctx, c, source, uploadID)
+	parts, err := e.copyAll(ctx, from, source, to, uploadID, size)
 	if err == nil {
-		err = e.Store.CompleteMultipart(ctx, c.Key, uploadID, parts, true)
+		err = e.Store.CompleteMultipart(ctx, to, uploadID, parts, store.CompleteOptions{IfAbsent: ifAbsent, Size: e.CompleteSize})
 	}
 	if err != nil {
-		e.abandon(ctx, c.Key, uploadID)
+		e.abandon(ctx, to, uploadID)
 	}
 	return err
 }
 
-// copyParts copies the source into the parts of an upload.
-func (e *Engine) copyParts(ctx context.Context, c *claim.Claim, source *store.Object, uploadID string) ([]store.Part, error) {
-	size := partSize(source.Size)
+// partSize is the size of the parts in which an object is copied, in bytes: one
+// part if it may have the object whole, else 1 GiB, or as much as it takes to have
+// 10,000 of them.
+func partSize(size, whole int64) int64 {
+	const gib = 1 << 30
+	if size <= whole {
+		return whole
+	}
+	needed := (size + object.MaxParts - 1) / object.MaxParts
+	return max(gib, needed)
+}
+
+func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object, to, uploadID string, size int64) ([]store.Part, error) {
 	parts := make([]store.Part, (source.Size+size-1)/size)
 	errs := make([]error, len(parts))
 	ctx, cancel := context.WithCancel(ctx)
@@ -92,7 +142,7 @@ func (e *Engine) copyParts(ctx context.Context, c *claim.Claim, source *store.Ob
 			defer func() { <-slots }()
 			first := int64(n) * size
 			last := min(first+size, source.Size) - 1
-			parts[n], errs[n] = e.Store.CopyPart(ctx, c.StagingKey, source.ETag, c.Key, uploadID, int32(n+1), first, last)
+			parts[n], errs[n] = e.Store.CopyPart(ctx, from, source.ETag, to, uploadID, int32(n+1), first, last)
 			if errs[n] != nil {
 				cancel()
 			}

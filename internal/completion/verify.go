@@ -29,27 +29,63 @@ func identify(c *claim.Claim, final *store.Object) (duplicate bool, err error) {
 	return false, ErrConflict
 }
 
-// verify holds an object that no grant can change any more against what was
-// granted.
-func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object, duplicate bool) error {
-	if err := checkSize(c, final); err != nil {
+// checkPossession demands that whoever claims a duplicate has sent the bytes too:
+// with promotion they are in staging, where the grant admitted no others. Without it
+// the grant wrote to the final key itself, and the owner is one person.
+func (e *Engine) checkPossession(ctx context.Context, c *claim.Claim) error {
+	if !c.Staged() {
+		return nil
+	}
+	own, err := e.Store.Head(ctx, c.StagingKey)
+	if err == nil && own.Header.ID != c.ID {
+		err = ErrConflict
+	}
+	return err
+}
+
+// verify holds the final object, which no grant can change any more, against what
+// was granted. wasThere tells that this completion did not make it.
+func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object, duplicate, wasThere bool) error {
+	if err := compare(c, final, duplicate); err != nil {
 		return err
 	}
-	if stored, err := mediatype.Parse(final.Header.Type); err != nil || stored.String() != c.Type {
+	published := c.Staged() && !duplicate && e.Method() != "conditional" // once it was verified
+	if published || !e.reads(c, final) || e.verified.has(c.ID, final.ETag) {
+		return nil
+	}
+	if wasThere && c.Staged() && !duplicate {
+		// Staging is emptied once an object was verified.
+		if _, err := e.Store.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+	}
+	if err := e.read(ctx, c, c.Key, final); err != nil {
+		return err
+	}
+	e.verified.add(c.ID, final.ETag)
+	return nil
+}
+
+// verifyAt holds an object at a key that is not final against what was granted.
+func (e *Engine) verifyAt(ctx context.Context, c *claim.Claim, key string, o *store.Object, duplicate bool) error {
+	if err := compare(c, o, duplicate); err != nil {
+		return err
+	}
+	return e.read(ctx, c, key, o)
+}
+
+// compare holds what S3 tells of an object against what was granted.
+func compare(c *claim.Claim, o *store.Object, duplicate bool) error {
+	if err := checkSize(c, o); err != nil {
+		return err
+	}
+	if stored, err := mediatype.Parse(o.Header.Type); err != nil || stored.String() != c.Type {
 		return &Rejected{Kind: ErrTypeMismatch}
 	}
 	want := c.Header()
 	allow := object.Lenience{ByPut: c.Mode == claim.Put, Duplicate: duplicate}
-	if differ := final.Header.Differences(&want, allow); len(differ) > 0 {
+	if differ := o.Header.Differences(&want, allow); len(differ) > 0 {
 		return &Rejected{Kind: ErrAttributesMismatch, Cause: errors.New(strings.Join(differ, ", "))}
-	}
-	if c.SHA256 != nil {
-		if err := e.verifyChecksum(ctx, c, final); err != nil {
-			return err
-		}
-	}
-	if e.Sniff && final.Size > 0 {
-		return e.verifyContent(ctx, c, final)
 	}
 	return nil
 }
@@ -61,16 +97,36 @@ func checkSize(c *claim.Claim, o *store.Object) error {
 	return nil
 }
 
-// verifyChecksum compares the object's SHA-256 with the granted one. Of an object
-// that was copied in one part S3 tells the sum of the sum; where it tells none, the
-// object is read.
-func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, final *store.Object) error {
+// reads reports whether the bytes of an object must be looked at.
+func (e *Engine) reads(c *claim.Claim, o *store.Object) bool {
+	return c.SHA256 != nil && !tellsChecksum(c, o) || e.Sniff && o.Size > 0
+}
+
+// tellsChecksum reports whether S3 tells that the object has the granted SHA-256. Of
+// one that was copied in one part it tells the sum of the sum.
+func tellsChecksum(c *claim.Claim, o *store.Object) bool {
 	sumOfSum := sha256.Sum256(c.SHA256[:])
-	switch final.SHA256 {
-	case base64Of(c.SHA256[:]), base64Of(sumOfSum[:]) + "-1":
-		return nil
+	return o.SHA256 == base64Of(c.SHA256[:]) || o.SHA256 == base64Of(sumOfSum[:])+"-1"
+}
+
+func base64Of(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
+
+// read looks at the bytes of an object, as far as S3 does not vouch for them.
+func (e *Engine) read(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
+	if c.SHA256 != nil && !tellsChecksum(c, o) {
+		if err := e.verifyChecksum(ctx, c, key, o); err != nil {
+			return err
+		}
 	}
-	body, err := e.Store.Get(ctx, c.Key, final.ETag, 0)
+	if e.Sniff && o.Size > 0 {
+		return e.verifyContent(ctx, c, key, o)
+	}
+	return nil
+}
+
+// verifyChecksum reads the whole object.
+func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
+	body, err := e.Store.Get(ctx, key, o.ETag, 0)
 	if err != nil {
 		return err
 	}
@@ -85,11 +141,9 @@ func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, final *stor
 	return nil
 }
 
-func base64Of(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
-
 // verifyContent looks at the first bytes.
-func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, final *store.Object) error {
-	body, err := e.Store.Get(ctx, c.Key, final.ETag, sniff.Length)
+func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
+	body, err := e.Store.Get(ctx, key, o.ETag, sniff.Length)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 
 // Limits of S3 ("Amazon S3 multipart upload limits").
 const (
-	MaxSize   = 5 << 40
-	MaxSingle = 5 << 30 // one form, PUT, part or copy
+	MaxSize   = MaxParts * MaxSingle // 48.8 TiB
+	MaxSingle = 5 << 30              // one form, PUT, part or copy
 	MinPart   = 5 << 20
 	MaxParts  = 10_000
 )

@@ -64,10 +64,16 @@ func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *str
 	return out, fail("ListParts", err)
 }
 
-// CompleteMultipart makes an object of parts; ifAbsent unless there is one at the
-// key: [ErrExists]. After a retry, [ErrNoUpload] and ErrExists may mean that an
-// earlier try has done it: look at the object.
-func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, ifAbsent bool) error {
+// CompleteOptions are conditions on the end of a multipart upload.
+type CompleteOptions struct {
+	IfAbsent bool // unless there is an object at the key
+	Size     bool // unless the parts do not add up
+}
+
+// CompleteMultipart makes an object of parts: [ErrExists]. After a retry,
+// [ErrNoUpload] and ErrExists may mean that an earlier try has done it: look at the
+// object.
+func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, o CompleteOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
 	defer cancel()
 	completed := make([]types.CompletedPart, len(parts))
@@ -80,8 +86,15 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, par
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
 	}
-	if ifAbsent {
+	if o.IfAbsent {
 		in.IfNoneMatch = aws.String("*")
+	}
+	if o.Size {
+		var size int64
+		for _, p := range parts {
+			size += p.Size
+		}
+		in.MpuObjectSize = &size
 	}
 	_, err := s.mover.CompleteMultipartUpload(ctx, in)
 	return fail("CompleteMultipartUpload", err)

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -136,15 +137,57 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	return nil
 }
 
-// PutEmpty makes an object of no bytes, unless there is one: [ErrExists]. It
-// stands in for a freeze, since no part can be empty.
-func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header) error {
+// PutEmpty makes an object of no bytes; ifAbsent unless there is one: [ErrExists].
+// It stands in for a copy, since no part can be empty.
+func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, ifAbsent bool) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0)}
+	if ifAbsent {
+		in.IfNoneMatch = aws.String("*")
+	}
+	_, err := s.client.PutObject(ctx, in, storing(&h))
+	return fail("PutObject", err)
+}
+
+// PutIfAbsent writes a small object, unless there is one: [ErrExists]. After a retry
+// that may mean that an earlier try has written it: look at the object.
+func (s *Store) PutIfAbsent(ctx context.Context, key string, content []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0), IfNoneMatch: aws.String("*"),
-	}, storing(&h))
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+	})
 	return fail("PutObject", err)
+}
+
+// Read reads a small object of at most max bytes.
+func (s *Store) Read(ctx context.Context, key string, max int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		return nil, fail("GetObject", err)
+	}
+	defer out.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(out.Body, max))
+	if err != nil {
+		return nil, Interrupted(err)
+	}
+	return content, nil
+}
+
+// Copy copies an object of at most 5 GiB to a key, whatever is there, with what h
+// says instead of what is stored with the source, provided that this still has the
+// ETag, where the server honours that: [ErrChanged], [ErrNotFound].
+func (s *Store) Copy(ctx context.Context, source, etag, key string, h object.Header) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	defer cancel()
+	_, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: &s.bucket, Key: &key, CopySource: aws.String(s.copySource(source)), CopySourceIfMatch: &etag,
+		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
+	}, storing(&h))
+	return ifChanged(fail("CopyObject", err))
 }
 
 // Get opens the object that has an ETag from its first byte: n bytes of it, or all

@@ -1,0 +1,138 @@
+package completion
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/store"
+)
+
+// Where a server lacks one of the conditions that make a copy final in one step, a
+// freeze has two: the source is copied to a key of this attempt alone, where no grant
+// can write, and verified there; then one attempt is copied to the final key.
+//
+// Which one is decided by an election, where PutObject has a condition: the first
+// that writes its ballot at a name made of the final key has won for good, and
+// whoever comes later, after a crash too, copies the winner's attempt. Since attempts
+// never change, copying one twice does no harm. A ballot outlives all completions
+// that may have seen the key free; the bucket's lifecycle rules remove it.
+//
+// Where nothing has a condition, a lock is held from the look at the final key to
+// the end of the copy. If it is lost meanwhile, the copy is cut off; what S3 has
+// begun by then may still be done, and replace an object that the next holder has
+// made since, of the same upload or of another with the same key. Final keys with a
+// {uuid} leave of this that one verified attempt of an upload replaces another.
+
+// publish freezes by way of an attempt.
+func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
+	attempt := e.Staging + "attempts/" + c.ID + "-" + strings.ToLower(rand.Text())
+	if err := e.copyTo(ctx, c.StagingKey, source, attempt, c.Header()); err != nil {
+		return err
+	}
+	elected := ""
+	defer func() {
+		if elected != attempt { // a loser, or a failure
+			e.deleteAttempt(ctx, attempt)
+		}
+	}()
+	frozen, err := e.Store.Head(ctx, attempt)
+	if err != nil {
+		return err
+	}
+	if frozen.Header.ID != c.ID {
+		return ErrConflict
+	}
+	if err := e.verifyAt(ctx, c, attempt, frozen, false); err != nil {
+		var verdict *Rejected
+		if errors.As(err, &verdict) {
+			e.deleteStaging(ctx, c)
+		}
+		return err
+	}
+	if e.Method() == "election" {
+		elected, err = e.elect(ctx, c, attempt)
+		if err != nil {
+			return err
+		}
+		if elected != attempt {
+			if frozen, err = e.Store.Head(ctx, elected); err != nil {
+				return err
+			}
+		}
+		err = e.copyTo(ctx, elected, frozen, c.Key, c.Header())
+	} else {
+		err = e.publishLocked(ctx, c, attempt, frozen)
+	}
+	if err != nil {
+		return err
+	}
+	if elected != "" {
+		e.deleteAttempt(ctx, elected)
+	}
+	return nil
+}
+
+// ballot is what an election writes down.
+type ballot struct {
+	ID      string `json:"id"` // of the upload
+	Attempt string `json:"attempt"`
+}
+
+// elect returns the attempt that may be copied to the final key.
+func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (string, error) {
+	sum := sha256.Sum256([]byte(c.Key))
+	key := e.Staging + "elections/" + hex.EncodeToString(sum[:])
+	own, err := json.Marshal(ballot{c.ID, attempt})
+	if err != nil {
+		return "", err
+	}
+	err = e.Store.PutIfAbsent(ctx, key, own)
+	if err == nil {
+		return attempt, nil
+	}
+	if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrConflict) {
+		return "", err
+	}
+	// An earlier try of this one, whose answer was lost, may be what is there.
+	written, err := e.Store.Read(ctx, key, 4<<10)
+	if err != nil {
+		return "", err
+	}
+	var winner ballot
+	if err := json.Unmarshal(written, &winner); err != nil || !strings.HasPrefix(winner.Attempt, e.Staging+"attempts/"+winner.ID+"-") {
+		return "", ErrConflict // not ours
+	}
+	if winner.ID != c.ID {
+		return "", ErrConflict
+	}
+	return winner.Attempt, nil
+}
+
+// publishLocked copies an attempt to a final key that is free.
+func (e *Engine) publishLocked(ctx context.Context, c *claim.Claim, attempt string, frozen *store.Object) error {
+	held, unlock, err := e.Lock(ctx, c.Key)
+	if err != nil {
+		return &store.Error{Op: "Lock", Kind: store.ErrUnavailable, Err: err}
+	}
+	defer unlock()
+	switch _, err := e.Store.Head(held, c.Key); {
+	case err == nil:
+		return store.ErrExists
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	return e.copyTo(held, attempt, frozen, c.Key, c.Header())
+}
+
+// deleteAttempt deletes an attempt that is not wanted any more.
+func (e *Engine) deleteAttempt(ctx context.Context, key string) {
+	if err := e.Store.Delete(context.WithoutCancel(ctx), key, ""); err != nil {
+		e.Left(ctx, "a copy", err)
+	}
+}
