@@ -4,13 +4,13 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
 
-.PHONY: help check test fuzz demo fmt bench bench-http
+.PHONY: help check test client fuzz demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
-	@echo "make check  formatting, go vet, staticcheck, go.mod files"
-	@echo "make types  the types of the browser module (needs npm)"
+	@echo "make check  formatting, go vet, staticcheck, go.mod files; types and lint of the browser's side"
+	@echo "make client what is served to browsers, client/dist, of the sources in client/src"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
 	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
 	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
@@ -21,18 +21,27 @@ demo:
 	@exec data/.quickstart -dir "$(CURDIR)/data" $(ARGS)
 
 check:
-	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi
+	@unformatted="$$(find . -name node_modules -prune -o -name '*.go' -exec gofmt -l {} +)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi
 	@for m in $(MODULES); do \
 		echo "check $$m" && \
 		go -C $$m mod tidy -diff && \
 		go -C $$m vet ./... && \
 		go -C $$m run $(STATICCHECK) ./... || exit 1; \
 	done
+	@scripts/npm client
+	@echo "check client"
+	@npm --prefix client run --silent check
+
+client:
+	@scripts/npm client
+	@npm --prefix client run --silent build
 
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
 	@scripts/postgres
+	@scripts/npm client
+	@npm --prefix client run --silent test
 	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -timeout 20m ./... || exit 1; \
 	done
@@ -56,10 +65,4 @@ bench-http:
 	@go -C bench run ./cmd/http
 
 fmt:
-	@gofmt -w .
-
-# The browser module's types, by npm and TypeScript; no test needs them.
-.PHONY: types
-types:
-	@npx --yes -p typescript@7.0.2 tsc --ignoreConfig --checkJs --allowJs --strict --noEmit --target es2022 \
-		--module esnext --moduleResolution bundler --lib es2023,dom,dom.iterable client/postern.js client/*.d.ts
+	@find . -name node_modules -prune -o -name '*.go' -exec gofmt -w {} +

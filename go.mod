@@ -2,6 +2,9 @@ module github.com/postern-go/postern
 
 go 1.25.0
 
+// Packages of npm may have Go files.
+ignore ./client/node_modules
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.9

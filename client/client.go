@@ -11,8 +11,8 @@
 //	  onProgress: ({ loaded, total }) => (bar.value = loaded / total),
 //	});
 //
-// It has no dependency and needs no build step. postern.d.ts beside it has its
-// types, and says what each option does.
+// It has no dependency, and whoever uses it needs no build step. postern.d.ts beside
+// it has its types, and says what each option does.
 //
 // postern-upload.js has a form control around it, a drop zone and its uploads:
 //
@@ -21,6 +21,8 @@
 //
 // The form then sends the keys of the uploads under that name. postern-upload.d.ts
 // has its attributes, properties, events, parts and texts.
+//
+// What is served is made of the sources in src, bundled and minified, by build.js.
 package client
 
 import (
@@ -34,11 +36,11 @@ import (
 )
 
 var (
-	//go:embed postern.js
+	//go:embed dist/postern.js
 	module []byte
 	//go:embed postern.d.ts
 	types []byte
-	//go:embed postern-upload.js
+	//go:embed dist/postern-upload.js
 	component []byte
 	//go:embed postern-upload.d.ts
 	componentTypes []byte

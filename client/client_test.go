@@ -2,10 +2,11 @@ package client_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,20 +23,25 @@ func request(method, path, ifNoneMatch string) *http.Response {
 }
 
 func TestTheFilesAreServedAtAnyMount(t *testing.T) {
-	for _, path := range []string{"/postern.js", "/client/postern.js", "/static/v1/postern.js"} {
-		got := request("GET", path, "")
-		require.Equal(t, 200, got.StatusCode, path)
-		require.Equal(t, "text/javascript; charset=utf-8", got.Header.Get("Content-Type"))
-		require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
-		require.Equal(t, "no-cache", got.Header.Get("Cache-Control"))
-		var body bytes.Buffer
-		_, err := body.ReadFrom(got.Body)
+	for _, c := range []struct{ name, file, contentType string }{
+		{"postern.js", "dist/postern.js", "text/javascript; charset=utf-8"},
+		{"postern.d.ts", "postern.d.ts", "application/typescript; charset=utf-8"},
+		{"postern-upload.js", "dist/postern-upload.js", "text/javascript; charset=utf-8"},
+		{"postern-upload.d.ts", "postern-upload.d.ts", "application/typescript; charset=utf-8"},
+	} {
+		onDisk, err := os.ReadFile(c.file)
 		require.NoError(t, err)
-		onDisk, err := os.ReadFile("postern.js")
-		require.NoError(t, err)
-		require.Equal(t, string(onDisk), body.String())
+		for _, mount := range []string{"/", "/client/", "/static/v1/"} {
+			got := request("GET", mount+c.name, "")
+			require.Equal(t, 200, got.StatusCode, mount+c.name)
+			require.Equal(t, c.contentType, got.Header.Get("Content-Type"))
+			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
+			require.Equal(t, "no-cache", got.Header.Get("Cache-Control"))
+			body, err := io.ReadAll(got.Body)
+			require.NoError(t, err)
+			require.Equal(t, string(onDisk), string(body))
+		}
 	}
-	require.Equal(t, "application/typescript; charset=utf-8", request("GET", "/client/postern.d.ts", "").Header.Get("Content-Type"))
 }
 
 func TestAFileThatIsKnownIsNotSentAgain(t *testing.T) {
@@ -47,7 +53,9 @@ func TestAFileThatIsKnownIsNotSentAgain(t *testing.T) {
 }
 
 func TestNothingElseIsServed(t *testing.T) {
-	for _, path := range []string{"/", "/client/", "/client/client.go", "/postern.js/", "/client/postern.js/x", "/xpostern.js"} {
+	for _, path := range []string{
+		"/", "/client/", "/client/client.go", "/client/src/job.js", "/package.json", "/postern.js/", "/client/postern.js/x", "/xpostern.js",
+	} {
 		require.Equal(t, 404, request("GET", path, "").StatusCode, path)
 	}
 	got := request("POST", "/postern.js", "")
@@ -55,19 +63,16 @@ func TestNothingElseIsServed(t *testing.T) {
 	require.Equal(t, "GET, HEAD", got.Header.Get("Allow"))
 }
 
-// TestTheTypesNameWhatIsExported compares the names; a compiler compares the rest.
-func TestTheTypesNameWhatIsExported(t *testing.T) {
-	names := func(path, pattern string) (found []string) {
-		content, err := os.ReadFile(path)
+// TestWhatIsServedStaysSmall holds it to these bytes, gzipped.
+func TestWhatIsServedStaysSmall(t *testing.T) {
+	for name, limit := range map[string]int{"postern.js": 6000, "postern-upload.js": 9750} {
+		var b bytes.Buffer
+		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		require.NoError(t, err)
-		for _, match := range regexp.MustCompile(pattern).FindAllSubmatch(content, -1) {
-			found = append(found, string(match[1]))
-		}
-		return found
+		_, err = io.Copy(w, request("GET", "/"+name, "").Body)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		require.LessOrEqual(t, b.Len(), limit, name)
+		t.Logf("%s: %d bytes gzipped", name, b.Len())
 	}
-	const values = `(?m)^export (?:async )?(?:const|function|class) (\w+)`
-	exported := names("postern.js", values)
-	require.Len(t, exported, 5)
-	require.ElementsMatch(t, exported, names("postern.d.ts", values))
-	require.Empty(t, names("postern.js", `(?m)^import (.*)`), "no dependency")
 }

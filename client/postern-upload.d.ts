@@ -86,9 +86,9 @@ export class PosternUpload extends HTMLElement {
   unfinished: boolean;
 
   /** As in postern.js: what authenticates requests to the endpoint. */
-  headers?: Options["headers"];
+  headers: Options["headers"];
   /** As in postern.js, or a function that is called with each file. */
-  metadata?: Options["metadata"] | ((file: File) => Options["metadata"] | Promise<Options["metadata"]>);
+  metadata: Options["metadata"] | ((file: File) => Options["metadata"] | Promise<Options["metadata"]>);
   /** Texts of this element alone. */
   get texts(): Texts;
   set texts(texts: Texts | null);

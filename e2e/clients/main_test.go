@@ -38,7 +38,7 @@ func install() error {
 		return err
 	}
 	nodeModules = filepath.Join(examples, "clients", "node_modules")
-	script := exec.Command(filepath.Join(examples, "..", "scripts", "npm"))
+	script := exec.Command(filepath.Join(examples, "..", "scripts", "npm"), "examples/clients")
 	script.Stdout, script.Stderr = os.Stderr, os.Stderr
 	if err := script.Run(); err != nil {
 		return fmt.Errorf("scripts/npm: %w", err)

@@ -1,6 +1,7 @@
 package component_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +85,40 @@ func TestTheExampleTakesTheVisitorsOwnPhotosAlone(t *testing.T) {
 	e.Wait(`document.querySelector("h1")?.innerText.includes("is saved")`)
 	require.Equal(t, []string{"“At sea” is saved", "sea.png", key}, browser.Eval[[]string](e.Page,
 		`["h1", "b", "code"].map((name) => document.querySelector(name).innerText)`))
+}
+
+// TestEveryPartIsDocumented collects the parts and slots that appear while files take
+// all ways through the list.
+func TestEveryPartIsDocumented(t *testing.T) {
+	t.Parallel()
+	documentation, err := os.ReadFile("../../client/postern-upload.d.ts")
+	require.NoError(t, err)
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `((root) => {
+		window.seen = new Set();
+		const look = () => {
+			for (const element of root.querySelectorAll("[part]")) for (const part of element.part) seen.add(part);
+			for (const { name } of root.querySelectorAll("slot")) seen.add(name);
+		};
+		look();
+		new MutationObserver(look).observe(root, { subtree: true, childList: true, attributes: true });
+		return true;
+	})(`+e.Root()+`)`)
+	large, second := fixture.Text(t, "large.txt", 11<<20), fixture.Text(t, "second.txt", 10)
+	e.Throttle(1 << 20)
+	e.Pick(large, second, fixture.Write(t, "page.html", []byte("<p>")))
+	e.WaitFor(second.Name, "waiting")
+	e.Push(large.Name, "pause")
+	e.WaitFor("page.html", "failed")
+	e.Push(large.Name, "resume")
+	e.Push(large.Name, "cancel")
+	e.Push(large.Name, "remove")
+	e.WaitFor(second.Name, "done")
+	seen := browser.Eval[[]string](e.Page, `[...seen]`)
+	require.Subset(t, seen, []string{"prompt", "drop", "waiting", "uploading", "paused", "failed", "cancelled", "done", "retry"})
+	for _, name := range seen {
+		require.Contains(t, string(documentation), "`"+name+"`")
+	}
 }
 
 func TestThePagesOwnPropertiesAreNotTheElements(t *testing.T) {

@@ -1,0 +1,33 @@
+// Makes what is served, dist, of the sources in src. The same sources make the same
+// bytes.
+
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const NOTE = "// Postern, MIT License. The sources are in client/src of https://github.com/postern-go/postern";
+
+/** Bundles both modules, and leaves the files alone. */
+export function bundle() {
+  return build({
+    absWorkingDir: import.meta.dirname,
+    entryPoints: ["src/postern.js", "src/postern-upload.js"],
+    outdir: "dist",
+    external: ["./postern.js"], // one copy of the module on a page
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    charset: "utf8",
+    banner: { js: NOTE },
+    legalComments: "none",
+    metafile: true,
+    write: false,
+    logLevel: "warning",
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { outputFiles } = await bundle();
+  await Promise.all(outputFiles.map(({ path, contents }) => writeFile(path, contents)));
+}

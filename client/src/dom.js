@@ -1,0 +1,31 @@
+/**
+ * Makes an element.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Omit<Partial<HTMLElementTagNameMap[Tag]>, "part"> & { part?: string }} properties
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * The language around an element, outwards through shadow trees.
+ *
+ * @param {Element} element
+ */
+export function languageOf(element) {
+  /** @type {Element | null} */
+  let at = element;
+  while (at) {
+    const speaking = /** @type {HTMLElement | null} */ (at.closest("[lang]"));
+    if (speaking) return speaking.lang || "en";
+    const root = at.getRootNode();
+    at = root instanceof ShadowRoot ? root.host : null;
+  }
+  return "en";
+}

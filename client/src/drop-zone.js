@@ -1,0 +1,64 @@
+// The drop zone: a button that opens the dialog, what it says, and a notice under it.
+
+import { patternsOf } from "./accept.js";
+import { make } from "./dom.js";
+import { ICONS, icon } from "./icons.js";
+
+/** @import { Words } from "./words.js" */
+
+export class DropZone {
+  #prompt = make("slot", { name: "prompt" });
+  #hint = make("slot", { name: "hint" });
+  #input = make("input", { type: "file", hidden: true });
+  #notice = make("p", { part: "notice", role: "alert", hidden: true });
+  button = make("button", { type: "button", part: "drop" },
+    make("span", { part: "icon" }, icon(ICONS.upload)),
+    make("span", { className: "words" },
+      make("span", { part: "prompt", id: "prompt" }, this.#prompt),
+      make("span", { part: "hint", id: "hint" }, this.#hint)));
+
+  /** @param {{ onClick: () => void, onFiles: (files: File[]) => void }} told onFiles gets what was chosen */
+  constructor({ onClick, onFiles }) {
+    this.button.setAttribute("aria-labelledby", "prompt");
+    this.button.setAttribute("aria-describedby", "hint");
+    this.button.onclick = onClick;
+    this.#input.onchange = () => {
+      onFiles([...(this.#input.files ?? [])]);
+      this.#input.value = ""; // so that the same file can be chosen again
+    };
+  }
+
+  /** What belongs on the page, in its order. */
+  get elements() {
+    return [this.button, this.#input, this.#notice];
+  }
+
+  /** Opens the browser's dialog. */
+  open() {
+    this.#input.click();
+  }
+
+  /**
+   * Says what may be chosen.
+   *
+   * @param {Words} words
+   * @param {{ accept: string, multiple: boolean, required: boolean, maxSize: number, maxFiles: number }} limits
+   */
+  describe(words, { accept, multiple, required, maxSize, maxFiles }) {
+    Object.assign(this.#input, { accept, multiple });
+    this.#prompt.textContent = words.text(multiple ? "drop_many" : "drop_one");
+    this.#hint.textContent = [
+      required && words.text("hint_required"),
+      accept && words.text("hint_types", { types: words.types(patternsOf(accept)) }),
+      maxSize && words.text("hint_size", { max: words.size(maxSize) }),
+      multiple && maxFiles && words.text("hint_count", { count: maxFiles }),
+    ].filter(Boolean).join(" · ");
+  }
+
+  /** Shows notices in the place of the earlier ones. @param {(string | number | false)[]} notices */
+  notify(...notices) {
+    const text = notices.filter(Boolean).join(" ");
+    this.#notice.textContent = text;
+    this.#notice.hidden = !text;
+  }
+}

@@ -1,0 +1,430 @@
+// <postern-upload>, a form control; postern-upload.d.ts says what it offers.
+
+import { refusalOf } from "./accept.js";
+import { Attributes, takeOver } from "./attributes.js";
+import { languageOf } from "./dom.js";
+import { DropZone } from "./drop-zone.js";
+import { unfinished } from "./postern.js";
+import { css } from "./style.js";
+import { Transfers } from "./transfers.js";
+import { UploadItem, idOf } from "./upload-item.js";
+import { UploadList } from "./upload-list.js";
+import { Words } from "./words.js";
+
+/** @import * as API from "../postern-upload.d.ts" */
+/** @import { Options, Stored } from "../postern.d.ts" */
+
+// What the window tells: the connection is back or gone, or another tab has ended
+// what is listed here.
+const OUTSIDE = ["online", "offline", "storage"];
+
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(css);
+
+export class PosternUpload extends Attributes {
+  /** @readonly */
+  static formAssociated = true;
+  static observedAttributes = [
+    "accept", "multiple", "required", "name", "max-size", "max-files", "lang", "unfinished", "endpoint", "scope",
+  ];
+
+  #internals = this.attachInternals();
+  #root = this.attachShadow({ mode: "open", delegatesFocus: true });
+  #disabled = false; // by a fieldset, too
+  /** @type {API.Texts} */
+  #texts = {};
+  #words = new Words("en", {});
+  /** @type {Options["headers"]} */
+  #headers;
+  /** @type {API.PosternUpload["metadata"]} */
+  #metadata;
+  #keys = ""; // of which the page has been told
+  #held = false; // the refreshing, which the end of a loop does once
+  #transfers = new Transfers({
+    options: () => this.#options(),
+    metadata: (file) => this.#metadataOf(file),
+    onProgress: (item, progress) => {
+      item.progress(progress);
+      this.#list.paint(item);
+      if (item.file) this.#tell("postern-progress", { file: item.file, ...progress });
+    },
+    onComplete: (item, receipt) => {
+      item.complete(receipt);
+      this.#show(item);
+      this.#tell("postern-complete", receipt);
+    },
+    onPause: (item, loaded) => {
+      item.loaded = loaded;
+      this.#list.paint(item);
+    },
+    onFileNeeded: (item) => {
+      item.needFile();
+      this.#show(item);
+    },
+    onError: (item, error) => this.#fail(item, error),
+  });
+
+  #drop = new DropZone({ onClick: () => this.open(), onFiles: (files) => this.#add(files) });
+  #list = new UploadList(this.#words, { onMain: (item) => this.#onMain(item), onEnd: (item) => this.#onEnd(item) });
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [sheet];
+    this.#root.append(...this.#drop.elements, ...this.#list.elements);
+    this.#internals.role = "group";
+    this.addEventListener("click", (event) => {
+      if (event.composedPath()[0] === this) this.open(); // on its label
+    });
+    for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
+      this.addEventListener(type, (event) => this.#onDrag(event));
+    }
+    takeOver(this, ["texts", "headers", "metadata"]);
+  }
+
+  get form() { return this.#internals.form; }
+  get labels() { return this.#internals.labels; }
+  get validity() { return this.#internals.validity; }
+  get validationMessage() { return this.#internals.validationMessage; }
+  get willValidate() { return this.#internals.willValidate; }
+  checkValidity() { return this.#internals.checkValidity(); }
+  reportValidity() { return this.#internals.reportValidity(); }
+
+  get type() { return this.localName; }
+  get value() { return this.receipts.map(({ key }) => key); }
+  get receipts() { return this.#list.items.flatMap(({ receipt }) => receipt ?? []); }
+
+  get headers() { return this.#headers; }
+  set headers(headers) { this.#headers = headers; }
+
+  get metadata() { return this.#metadata; }
+  set metadata(metadata) { this.#metadata = metadata; }
+
+  /** @returns {API.Texts} */
+  get texts() { return this.#texts; }
+  /** @param {API.Texts | null} texts */
+  set texts(texts) {
+    this.#texts = texts ?? {};
+    this.#translate();
+  }
+
+  /** @returns {void} */
+  open() {
+    if (!this.#disabled) this.#drop.open();
+  }
+
+  /** @param {DataTransfer | Iterable<File>} source */
+  add(source) {
+    if (this.#disabled) return;
+    if (!(source instanceof DataTransfer)) {
+      this.#add([...source]);
+      return;
+    }
+    const items = [...source.items].filter(({ kind }) => kind === "file");
+    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
+    this.#add(files.flatMap((item) => item.getAsFile() ?? []), { folders: files.length < items.length });
+  }
+
+  /** @param {string} key */
+  dismiss(key) {
+    for (const item of this.#list.items) if (item.receipt?.key === key) this.#take(item);
+  }
+
+  clear() {
+    for (const item of this.#list.items) this.#remove(item);
+    this.#drop.notify();
+    this.#refresh({ tell: false });
+  }
+
+  pause() {
+    this.#hold(() => {
+      for (const item of this.#list.items) if (item.active) this.#pause(item);
+    });
+    this.#refresh();
+  }
+
+  resume() {
+    for (const item of this.#list.items) if (item.state === "paused") this.#wait(item);
+  }
+
+  connectedCallback() {
+    for (const type of OUTSIDE) addEventListener(type, this.#onOutside);
+    this.#translate();
+    this.#restore();
+  }
+
+  // An element that is only moved goes on.
+  disconnectedCallback() {
+    for (const type of OUTSIDE) removeEventListener(type, this.#onOutside);
+    queueMicrotask(() => {
+      for (const item of this.#list.items) {
+        if (this.isConnected || item.state !== "uploading") continue;
+        this.#transfers.pause(item);
+        this.#wait(item);
+      }
+    });
+  }
+
+  /** @param {string} name */
+  attributeChangedCallback(name) {
+    this.#translate();
+    if (["unfinished", "endpoint", "scope"].includes(name)) this.#restore();
+  }
+
+  /** @param {boolean} disabled */
+  formDisabledCallback(disabled) {
+    this.#disabled = disabled;
+    for (const button of this.#root.querySelectorAll("button")) button.disabled = disabled;
+  }
+
+  formResetCallback() {
+    this.clear();
+  }
+
+  /** @param {string} state @param {"restore" | "autocomplete"} mode */
+  formStateRestoreCallback(state, mode) {
+    if (mode !== "restore") return;
+    /** @type {Stored[]} */
+    const receipts = JSON.parse(state) ?? [];
+    for (const receipt of receipts) this.#insert(UploadItem.stored(receipt));
+    this.#refresh({ tell: false });
+  }
+
+  /** @param {DragEvent} event */
+  #onDrag(event) {
+    const { dataTransfer, type } = event;
+    if (!dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // else the browser opens the file
+    dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
+    this.#setState("over", type === "dragover" && !this.#disabled);
+    if (type === "drop") this.add(dataTransfer);
+  }
+
+  #onOutside = () => {
+    this.#restore({ fresh: false });
+    this.#list.paintAll();
+  };
+
+  // Lists what was cut off when the page was left, and takes away what has ended
+  // elsewhere since.
+  #restore({ fresh = true } = {}) {
+    const listed = this.unfinished && this.isConnected ? unfinished(this.#options()) : [];
+    const found = new Map(listed.map((file) => [idOf(file), file]));
+    for (const item of this.#list.items) {
+      if (item.leftOver && !found.has(item.id)) this.#remove(item, { keep: true });
+      found.delete(item.id);
+    }
+    if (fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    this.#refresh();
+  }
+
+  /** @returns {Options} */
+  #options() {
+    const { endpoint, scope, headers, credentials, checksum } = this;
+    return { endpoint: endpoint.replace(/\/$/, ""), scope, headers, credentials: credentials || undefined, checksum };
+  }
+
+  /** @param {UploadItem["file"]} file */
+  #metadataOf(file) {
+    const metadata = this.#metadata;
+    if (typeof metadata !== "function") return metadata;
+    return file instanceof File ? metadata(file) : undefined;
+  }
+
+  /** @param {File[]} files */
+  #add(files, { folders = false } = {}) {
+    const { multiple, maxFiles, accept, maxSize } = this;
+    const count = multiple ? maxFiles || Infinity : 1;
+    /** @type {string[]} */
+    const twice = [];
+    /** @type {string[]} */
+    const left = [];
+    let replaced = multiple ? [] : this.#list.items; // by the first file that is not refused
+
+    /** @param {File} file */
+    const add = (file) => {
+      const item = UploadItem.chosen(file);
+      const same = this.#list.items.find(({ id }) => id === item.id);
+      if (same && !same.replaceable) return twice.push(file.name);
+      const refusal = refusalOf(file, { accept, maxSize });
+      if (!refusal) {
+        for (const other of replaced) if (other !== same) this.#remove(other);
+        replaced = [];
+        if (this.#isFull(count, same)) return left.push(file.name);
+      }
+      if (same) this.#remove(same, { keep: true });
+      this.#insert(item);
+      if (refusal) this.#fail(item, refusal);
+    };
+
+    this.#hold(() => files.forEach(add));
+    this.#drop.notify(
+      folders && this.#words.text("folder"),
+      twice.length && this.#words.text("twice", { names: this.#words.list(twice) }),
+      left.length && this.#words.text("too_many", { count, names: this.#words.list(left) }),
+    );
+    this.#refresh();
+  }
+
+  // Whether there is no place for another file, but in the place of one.
+  /** @param {number} count @param {UploadItem} [same] */
+  #isFull(count, same) {
+    const taken = this.#list.items.filter(({ counted }) => counted);
+    return taken.length >= count && !(same && taken.includes(same));
+  }
+
+  /** @param {UploadItem} item @param {Error} error */
+  #fail(item, error) {
+    item.fail(error);
+    this.#show(item);
+    const message = this.#words.failure(error, { size: item.size, online: navigator.onLine });
+    if (item.file) this.#tell("postern-error", { file: item.file, error, message });
+  }
+
+  /** @param {UploadItem} item */
+  #pause(item) {
+    this.#transfers.pause(item);
+    item.pause();
+    this.#show(item);
+  }
+
+  /** @param {UploadItem} item */
+  #wait(item) {
+    item.wait();
+    this.#show(item);
+  }
+
+  /** @param {UploadItem} item */
+  #cancel(item) {
+    this.#transfers.giveUp(item);
+    item.cancel();
+    this.#show(item);
+  }
+
+  /** @param {UploadItem} item */
+  #onMain(item) {
+    const { mainAction } = item;
+    if (mainAction === "choose") this.open();
+    else if (mainAction === "pause") this.#pause(item);
+    else if (mainAction) this.#wait(item);
+  }
+
+  // A file that is cancelled stays to be tried again. What is known by name alone has
+  // nothing to try again with.
+  /** @param {UploadItem} item */
+  #onEnd(item) {
+    this.#drop.notify();
+    if (item.busy && item.hasBytes) this.#cancel(item);
+    else this.#take(item);
+  }
+
+  /** @param {UploadItem} item */
+  #take(item) {
+    const focused = this.#list.hasFocus(item);
+    const neighbour = this.#list.neighbourOf(item);
+    this.#remove(item);
+    if (focused) (neighbour ?? this.#drop.button).focus(); // for people who work by keyboard
+    this.#refresh();
+  }
+
+  /** @param {UploadItem} item */
+  #remove(item, { keep = false } = {}) {
+    if (!this.#list.has(item)) return; // a page's listener has removed it
+    if (keep) this.#transfers.drop(item);
+    else this.#transfers.giveUp(item);
+    item.remove();
+    this.#list.remove(item);
+  }
+
+  /** @param {UploadItem} item */
+  #insert(item) {
+    this.#list.insert(item, { disabled: this.#disabled });
+  }
+
+  // Shows the state that an upload has come to.
+  /** @param {UploadItem} item */
+  #show(item) {
+    this.#list.paint(item);
+    if (!item.active) this.#list.announce(item);
+    this.#refresh();
+  }
+
+  // Brings the form up to date, and the queue. tell is whether the page hears of
+  // another value.
+  #refresh({ tell = true } = {}) {
+    if (this.#held) return;
+    this.#updateForm();
+    const items = this.#list.items;
+    this.#setState("filled", items.length > 0);
+    this.#setState("uploading", items.some(({ active }) => active));
+    this.#startWaiting();
+    const keys = this.value.join("\n");
+    if (keys === this.#keys) return;
+    this.#keys = keys;
+    if (tell) this.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  #updateForm() {
+    const { value, receipts, name, required } = this;
+    const data = new FormData();
+    for (const key of value) data.append(name, key);
+    this.#internals.setFormValue(name && value.length ? data : null, JSON.stringify(receipts));
+
+    const valueMissing = required && !value.length;
+    const why = this.#obstacle() ?? (valueMissing ? "value_missing" : null);
+    const customError = why !== null && why !== "value_missing";
+    this.#internals.setValidity({ valueMissing, customError }, why ? this.#words.text(why) || why : "", this.#drop.button);
+  }
+
+  // What keeps the form from being sent, of the uploads themselves.
+  #obstacle() {
+    const items = this.#list.items;
+    if (items.some(({ busy }) => busy)) return "still_uploading";
+    return items.some(({ state }) => state === "failed") ? "not_uploaded" : null;
+  }
+
+  #startWaiting() {
+    if (!this.isConnected) return;
+    const items = this.#list.items;
+    const free = this.concurrency - items.filter(({ state }) => state === "uploading").length;
+    const next = items.filter(({ state }) => state === "waiting").slice(0, Math.max(0, free));
+    this.#hold(() => {
+      for (const item of next) {
+        item.start();
+        this.#show(item);
+        this.#transfers.start(item);
+      }
+    });
+  }
+
+  /** @param {() => void} loop */
+  #hold(loop) {
+    this.#held = true;
+    try {
+      loop();
+    } finally {
+      this.#held = false;
+    }
+  }
+
+  #translate() {
+    const words = (this.#words = new Words(languageOf(this), this.#texts));
+    this.#drop.describe(words, this);
+    this.#list.translate(words);
+    this.#refresh();
+  }
+
+  /** @param {"filled" | "uploading" | "over"} name @param {boolean} on */
+  #setState(name, on) {
+    if (on) this.#internals.states.add(name);
+    else this.#internals.states.delete(name);
+  }
+
+  /**
+   * @template {keyof API.PosternUploadEventMap} Name
+   * @param {Name} name
+   * @param {API.PosternUploadEventMap[Name]["detail"]} detail
+   */
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+}

@@ -1,0 +1,128 @@
+// The row of one upload in the list.
+
+import { make } from "./dom.js";
+import { ICONS, icon } from "./icons.js";
+
+/** @import { Action, UploadItem } from "./upload-item.js" */
+/** @import { TextName, Words } from "./words.js" */
+
+export class Row {
+  #item;
+  #url = ""; // of the preview
+  #preview = make("div", { part: "preview", ariaHidden: "true" });
+  #weight = make("span", {});
+  #message = make("span", { part: "message" });
+  #fill = make("div", { part: "fill" });
+  #bar = make("div", { part: "bar", role: "progressbar" }, this.#fill);
+  #main;
+  #end;
+
+  /**
+   * @param {UploadItem} item
+   * @param {{ disabled: boolean, onMain: () => void, onEnd: () => void }} buttons
+   */
+  constructor(item, { disabled, onMain, onEnd }) {
+    const { name } = item;
+    this.#item = item;
+    this.#main = make("button", { type: "button", disabled, onclick: onMain }, icon());
+    this.#end = make("button", { type: "button", disabled, onclick: onEnd }, icon());
+    this.#preview.append(name.match(/\.(\w{1,4})$/)?.[1].toUpperCase() ?? "···");
+    this.element = make("li", {}, this.#preview,
+      make("div", { className: "words" },
+        make("span", { part: "name", title: name, dir: "auto" }, name),
+        make("span", { part: "detail" }, this.#weight, this.#message)),
+      make("div", { part: "actions" }, this.#main, this.#end),
+      this.#bar);
+    this.#showImage();
+  }
+
+  get message() {
+    return this.#message.textContent;
+  }
+
+  /** Whether the focus is in it. */
+  get focused() {
+    return this.element.contains(focusedIn(this.element));
+  }
+
+  /** Puts the focus on the button that is always there. */
+  focus() {
+    this.#end.focus();
+  }
+
+  remove() {
+    this.element.remove();
+    this.#release();
+  }
+
+  /** @param {Words} words */
+  paint(words) {
+    const { name, state, size, fraction, percent, mainAction, endAction } = this.#item;
+    this.element.part.value = `file ${state}`;
+    this.#weight.textContent = words.size(size);
+    this.#message.textContent = this.#say(words);
+    this.#bar.ariaLabel = words.text("progress", { name });
+    this.#bar.ariaValueNow = String(percent);
+    this.#fill.style.width = `${fraction * 100}%`;
+    const focused = focusedIn(this.element) === this.#main;
+    paintButton(this.#main, mainAction, words, name);
+    paintButton(this.#end, endAction, words, name);
+    if (focused && this.#main.hidden) this.#end.focus();
+  }
+
+  /** @param {Words} words */
+  #say(words) {
+    const { state, error, size, percent, fraction } = this.#item;
+    const online = navigator.onLine;
+    if (error) return words.failure(error, { size, online });
+    if (state === "failed" || state === "removed") return "";
+    return words.text(state === "uploading" ? progressText(online, fraction) : state, { percent: String(percent) });
+  }
+
+  // Shows what browsers can show of the file; until then its extension stays.
+  #showImage() {
+    const { file, type } = this.#item;
+    if (!(file instanceof Blob) || !type.startsWith("image/")) return;
+    this.#url = URL.createObjectURL(file);
+    const image = make("img", { alt: "", loading: "lazy", src: this.#url });
+    image.onload = () => {
+      this.#release();
+      this.#preview.replaceChildren(image);
+    };
+    image.onerror = () => {
+      this.#release();
+      image.remove();
+    };
+    this.#preview.append(image);
+  }
+
+  #release() {
+    URL.revokeObjectURL(this.#url);
+  }
+}
+
+/** @param {Element} element */
+function focusedIn(element) {
+  const root = element.getRootNode();
+  return root instanceof ShadowRoot ? root.activeElement : null;
+}
+
+/** @param {boolean} online @param {number} fraction @returns {TextName} */
+function progressText(online, fraction) {
+  if (!online) return "disconnected";
+  return fraction < 1 ? "uploading" : "finishing";
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {Action | ""} action
+ * @param {Words} words
+ * @param {string} name of the file
+ */
+function paintButton(button, action, words, name) {
+  button.hidden = !action;
+  if (!action) return;
+  button.part.value = `button ${action}`;
+  button.title = words.text(action, { name });
+  button.querySelector("path")?.setAttribute("d", ICONS[action]);
+}

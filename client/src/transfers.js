@@ -1,0 +1,110 @@
+// Runs uploads. Those of one file take turns: what was given up may be on its way out.
+
+import { PAUSE, UploadError, discard, unfinished, upload } from "./postern.js";
+import { idOf } from "./upload-item.js";
+
+/** @import { Options, Progress, Stored } from "../postern.d.ts" */
+/** @import { UploadItem } from "./upload-item.js" */
+
+/**
+ * Whom the uploads belong to.
+ *
+ * @typedef {object} Owner
+ * @property {() => Options} options
+ * @property {(file: UploadItem["file"]) => Options["metadata"] | Promise<Options["metadata"]>} metadata
+ * @property {(item: UploadItem, progress: Progress) => void} onProgress
+ * @property {(item: UploadItem, receipt: Stored) => void} onComplete
+ * @property {(item: UploadItem, loaded: number) => void} onPause is told how many bytes are kept
+ * @property {(item: UploadItem) => void} onFileNeeded
+ * @property {(item: UploadItem, error: Error) => void} onError
+ */
+
+export class Transfers {
+  #owner;
+  /** The last of each file's turns. @type {Map<string, Promise<void>>} */
+  #turns = new Map();
+  /** @type {WeakMap<UploadItem, AbortController>} */
+  #stops = new WeakMap();
+  /** What each upload was begun with. @type {WeakMap<UploadItem, Options>} */
+  #options = new WeakMap();
+
+  /** @param {Owner} owner */
+  constructor(owner) {
+    this.#owner = owner;
+  }
+
+  /** @param {UploadItem} item */
+  start(item) {
+    const stop = new AbortController();
+    this.#stops.set(item, stop);
+    this.#inTurn(item, async () => {
+      if (stop.signal.aborted || item.receipt) return;
+      try {
+        await this.#run(item, stop.signal);
+      } catch (thrown) {
+        this.#end(item, stop.signal, thrown);
+      }
+    });
+  }
+
+  /** @param {UploadItem} item */
+  pause(item) {
+    this.#stops.get(item)?.abort(PAUSE);
+  }
+
+  /** Leaves nothing of it on the server, once that is asked. @param {UploadItem} item */
+  giveUp(item) {
+    this.drop(item);
+    const { file, receipt } = item;
+    if (!file || receipt) return;
+    const options = this.#options.get(item) ?? this.#owner.options();
+    this.#inTurn(item, () => discard(file, options));
+  }
+
+  /** Stops it here: another item goes on with the file. @param {UploadItem} item */
+  drop(item) {
+    this.#stops.get(item)?.abort();
+  }
+
+  /** @param {UploadItem} item @param {AbortSignal} signal */
+  async #run(item, signal) {
+    const { file } = item;
+    if (!file) return;
+    const options = {
+      ...this.#owner.options(),
+      signal,
+      metadata: await this.#owner.metadata(file),
+      onProgress: (/** @type {Progress} */ progress) => {
+        if (!signal.aborted) this.#owner.onProgress(item, progress);
+      },
+    };
+    this.#options.set(item, options);
+    const receipt = await upload(file, options);
+    if (item.busy) this.#owner.onComplete(item, receipt);
+  }
+
+  /**
+   * @param {UploadItem} item
+   * @param {AbortSignal} signal
+   * @param {unknown} thrown by code of the page, too
+   */
+  #end(item, signal, thrown) {
+    const code = thrown instanceof UploadError && thrown.code;
+    if (code === "paused") this.#owner.onPause(item, this.#kept(item));
+    if (signal.aborted) return;
+    if (code === "file_needed") this.#owner.onFileNeeded(item);
+    else this.#owner.onError(item, thrown instanceof Error ? thrown : new Error("unexpected", { cause: thrown }));
+  }
+
+  // What was on its way is sent again.
+  /** @param {UploadItem} item */
+  #kept(item) {
+    const options = this.#options.get(item) ?? this.#owner.options();
+    return unfinished(options).find((kept) => idOf(kept) === item.id)?.loaded ?? 0;
+  }
+
+  /** @param {UploadItem} item @param {() => Promise<void>} work */
+  #inTurn({ id }, work) {
+    this.#turns.set(id, Promise.resolve(this.#turns.get(id)).then(work, work));
+  }
+}

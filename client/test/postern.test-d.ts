@@ -1,0 +1,34 @@
+// The compiler compares what postern.d.ts promises with what there is: a member that is
+// missing on either side, or of another type, is an error here.
+
+import type * as promised from "../postern.js";
+import type * as built from "../src/postern.js";
+import { PAUSE, UploadError, discard, unfinished, upload } from "../postern.js";
+import type { Stored, Unfinished } from "../postern.js";
+import type { Differences, None, Values } from "./same.js";
+
+export type Exports = None<Exclude<Differences<Values<typeof promised>, Values<typeof built>>, "UploadError">>;
+export type ErrorMembers = None<Differences<promised.UploadError, built.UploadError>>;
+export type ErrorArguments = None<Differences<
+  ConstructorParameters<typeof promised.UploadError>, ConstructorParameters<typeof built.UploadError>
+>>;
+
+// As people use it.
+export async function use(file: File): Promise<Stored> {
+  const [kept]: Unfinished[] = unfinished({ endpoint: "/uploads", store: null });
+  await discard(kept, { endpoint: "/uploads" });
+  try {
+    return await upload(kept, {
+      endpoint: "/uploads",
+      signal: AbortSignal.abort(PAUSE),
+      headers: async () => ({ Authorization: "Bearer x" }),
+      onProgress: ({ loaded, total }) => loaded / total,
+    });
+  } catch (error) {
+    if (!(error instanceof UploadError)) throw error;
+    // @ts-expect-error errors do not change
+    error.status = 0;
+  }
+  // @ts-expect-error there is no default for the endpoint
+  return upload(file, {});
+}

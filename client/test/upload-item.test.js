@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UploadError } from "../src/postern.js";
+import { TRANSITIONS, UploadItem, idOf } from "../src/upload-item.js";
+
+/** @import { State } from "../src/upload-item.js" */
+
+const file = new File(["hello"], "a.txt", { type: "text/plain", lastModified: 1 });
+const receipt = { key: "k", location: "l", filename: "a.txt", type: "text/plain", size: 5 };
+const remembered = { name: "b.txt", size: 10, type: "text/plain", lastModified: 1, loaded: 4, expires: 0 };
+
+/** What brings an item to each state. @type {Record<State, (item: UploadItem) => void>} */
+const STEPS = {
+  waiting: (item) => item.wait(),
+  uploading: (item) => item.start(),
+  paused: (item) => item.pause(),
+  unfinished: (item) => item.needFile(),
+  done: (item) => item.complete(receipt),
+  failed: (item) => item.fail(new UploadError("network")),
+  cancelled: (item) => item.cancel(),
+  removed: (item) => item.remove(),
+};
+const STATES = /** @type {State[]} */ (Object.keys(STEPS));
+
+/** @param {State} state */
+function inState(state) {
+  const item = UploadItem.chosen(file);
+  if (state === "waiting") return item;
+  item.start();
+  if (state !== "uploading") STEPS[state](item);
+  return item;
+}
+
+for (const from of STATES) {
+  for (const to of STATES) {
+    const allowed = TRANSITIONS[from].includes(to);
+    test(`${from} ${allowed ? "becomes" : "does not become"} ${to}`, () => {
+      const item = inState(from);
+      if (allowed) {
+        STEPS[to](item);
+        assert.equal(item.state, to);
+      } else {
+        assert.throws(() => STEPS[to](item), { message: `${from} does not become ${to}` });
+        assert.equal(item.state, from, "it stays as it was");
+      }
+    });
+  }
+}
+
+test("nothing comes after being removed, and only that after a receipt", () => {
+  assert.deepEqual(TRANSITIONS.removed, []);
+  assert.deepEqual(TRANSITIONS.done, ["removed"]);
+});
+
+test("each state says what it means for the list", () => {
+  /** @param {(item: UploadItem) => unknown} property */
+  const where = (property) => STATES.filter((state) => property(inState(state)));
+  assert.deepEqual(where(({ busy }) => busy), ["waiting", "uploading", "paused", "unfinished"]);
+  assert.deepEqual(where(({ active }) => active), ["waiting", "uploading"]);
+  assert.deepEqual(where(({ replaceable }) => replaceable), ["unfinished", "failed", "cancelled"]);
+  assert.deepEqual(where(({ endAction }) => endAction === "cancel"), ["waiting", "uploading", "paused", "unfinished"]);
+});
+
+test("each state offers one main action, if any", () => {
+  const actions = STATES.map((state) => [state, inState(state).mainAction]).filter(([, action]) => action);
+  // This failure is the browser's own, which trying again would repeat.
+  assert.deepEqual(actions, [["paused", "resume"], ["unfinished", "choose"], ["cancelled", "retry"]]);
+});
+
+test("pausing is offered where it keeps what was sent", () => {
+  const item = inState("uploading");
+  item.progress({ loaded: 1, resumable: false });
+  assert.equal(item.mainAction, "");
+  item.progress({ loaded: 2, resumable: true });
+  assert.equal(item.mainAction, "pause");
+});
+
+for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
+  ["a refusal of this page", new UploadError("type_not_allowed"), true],
+  ["a size that the server refuses", new UploadError("size_too_large", { from: "server", status: 413 }), true],
+  ["content that the server refuses", new UploadError("content_mismatch", { from: "server", status: 422 }), true],
+  ["a session that has ended", new UploadError("unauthenticated", { from: "server", status: 401 }), false],
+  ["a file in its place", new UploadError("object_conflict", { from: "server", status: 409 }), false],
+  ["a refusal of the bucket", new UploadError("AccessDenied", { from: "bucket", status: 400 }), false],
+  ["code of the page", new Error("no token"), false],
+])) {
+  test(`${what} ${final ? "cannot" : "can"} be tried again`, () => {
+    const item = inState("uploading");
+    item.fail(error);
+    assert.equal(item.final, final);
+    assert.equal(item.mainAction, final ? "" : "retry");
+    assert.equal(item.counted, !final);
+  });
+}
+
+test("trying again forgets the failure", () => {
+  const item = inState("uploading");
+  item.progress({ loaded: 3, resumable: true });
+  item.fail(new UploadError("network", { from: "bucket" }));
+  assert.equal(item.loaded, 0);
+  item.wait();
+  assert.equal(item.error, null);
+});
+
+test("a receipt is all of it", () => {
+  const item = inState("uploading");
+  item.progress({ loaded: 2, resumable: false });
+  assert.equal(item.percent, 40);
+  item.complete(receipt);
+  assert.equal(item.percent, 100);
+});
+
+test("an empty file is at the beginning until it is done", () => {
+  const item = UploadItem.chosen(new File([], "empty.txt"));
+  assert.equal(item.fraction, 0);
+});
+
+test("what was cut off waits for its file, or to be completed", () => {
+  const item = UploadItem.cutOff(remembered);
+  assert.equal(item.state, "unfinished");
+  assert.equal(item.percent, 40);
+  assert.equal(item.leftOver, true);
+  assert.equal(UploadItem.cutOff({ ...remembered, loaded: 10 }).state, "waiting");
+  assert.equal(inState("waiting").leftOver, false);
+});
+
+test("what the form has kept is done, and no file is taken for it", () => {
+  const item = UploadItem.stored(receipt);
+  assert.equal(item.state, "done");
+  assert.equal(item.percent, 100);
+  assert.equal(item.counted, true);
+  assert.notEqual(item.id, idOf(file));
+});

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { UploadError } from "../src/postern.js";
+import { Words, texts } from "../src/words.js";
+
+/** @import { UploadErrorInit } from "../postern.d.ts" */
+
+const english = new Words("en", {});
+afterEach(() => {
+  delete texts.de;
+});
+
+for (const [bytes, expected] of /** @type {[number, string][]} */ ([
+  [0, "0 bytes"],
+  [1, "1 byte"],
+  [1023, "1,023 bytes"],
+  [1023.5 * 1024 - 1, "1,023 kB"],
+  [1023.5 * 1024, "1 MB"],
+  [1536, "1.5 kB"],
+  [99.9 * 1024, "99.9 kB"],
+  [99.95 * 1024, "100 kB"],
+  [5 * 2 ** 30, "5 GB"],
+  [5000 * 2 ** 40, "5,000 TB"],
+])) {
+  test(`${bytes} bytes read as ${expected}`, () => assert.equal(english.size(bytes), expected));
+}
+
+test("a text has its values filled in", () => {
+  assert.equal(english.text("paused", { percent: "0" }), "Paused at 0 %");
+  assert.equal(english.text("too_many", { count: 2, names: "{count}" }), "Too many files: the limit is 2. Left out: {count}.");
+});
+
+test("a text that lacks a value is none", () => {
+  assert.equal(english.text("size_too_large", { size: "1 kB", max: undefined }), "");
+  assert.equal(english.text("hint_types"), "");
+});
+
+test("types are called what the texts call them", () => {
+  assert.equal(english.types(["image/*", "application/pdf", ".txt"]), "images, PDF, and .txt");
+});
+
+test("what is no text is no member of objects, either", () => {
+  assert.equal(english.types(["constructor"]), "constructor");
+  assert.equal(english.failure(new UploadError("toString", { from: "server", detail: "No." }), { size: 1, online: true }), "No.");
+});
+
+test("the language's own texts go before English, and those of the element before all", () => {
+  texts.de = { done: "Hochgeladen", hint_size: "Bis {max}" };
+  const german = new Words("de-AT", { done: "Fertig" });
+  assert.equal(german.text("done"), "Fertig");
+  assert.equal(german.text("hint_size", { max: german.size(1.5 * 2 ** 20) }), "Bis 1,5 MB");
+  assert.equal(german.text("waiting"), "Waiting");
+});
+
+test("numbers are English where the texts are", () => {
+  assert.equal(new Words("de", {}).size(1536), "1.5 kB");
+});
+
+test("what is no language tag is English", () => {
+  assert.equal(new Words("x_y", { done: "Fertig" }).size(1536), "1.5 kB");
+});
+
+for (const [what, code, init, about, expected] of
+  /** @type {[string, string, UploadErrorInit, { size?: number, online?: boolean }, string][]} */ ([
+    ["offline", "network", { from: "server" }, { online: false }, texts.en.offline],
+    ["the server does not answer", "network", { from: "server" }, {}, texts.en.server_unreachable],
+    ["the bucket does not answer", "network", { from: "bucket" }, {}, texts.en.storage_unreachable],
+    ["too large", "size_too_large", { max_size: 1024 }, { size: 2048 }, "Too large: this file has 2 kB, and the limit is 1 kB."],
+    ["just too large", "size_too_large", { max_size: 2 ** 20 }, { size: 2 ** 20 + 1 }, "Too large: just above the limit of 1 MB."],
+    ["too small", "size_too_small", { min_size: 10 }, { size: 5 }, "Too small: a file must have at least 10 bytes."],
+    ["empty", "size_too_small", { min_size: 1 }, { size: 0 }, texts.en.size_zero],
+    ["of another type", "type_not_allowed", { allowed_types: ["image/*"] }, {}, "Files of this kind are not accepted here, only images."],
+    ["a limit that is not told", "size_too_large", { from: "server", detail: "Too big." }, {}, "Too big."],
+    ["an expired grant", "AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }, {}, texts.en.grant_expired],
+    ["a busy bucket", "SlowDown", { from: "bucket", status: 503, detail: "Please reduce" }, {}, texts.en.SlowDown],
+    ["a refusal of the bucket", "AccessDenied", { from: "bucket", status: 403, detail: "Access Denied" }, {}, "The storage refused the file (AccessDenied). Try again."],
+    ["a code without a text", "plan_full", { from: "server", detail: "Your plan is full." }, {}, "Your plan is full."],
+    ["without words of the server", "plan_full", { from: "server" }, {}, texts.en.unexpected],
+  ])) {
+  test(`a failure is said in words: ${what}`, () => {
+    assert.equal(english.failure(new UploadError(code, init), { size: 1, online: true, ...about }), expected);
+  });
+}
+
+test("what code of the page throws is nothing for people", () => {
+  assert.equal(english.failure(new Error("no token"), { size: 1, online: true }), texts.en.unexpected);
+});
