@@ -115,6 +115,11 @@ export class UploadError extends Error {
   readonly limits: Limits;
   /** In how many seconds trying again may help, as the server says, or 0. */
   readonly retryAfter: number;
+  /**
+   * Whether the server says that this upload is over: what was kept of it is forgotten,
+   * and completing it again is useless. Calling upload with the file begins another.
+   */
+  readonly ended: boolean;
 }
 
 export interface Limits {
@@ -128,5 +133,6 @@ export interface UploadErrorInit extends Limits {
   status?: number;
   detail?: string;
   retryAfter?: number;
+  ended?: boolean;
   cause?: unknown;
 }

@@ -1,7 +1,7 @@
 // Uploads files by the grants of a Postern server: by a form, by one PUT, or in
 // parts. postern.d.ts says what is exported.
 
-import { Job, hopeless } from "./job.js";
+import { Job, stale } from "./job.js";
 import { local, unfinishedIn } from "./saved.js";
 import { PAUSE, UploadError } from "./upload-error.js";
 
@@ -23,7 +23,8 @@ export async function upload(file, options) {
       await job.giveUp();
       throw new UploadError("aborted", { cause: reason });
     }
-    if (hopeless(error)) job.forget();
+    // Nothing can come of it any more: the server says so, or its ticket opens nothing.
+    if (stale(error) || (error instanceof UploadError && error.ended)) job.forget();
     throw error;
   }
 }

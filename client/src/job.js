@@ -232,15 +232,7 @@ export class Job {
  *
  * @param {unknown} error
  */
-const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.test(codeOf(error));
-
-/**
- * Whether an error says that going on makes no sense.
- *
- * @param {unknown} error
- */
-export const hopeless = (error) =>
-  stale(error) || (error instanceof UploadError && (error.status === 422 || error.code === "object_conflict"));
+export const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.test(codeOf(error));
 
 const never = () => new AbortController().signal;
 

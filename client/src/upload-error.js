@@ -9,7 +9,7 @@ export const PAUSE = /** @type {typeof API.PAUSE} */ (Symbol("pause"));
 export class UploadError extends Error {
   /** @param {string} code @param {API.UploadErrorInit} init */
   constructor(code, init = {}) {
-    const { from = "browser", status = 0, detail = "", retryAfter = 0, cause } = init;
+    const { from = "browser", status = 0, detail = "", retryAfter = 0, ended = false, cause } = init;
     super(detail || code, { cause });
     this.name = "UploadError";
     /** @readonly */
@@ -24,6 +24,8 @@ export class UploadError extends Error {
     this.limits = { min_size: init.min_size, max_size: init.max_size, allowed_types: init.allowed_types };
     /** @readonly */
     this.retryAfter = retryAfter;
+    /** @readonly */
+    this.ended = ended === true;
   }
 }
 

@@ -25,9 +25,10 @@ export async function use(file: File): Promise<Stored> {
       onProgress: ({ loaded, total }) => loaded / total,
     });
   } catch (error) {
-    if (!(error instanceof UploadError)) throw error;
+    if (!(error instanceof UploadError) || error.ended) throw error;
+    const ended: boolean = error.ended;
     // @ts-expect-error errors do not change
-    error.status = 0;
+    error.ended = !ended;
   }
   // @ts-expect-error there is no default for the endpoint
   return upload(file, {});

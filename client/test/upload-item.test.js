@@ -80,7 +80,7 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
   ["a size that the server refuses", new UploadError("size_too_large", { from: "server", status: 413 }), true],
   ["content that the server refuses", new UploadError("content_mismatch", { from: "server", status: 422 }), true],
   ["a session that has ended", new UploadError("unauthenticated", { from: "server", status: 401 }), false],
-  ["a file in its place", new UploadError("object_conflict", { from: "server", status: 409 }), false],
+  ["a file in its place", new UploadError("object_conflict", { from: "server", status: 409, ended: true }), false],
   ["a refusal of the bucket", new UploadError("AccessDenied", { from: "bucket", status: 400 }), false],
   ["code of the page", new Error("no token"), false],
 ])) {

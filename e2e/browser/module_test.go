@@ -137,6 +137,23 @@ func TestTheModulesErrorsTellWhy(t *testing.T) {
 	}
 }
 
+func TestTheModuleForgetsWhatTheServerSaysHasEnded(t *testing.T) {
+	t.Parallel()
+	page := browser.Open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
+	// The answers are put into the server's mouth.
+	got := run[[]string](page, `
+		const stop = new AbortController();
+		await failure(upload(file("large.txt", 17 << 20), { ...options, signal: stop.signal, onProgress: () => stop.abort(PAUSE) }));
+		const seen = [];
+		for (const member of [{}, { ended: false }, { ended: true }]) {
+			window.fetch = async () => new Response(JSON.stringify({ code: "refused", ...member }), { status: 422 });
+			const error = await failure(upload(file("large.txt", 17 << 20), options));
+			seen.push([error.code, error.ended, unfinished(options).length].join());
+		}
+		return seen;`)
+	require.Equal(t, []string{"refused,false,1", "refused,false,1", "refused,true,0"}, got)
+}
+
 func TestTheModuleComesBackWhenTheServerSays(t *testing.T) {
 	t.Parallel()
 	page := browser.Open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
