@@ -201,7 +201,7 @@ func TestMetadataOfTheBrowserIsNotStoredUnlessAllowed(t *testing.T) {
 	}
 }
 
-func TestMetadataOfTheServerGoesBeforeTheBrowsers(t *testing.T) {
+func TestMetadataOfTheServerTakesPrecedenceTheBrowsers(t *testing.T) {
 	h := newHandler(t, postern.WithClientMetadata("album"),
 		postern.WithAttributes(postern.Attributes{Metadata: map[string]string{"album": "server"}}))
 	require.Equal(t, "server", granted(t, send(h, withMetadata)).Fields["x-amz-meta-album"])

@@ -25,7 +25,7 @@ type Dialect interface {
 
 // TicketDialect is a [Dialect] whose clients also speak of uploads that they have
 // begun. Without it [PartsHandler], [ListHandler], [CompleteHandler] and
-// [AbortHandler] answer in [Native].
+// [AbortHandler] are asked, and answer, in [Native].
 type TicketDialect interface {
 	Dialect
 	// ReadTicket reads a request with a ticket.

@@ -2,6 +2,7 @@ package postern
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -86,7 +87,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) Route(action Action) http.Handler {
 	endpoint, ok := h.endpoints[action]
 	if !ok {
-		panic(&ConfigError{Option: "Route", Err: errNoAction})
+		panic(&ConfigError{Option: "Route", Err: fmt.Errorf("%w, not %q", errNoAction, action)})
 	}
 	return endpoint
 }

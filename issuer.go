@@ -142,7 +142,7 @@ func (i *Issuer) ticketDialect() TicketDialect {
 // the source of randomness, or about patterns that are no types.
 func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	i.warnAboutTickets(ctx)
-	mode, size, err := i.judge(ctx, u)
+	mode, size, err := i.check(ctx, u)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +170,9 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	return g, nil
 }
 
-// judge refuses an upload that was not decided about, and judges what was. It
+// check refuses an upload that was not decided about, and judges what was. It
 // returns the mode of the grant, and which sizes it permits.
-func (i *Issuer) judge(ctx context.Context, u *Upload) (mode Mode, size limits, err error) {
+func (i *Issuer) check(ctx context.Context, u *Upload) (mode Mode, size limits, err error) {
 	if !u.decoded {
 		err = i.adopt(u)
 	} else if u.issuer != i || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/postern-go/postern/internal/hook"
@@ -45,7 +46,7 @@ func OpenTicket(issuer *Issuer, action Action) func(http.Handler) http.Handler {
 	mustHave("OpenTicket", issuer != nil)
 	limit, ok := ticketBodyLimits[action]
 	if !ok {
-		panic(&ConfigError{Option: "OpenTicket", Err: errAction})
+		panic(&ConfigError{Option: "OpenTicket", Err: fmt.Errorf("%w, not %q", errAction, action)})
 	}
 	dialect := issuer.ticketDialect()
 	return begin(issuer, action, limit, func(w http.ResponseWriter, r *http.Request, u *Upload) error {

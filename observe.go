@@ -23,7 +23,7 @@ const (
 )
 
 // Decision is what [WithObserver] sees: one for each request that the chain
-// decided. It holds no secret, signature or policy.
+// decided. It holds no secret, signature, policy or ticket.
 type Decision struct {
 	Action  Action
 	Outcome Outcome

@@ -261,7 +261,7 @@ func AllowSharedCredentials() Option {
 // Tickets.
 
 // WithName tells handlers of one bucket apart that share ticket keys: a ticket of
-// one is nothing to another.
+// one does not open at another.
 func WithName(name string) Option {
 	return set("WithName", func(c *config) error {
 		if name == "" || len(name) > 64 || !printableASCII(name) {
@@ -274,7 +274,7 @@ func WithName(name string) Option {
 
 // WithTicketKeys sets the keys of tickets, each of 32 random bytes: current seals
 // them, and all open them. Without it a random key is made for the process, and
-// tickets are nothing to other replicas and after a restart.
+// tickets open neither on other replicas nor after a restart.
 func WithTicketKeys(current []byte, previous ...[]byte) Option {
 	keys, err := ticket.NewKeyring(current, previous...)
 	return set("WithTicketKeys", func(c *config) error {
@@ -284,7 +284,7 @@ func WithTicketKeys(current []byte, previous ...[]byte) Option {
 }
 
 // WithTicketLifetime sets how long an upload can be resumed and completed: 24 h
-// by default, 1 min to 30 days, and no less than its grant lives.
+// by default, 1 min to 30 days, and at least as long as the grant's.
 func WithTicketLifetime(d time.Duration) Option {
 	return set("WithTicketLifetime", func(c *config) error {
 		if err := within("the life of a ticket", d, time.Minute, 30*day); err != nil {

@@ -116,8 +116,9 @@ func (p *Problem) AllowedTypes() []string { return slices.Clone(p.allowedTypes) 
 // RetryAfter returns when trying again may help, or 0. It is sent in whole seconds.
 func (p *Problem) RetryAfter() time.Duration { return p.retryAfter }
 
-// Ended reports whether the upload has come to its end: asking again for the same
-// upload is of no use, and a client may forget it.
+// Ended reports whether the upload has come to its end: a client may forget what it
+// kept of it. After a lost answer, upload_gone of [ListHandler] may mean that it was
+// completed: [CompleteHandler] tells.
 func (p *Problem) Ended() bool { return p.ended }
 
 // Error returns the code, the detail, and the cause if there is one. The cause

@@ -118,8 +118,8 @@ type Upload struct {
 }
 
 // LimitSize narrows the size that is allowed, in bytes: to the customer's plan, to
-// what is left of a quota. It never widens; limits that do not meet, such as a max
-// of 0, refuse every file.
+// what is left of a quota. It never widens; limits that do not meet refuse every
+// file, and a max of 0 all but an empty one.
 func (u *Upload) LimitSize(min, max int64) { u.ownSize.add(limits{min, max}) }
 
 // AllowContentTypes narrows the types that are allowed: patterns as for the

@@ -16,7 +16,7 @@ import (
 )
 
 // identify tells whether an object is the claim's upload, by the id that its grant
-// sealed. An object of another id is a duplicate if it is certain to have the same
+// binds. An object of another id is a duplicate if it is certain to have the same
 // bytes and the same owner; anything else is a conflict.
 func identify(c *claim.Claim, final *store.Object) (duplicate bool, err error) {
 	want := c.Header()
