@@ -75,6 +75,9 @@ type TicketDetails struct {
 	// Parts are what the client says it has uploaded, to be completed. They may
 	// be left out: S3 knows.
 	Parts []Part
+	// CRC64NVME is the base64 of the CRC-64/NVME of the whole file, where the client
+	// has computed it: eight bytes, the most significant first.
+	CRC64NVME string
 }
 
 // Part is a part of a multipart upload.

@@ -2,6 +2,7 @@ package postern
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"time"
@@ -29,8 +30,17 @@ func (t *openedTicket) details() (*TicketDetails, error) {
 		return &TicketDetails{}, nil
 	case len(d.Parts) > maxParts || len(d.Numbers) > maxParts:
 		return nil, ErrPartsInvalid
+	case d.CRC64NVME != "" && !isCRC64(d.CRC64NVME):
+		return nil, ErrChecksumInvalid.WithDetail("The checksum is not the base64 of a CRC-64/NVME.")
 	}
 	return d, nil
+}
+
+// isCRC64 reports whether s is the base64 of eight bytes, as S3 writes it.
+func isCRC64(s string) bool {
+	var b [9]byte
+	n, err := base64.StdEncoding.Strict().Decode(b[:], []byte(s))
+	return len(s) == 12 && err == nil && n == 8
 }
 
 // SignHandler ends a chain that began with [Decode] of the same Issuer: it issues
@@ -109,7 +119,7 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 		}
 		dialect := issuer.ticketDialect()
 		for {
-			receipt, err := issuer.complete(r.Context(), u.ticket.claim, details.Parts)
+			receipt, err := issuer.complete(r.Context(), u.ticket.claim, details)
 			switch {
 			case err == nil:
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
@@ -127,10 +137,10 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 }
 
 // complete completes the upload of a ticket. The hook has had the receipt.
-func (i *Issuer) complete(ctx context.Context, c *claim.Claim, parts []Part) (*Receipt, error) {
-	claimed := make([]completion.Part, len(parts))
-	for k, p := range parts {
-		claimed[k] = completion.Part{Number: p.Number, ETag: p.ETag}
+func (i *Issuer) complete(ctx context.Context, c *claim.Claim, d *TicketDetails) (*Receipt, error) {
+	claimed := completion.Claimed{Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME}
+	for k, p := range d.Parts {
+		claimed.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
 	}
 	result, err := i.engine.Complete(ctx, c, claimed, completeWait, func(ctx context.Context, result *completion.Result) error {
 		return i.accept(ctx, i.receipt(c, result))

@@ -15,19 +15,6 @@ type Locker interface {
 	Lock(ctx context.Context, name string) (held context.Context, unlock func(), err error)
 }
 
-// WithLocker sets who keeps completions apart at servers without conditional writes:
-// by default a lock in this process, which is enough for a single one. It has an
-// effect with [WithPromotion] only.
-func WithLocker(l Locker) Option {
-	return set("WithLocker", func(c *config) error {
-		if l == nil {
-			return errNil
-		}
-		c.locker = l
-		return nil
-	})
-}
-
 // processLocker is a lock for each name, in this process.
 type processLocker struct {
 	mutex sync.Mutex

@@ -113,10 +113,13 @@ func (native) ReadTicket(_ http.ResponseWriter, r *http.Request, action Action) 
 	case ActionComplete:
 		request.Details = func() (*TicketDetails, error) {
 			var q struct {
-				Parts partList `json:"parts"`
+				Parts    partList `json:"parts"`
+				Checksum struct {
+					CRC64NVME string `json:"crc64nvme"`
+				} `json:"checksum"`
 			}
 			err := decodeJSON(body.Bytes(), &q)
-			return &TicketDetails{Parts: q.Parts}, err
+			return &TicketDetails{Parts: q.Parts, CRC64NVME: q.Checksum.CRC64NVME}, err
 		}
 	}
 	return request, nil

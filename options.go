@@ -361,6 +361,19 @@ func WithMaxCompletions(n int) Option {
 	})
 }
 
+// WithLocker sets who keeps completions apart at servers without conditional writes:
+// by default a lock in this process, which is enough for a single one. It has an
+// effect with [WithPromotion] only.
+func WithLocker(l Locker) Option {
+	return set("WithLocker", func(c *config) error {
+		if l == nil {
+			return errNil
+		}
+		c.locker = l
+		return nil
+	})
+}
+
 // The environment of chains.
 
 // WithTrustedOrigins admits cross-origin requests from front ends elsewhere, each

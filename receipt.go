@@ -31,6 +31,10 @@ type Receipt struct {
 	Subject, Tenant string
 	// SHA256 is the checksum in hexadecimal, if the grant demanded it.
 	SHA256 string
+	// CRC64NVME is the base64 of the CRC-64/NVME of the whole object, as the server
+	// has computed it of what it stores, also where the file came in parts; "" where
+	// it tells none. If the browser has sent its own, they were compared.
+	CRC64NVME string
 	// Replayed hints that the upload was completed before.
 	Replayed bool
 	// Duplicate means that the object was there already: another upload of the
@@ -54,6 +58,7 @@ func (i *Issuer) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 		Tenant:    c.Tenant,
 		Replayed:  result.Replayed,
 		Duplicate: result.Duplicate,
+		CRC64NVME: result.CRC64NVME,
 	}
 	if c.SHA256 != nil {
 		r.SHA256 = hex.EncodeToString(c.SHA256[:])
@@ -89,6 +94,9 @@ func (r *Receipt) appendJSON(b []byte) []byte {
 	b = append(b, '}')
 	if r.SHA256 != "" {
 		text(`,"sha256":`, r.SHA256)
+	}
+	if r.CRC64NVME != "" {
+		text(`,"crc64nvme":`, r.CRC64NVME)
 	}
 	b = strconv.AppendBool(append(b, `,"replayed":`...), r.Replayed)
 	b = strconv.AppendBool(append(b, `,"duplicate":`...), r.Duplicate)

@@ -59,9 +59,18 @@ type Result struct {
 	Replayed bool
 	// Duplicate: the object is another upload of the same bytes by the same owner.
 	Duplicate bool
+	// CRC64NVME is the base64 of the object's sum, as the server tells it, or "".
+	CRC64NVME string
 }
 
-// Part is what a browser says of a part that it has sent.
+// Claimed is what a browser says of what it has sent.
+type Claimed struct {
+	Parts []Part
+	// CRC64NVME is the base64 of the sum of the whole file, or "".
+	CRC64NVME string
+}
+
+// Part is a part that a browser has sent.
 type Part struct {
 	Number int32
 	ETag   string // with quotes or without
@@ -71,19 +80,19 @@ type Part struct {
 // on. accept is called with a verified result; if it fails, so does the completion,
 // which may then be repeated. The error is [ErrPending] if it takes longer than
 // wait, or ctx ends: then it goes on nevertheless.
-func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed []Part, wait time.Duration, accept func(context.Context, *Result) error) (*Result, error) {
+func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed Claimed, wait time.Duration, accept func(context.Context, *Result) error) (*Result, error) {
 	if !e.replayProof(c) {
 		return nil, ErrReplayable
 	}
 	running := e.flights.find(c.ID)
 	if running == nil {
 		// Whoever has uploaded nothing takes no slot.
-		found, err := e.look(ctx, c, claimed)
+		found, err := e.look(ctx, c, claimed.Parts)
 		if err != nil {
 			return nil, err
 		}
 		running, err = e.flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
-			return e.complete(ctx, c, found, accept)
+			return e.complete(ctx, c, found, claimed.CRC64NVME, accept)
 		})
 		if err != nil {
 			return nil, err
@@ -170,16 +179,19 @@ func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.P
 }
 
 // complete is the way of one completion.
-func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, accept func(context.Context, *Result) error) (*Result, error) {
+func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum string, accept func(context.Context, *Result) error) (*Result, error) {
 	final := f.final
 	if final == nil {
 		if err := e.assemble(ctx, c, f.parts); err != nil {
 			return nil, err
 		}
-		if err := e.freeze(ctx, c, f.source); err != nil {
+		source, err := e.checkSource(ctx, c, f.source, sum)
+		if err != nil {
 			return nil, err
 		}
-		var err error
+		if err := e.freeze(ctx, c, source); err != nil {
+			return nil, err
+		}
 		final, err = e.Store.Head(ctx, c.Key)
 		if errors.Is(err, store.ErrNotFound) && c.Mode == claim.Multipart {
 			err = ErrGone
@@ -195,11 +207,15 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, accept f
 	if err != nil {
 		return nil, err
 	}
-	if err := e.verify(ctx, c, final, duplicate, f.final != nil); err != nil {
+	err = e.verify(ctx, c, final, duplicate, f.final != nil)
+	if err == nil {
+		err = sameSum(final, sum)
+	}
+	if err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
 	}
 	result := &Result{
-		Size: final.Size, ETag: final.ETag, Duplicate: duplicate,
+		Size: final.Size, ETag: final.ETag, Duplicate: duplicate, CRC64NVME: final.CRC64NVME,
 		Replayed: f.final != nil && !duplicate && (c.Staged() || c.Mode == claim.Multipart),
 	}
 	if err := accept(ctx, result); err != nil {
@@ -222,6 +238,37 @@ func (e *Engine) assemble(ctx context.Context, c *claim.Claim, parts []store.Par
 		return nil // perhaps an earlier try; the object's id tells
 	}
 	return err
+}
+
+// checkSource holds the sum that the browser has computed of the whole file against
+// that of the server, before anything is copied. It returns the staging object, if
+// there is one that was looked at.
+func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.Object, sum string) (*store.Object, error) {
+	if sum == "" || !c.Staged() {
+		return source, nil
+	}
+	if source == nil {
+		var err error
+		if source, err = e.Store.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
+			return nil, nil // another completion may have frozen it; the final object tells
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	err := sameSum(source, sum)
+	if err != nil && source.Header.ID == c.ID {
+		e.deleteStaging(ctx, c)
+	}
+	return source, err
+}
+
+// sameSum compares a sum of the browser's with that of the server, where both tell
+// one.
+func sameSum(o *store.Object, sum string) error {
+	if sum != "" && o.CRC64NVME != "" && o.CRC64NVME != sum {
+		return &Rejected{Kind: ErrChecksumMismatch}
+	}
+	return nil
 }
 
 func trimQuotes(etag string) string {

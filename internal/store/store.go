@@ -93,6 +93,9 @@ type Object struct {
 	ETag   string
 	Header object.Header
 	SHA256 string // base64, or a composite one that ends in "-1" and so on
+	// CRC64NVME is the base64 of the whole object's sum; "" where the server tells
+	// none.
+	CRC64NVME string
 }
 
 // Part is a part of a multipart upload.
@@ -121,7 +124,9 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		Size:   aws.ToInt64(out.ContentLength),
 		ETag:   aws.ToString(out.ETag),
 		SHA256: aws.ToString(out.ChecksumSHA256),
-		Header: object.ReadHeader(response.Header.Get, out.Metadata, int(aws.ToInt32(out.TagCount))),
+		// It is never composite ("S3 API: Checksum").
+		CRC64NVME: aws.ToString(out.ChecksumCRC64NVME),
+		Header:    object.ReadHeader(response.Header.Get, out.Metadata, int(aws.ToInt32(out.TagCount))),
 	}, nil
 }
 
