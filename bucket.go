@@ -18,6 +18,10 @@ import (
 type Bucket struct {
 	// Name is the bucket's name.
 	Name string
+	// StagingName is the bucket at the same endpoints that browsers write to, with
+	// [WithPromotion], if it is another one: Name is then written to by promotion
+	// alone.
+	StagingName string
 	// Region is the bucket's region: "eu-central-1". With an Endpoint it may be
 	// empty: it is then the one in the endpoint's host, where the provider has it
 	// there, or "us-east-1" at a server of your own.
@@ -62,6 +66,8 @@ type address struct {
 	// the path: what the SDK wants to know.
 	base      string
 	pathStyle bool
+	// own: the endpoint had the bucket's name already.
+	own bool
 }
 
 // url returns the escaped address of a key; "" gives that of the bucket, which
@@ -71,16 +77,17 @@ func (a address) url(key string) string {
 }
 
 var (
-	errNoName        = errors.New("a bucket needs a name")
-	errName          = errors.New("the name of a bucket is 3 to 63 letters, digits, dots, hyphens and underscores")
-	errDirectory     = errors.New("directory buckets (S3 Express One Zone) sign by sessions of five minutes, which browsers cannot use")
-	errAccessPoint   = errors.New("multi-Region access points need Signature Version 4A, which no browser upload can have: name the bucket")
-	errNoRegion      = errors.New("a bucket at Amazon S3 needs a region")
-	errRegionOf      = errors.New("a bucket at this provider needs its region, which the endpoint does not tell")
-	errRegion        = errors.New("a region is made of letters, digits and hyphens")
-	errNoCredentials = errors.New("a bucket needs credentials")
-	errProvider      = errors.New("no such provider")
-	errEndpoint      = errors.New("an endpoint is an absolute http or https URL without user, query and fragment")
+	errNoName         = errors.New("a bucket needs a name")
+	errName           = errors.New("the name of a bucket is 3 to 63 letters, digits, dots, hyphens and underscores")
+	errDirectory      = errors.New("directory buckets (S3 Express One Zone) sign by sessions of five minutes, which browsers cannot use")
+	errAccessPoint    = errors.New("multi-Region access points need Signature Version 4A, which no browser upload can have: name the bucket")
+	errNoRegion       = errors.New("a bucket at Amazon S3 needs a region")
+	errRegionOf       = errors.New("a bucket at this provider needs its region, which the endpoint does not tell")
+	errRegion         = errors.New("a region is made of letters, digits and hyphens")
+	errNoCredentials  = errors.New("a bucket needs credentials")
+	errProvider       = errors.New("no such provider")
+	errStagingAddress = errors.New("an endpoint that has the bucket's name has no room for another bucket")
+	errEndpoint       = errors.New("an endpoint is an absolute http or https URL without user, query and fragment")
 
 	// bucketName is wider than Amazon's rule: other servers allow capitals and
 	// underscores.
@@ -93,9 +100,12 @@ var (
 // browser, and what its server can do.
 type resolved struct {
 	Bucket
-	server, public address
-	abilities      Abilities
+	server, public, upload address // upload: what browsers write to
+	abilities              Abilities
 }
+
+// uploadName is the name of the bucket that browsers write to.
+func (r *resolved) uploadName() string { return cmp.Or(r.StagingName, r.Name) }
 
 // resolve decides all that an endpoint leaves open.
 func (b Bucket) resolve() (r resolved, errs []error) {
@@ -156,13 +166,22 @@ func (b Bucket) resolve() (r resolved, errs []error) {
 		fail("Endpoint", err, "")
 	}
 	r.server = server.place(b.Name, b.PathStyle || known.pathStyle)
-	r.public = r.server
+	public := server
 	if b.PublicEndpoint != "" {
-		public, err := parseEndpoint(b.PublicEndpoint)
-		if err != nil {
+		if public, err = parseEndpoint(b.PublicEndpoint); err != nil {
 			fail("PublicEndpoint", err, "")
 		}
-		r.public = public.place(b.Name, b.PathStyle || known.pathStyle)
+	}
+	r.public = public.place(b.Name, b.PathStyle || known.pathStyle)
+	r.upload = r.public
+	switch {
+	case b.StagingName == "":
+	case !bucketName.MatchString(b.StagingName) || strings.Contains(b.StagingName, "..") || strings.HasSuffix(b.StagingName, "--x-s3"):
+		fail("StagingName", errName, b.StagingName)
+	case r.public.own:
+		fail("StagingName", errStagingAddress, "")
+	default:
+		r.upload = public.place(b.StagingName, b.PathStyle || known.pathStyle)
 	}
 	r.Bucket, r.abilities = b, known.abilities
 	if b.Abilities != nil {
@@ -198,7 +217,7 @@ func (e serverURL) place(bucket string, pathStyle bool) address {
 	if inPath {
 		e.path = strings.TrimSuffix(strings.TrimSuffix(e.path, bucket), "/")
 	}
-	a := address{prefix: "/", pathStyle: pathStyle || inPath || e.path != "" || !hostCarries(bucket, e.scheme, e.host)}
+	a := address{prefix: "/", own: inPath, pathStyle: pathStyle || inPath || e.path != "" || !hostCarries(bucket, e.scheme, e.host)}
 	if e.path != "" {
 		a.prefix = "/" + e.path + "/"
 	}
@@ -207,7 +226,7 @@ func (e serverURL) place(bucket string, pathStyle bool) address {
 		a.base = e.authority(own) + strings.TrimSuffix(a.prefix, "/")
 		a.prefix += bucket + "/"
 	} else if without, ok := strings.CutPrefix(e.host, bucket+"."); ok {
-		a.base = e.authority(without)
+		a.base, a.own = e.authority(without), true
 	} else {
 		a.base = e.authority(own)
 		own = bucket + "." + own

@@ -43,6 +43,7 @@ type config struct {
 	anonymous      bool
 	bodyLimit      int64
 	keyPolicy      KeyPolicy
+	buckets        Buckets
 	limits         *limits        // nil: the default
 	types          *mediatype.Set // nil: the default
 	attributes     object.Attributes
@@ -174,6 +175,7 @@ var (
 	errReplayPut      = errors.New("the provider has neither conditional writes nor POST policies, so that a grant could be used again after its receipt")
 	errReplayParts    = errors.New("the provider completes multipart uploads without a condition: keep WithSizeLimit below the WithMultipartThreshold")
 	errUnsigned       = errors.New("the provider is not known to reject headers that were not signed, so that an object may have attributes that nobody granted: receipts need WithPromotion, which drops them")
+	errNoStaging      = errors.New("a bucket for staging needs WithPromotion")
 	errNoPartCopy     = errors.New("the provider copies no more than 5 GiB: keep WithSizeLimit below")
 	errAnonymous      = errors.New("completion needs a subject")
 	errAnonymousParts = errors.New("multipart uploads need a subject: keep WithSizeLimit below the WithMultipartThreshold")
@@ -186,6 +188,9 @@ func (c *config) check(b *resolved) (errs []error) {
 	fail := func(option string, err error) { errs = append(errs, &ConfigError{Option: option, Err: err}) }
 	if c.mode == ModePost && !server.PostForms {
 		fail("WithMode", errModeProvider)
+	}
+	if c.staging == "" && b.StagingName != "" {
+		fail("Bucket.StagingName", errNoStaging)
 	}
 	if c.staging != "" && server.NoPartCopy && c.sizeLimit().max > object.MaxSingle {
 		fail("WithPromotion", errNoPartCopy)

@@ -67,7 +67,11 @@ func PartsHandler(issuer *Issuer) http.Handler {
 		if err != nil {
 			return err
 		}
-		urls, err := issuer.signParts(r.Context(), u, details)
+		p, err := issuer.placeOf(r.Context(), u)
+		if err != nil {
+			return err
+		}
+		urls, err := p.signParts(r.Context(), issuer.config.lifetime, u, details)
 		if err != nil {
 			return err
 		}
@@ -85,9 +89,13 @@ func ListHandler(issuer *Issuer) http.Handler {
 		if c.Mode != claim.Multipart {
 			return ErrNotMultipart
 		}
-		stored, err := issuer.store.Parts(r.Context(), c.WriteKey(), c.UploadID)
+		p, err := issuer.placeOf(r.Context(), u)
 		if err != nil {
-			return engineProblem(err)
+			return err
+		}
+		stored, err := p.store.Parts(r.Context(), c.WriteKey(), c.UploadID)
+		if err != nil {
+			return p.problem(err)
 		}
 		parts := make([]Part, len(stored))
 		for k, p := range stored {
@@ -117,16 +125,20 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 		if err != nil {
 			return err
 		}
+		p, err := issuer.placeOf(r.Context(), u)
+		if err != nil {
+			return err
+		}
 		dialect := issuer.ticketDialect()
 		for {
-			receipt, err := issuer.complete(r.Context(), u.ticket.claim, details)
+			receipt, err := issuer.complete(r.Context(), p, u.ticket.claim, details)
 			switch {
 			case err == nil:
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
 				dialect.WriteReceipt(w, r, receipt)
 				return nil
 			case !errors.Is(err, completion.ErrPending):
-				return engineProblem(err)
+				return p.problem(err)
 			}
 			if dialect.WritePending(w, r, pendingRetryAfter) == Answered || r.Context().Err() != nil {
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusAccepted})
@@ -137,18 +149,18 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 }
 
 // complete completes the upload of a ticket. The hook has had the receipt.
-func (i *Issuer) complete(ctx context.Context, c *claim.Claim, d *TicketDetails) (*Receipt, error) {
+func (i *Issuer) complete(ctx context.Context, p *place, c *claim.Claim, d *TicketDetails) (*Receipt, error) {
 	claimed := completion.Claimed{Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME}
 	for k, p := range d.Parts {
 		claimed.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
 	}
-	result, err := i.engine.Complete(ctx, c, claimed, completeWait, func(ctx context.Context, result *completion.Result) error {
-		return i.accept(ctx, i.receipt(c, result))
+	result, err := p.engine.Complete(ctx, c, claimed, completeWait, func(ctx context.Context, result *completion.Result) error {
+		return i.accept(ctx, p.receipt(c, result))
 	})
 	if err != nil {
 		return nil, err
 	}
-	return i.receipt(c, result), nil
+	return p.receipt(c, result), nil
 }
 
 // AbortHandler ends a chain that began with [OpenTicket]: it gives the upload up,
@@ -156,8 +168,12 @@ func (i *Issuer) complete(ctx context.Context, c *claim.Claim, d *TicketDetails)
 // stands at its final key already stays.
 func AbortHandler(issuer *Issuer) http.Handler {
 	return endpoint("AbortHandler", issuer, ActionAbort, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		if err := issuer.engine.Abort(r.Context(), u.ticket.claim); err != nil {
-			return engineProblem(err)
+		p, err := issuer.placeOf(r.Context(), u)
+		if err != nil {
+			return err
+		}
+		if err := p.engine.Abort(r.Context(), u.ticket.claim); err != nil {
+			return p.problem(err)
 		}
 		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent})
 		issuer.ticketDialect().WriteAborted(w, r)

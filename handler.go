@@ -114,7 +114,7 @@ func (h *Handler) Completes() bool { return h.config.completes() }
 
 // CheckMultipart returns nil if uploads may be made of parts, of whatever size, and
 // otherwise the [ConfigError] that says what is missing.
-func (h *Handler) CheckMultipart() error { return h.issuer.noParts }
+func (h *Handler) CheckMultipart() error { return h.issuer.home.noParts }
 
 // Anonymous reports whether the Handler has [AllowAnonymous].
 func (h *Handler) Anonymous() bool { return h.config.anonymous }

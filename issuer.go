@@ -15,7 +15,6 @@ import (
 	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/mediatype"
 	"github.com/postern-go/postern/internal/object"
-	"github.com/postern-go/postern/internal/store"
 	"github.com/postern-go/postern/sigv4"
 	"github.com/postern-go/postern/ticket"
 )
@@ -27,20 +26,13 @@ import (
 // safe for concurrent use and does not change.
 type Issuer struct {
 	environment
-	config  *config
-	bucket  *resolved
-	postURL string
-
-	signer  *sigv4.Signer
-	signing *identity
-	service *identity
-	store   *store.Store
-	engine  *completion.Engine
+	config *config
+	home   *place  // its own bucket
+	places *places // those of WithBuckets
 
 	tickets       *ticket.Keyring
 	ticketContext []byte
 	ephemeral     *sync.Once // warns that the ticket key is this process's own; else nil
-	noParts       error      // why uploads cannot be made of parts
 }
 
 // NewIssuer returns an Issuer. The error joins a [ConfigError] for each mistake.
@@ -64,36 +56,21 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
 		return nil, errs
 	}
+	flights := completion.NewFlights(c.maxCompletions)
 	i := &Issuer{
 		environment: c.environment,
 		config:      c,
-		bucket:      &b,
-		postURL:     b.public.url(""),
-		signer:      sigv4.NewSigner(b.Region),
-		signing:     newIdentity(b.Credentials, c.clock),
+		home:        newPlace(&b, c, flights),
+		places:      &places{config: c, flights: flights, kept: map[Bucket]*keptPlace{}},
 		tickets:     c.ticketKeys,
-		noParts:     c.noParts(&b),
 	}
-	i.service = i.signing
-	if b.ServiceCredentials != nil {
-		i.service = newIdentity(b.ServiceCredentials, c.clock)
-	}
-	i.store = store.New(store.Config{
-		Bucket: b.Name, Region: b.Region, Endpoint: b.server.base, PathStyle: b.server.pathStyle, Credentials: i.service,
-	})
-	i.engine = completion.New(completion.Config{
-		Store: i.store, Receipts: c.completes(), Staging: c.staging, Sniff: c.sniff, Max: c.maxCompletions,
-		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
-		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
-		Lock: c.locker.Lock, Left: c.logLeft,
-	})
 	i.logAddress()
 	if i.tickets == nil {
 		i.tickets, _ = ticket.NewKeyring(ticket.RandomKey())
 		i.ephemeral = new(sync.Once)
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
-	i.ticketContext = []byte(c.name + "\x00" + i.postURL + "\x00" + b.Name)
+	i.ticketContext = []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)
 	return i, nil
 }
 
@@ -102,11 +79,11 @@ func (i *Issuer) logAddress() {
 	if i.logger == nil {
 		return
 	}
-	b := i.bucket
+	p := i.home
 	i.logger.Debug().
-		Str("bucket", b.Name).Str("region", b.Region).Str("provider", string(b.Provider)).
-		Str("server", b.server.endpoint+b.server.prefix).Str("public", i.postURL).
-		Bool("path_style", b.server.pathStyle).Str("freeze", i.engine.Method()).
+		Str("bucket", p.Name).Str("region", p.Region).Str("provider", string(p.Provider)).
+		Str("server", p.server.endpoint+p.server.prefix).Str("public", p.postURL).
+		Bool("path_style", p.server.pathStyle).Str("freeze", p.engine.Method()).
 		Msg("postern: bucket")
 }
 
@@ -142,7 +119,14 @@ func (i *Issuer) ticketDialect() TicketDialect {
 // the source of randomness, or about patterns that are no types.
 func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	i.warnAboutTickets(ctx)
-	mode, size, err := i.check(ctx, u)
+	if err := i.checkDecided(u); err != nil {
+		return nil, err
+	}
+	p, err := i.place(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	mode, size, err := i.check(ctx, p, u)
 	if err != nil {
 		return nil, err
 	}
@@ -150,15 +134,18 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Grant{Mode: mode, Bucket: i.bucket.Name, Key: c.Key, Location: i.bucket.public.url(c.Key)}
+	if p != i.home {
+		c.Bucket = p.id()
+	}
+	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	switch mode {
 	case ModeMultipart:
-		err = i.beginMultipart(ctx, &c, g)
+		err = p.beginMultipart(ctx, i.config, &c, g)
 	case ModePut:
-		err = i.signPut(ctx, &c, g)
+		err = p.signPut(ctx, i.config.lifetime, &c, g)
 	default:
-		err = i.signPost(ctx, &c, u.SuccessRedirect, g)
+		err = p.signPost(ctx, i.config.lifetime, &c, u.SuccessRedirect, g)
 	}
 	if err != nil {
 		return nil, err
@@ -170,18 +157,21 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	return g, nil
 }
 
-// check refuses an upload that was not decided about, and judges what was. It
-// returns the mode of the grant, and which sizes it permits.
-func (i *Issuer) check(ctx context.Context, u *Upload) (mode Mode, size limits, err error) {
+// checkDecided refuses an upload that was not decided about.
+func (i *Issuer) checkDecided(u *Upload) error {
 	if !u.decoded {
-		err = i.adopt(u)
-	} else if u.issuer != i || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {
-		err = ErrChainIncomplete
+		return i.adopt(u)
 	}
-	if err != nil {
-		return "", size, err
+	if u.issuer != i || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {
+		return ErrChainIncomplete
 	}
-	mode = i.mode(u)
+	return nil
+}
+
+// check judges an upload. It returns the mode of the grant, and which sizes it
+// permits.
+func (i *Issuer) check(ctx context.Context, p *place, u *Upload) (mode Mode, size limits, err error) {
+	mode = i.mode(p, u)
 	size = i.sizes(u, mode)
 	if err := size.admit(u.Size); err != nil {
 		return "", size, err
@@ -200,7 +190,7 @@ func (i *Issuer) check(ctx context.Context, u *Upload) (mode Mode, size limits, 
 	if err := i.config.checkFinalKey(u.Key); err != nil {
 		return "", size, ErrKeyInvalid.WithCause(err)
 	}
-	return mode, size, i.checkMode(mode, u)
+	return mode, size, i.checkMode(p, mode, u)
 }
 
 // adopt takes an upload that the program filled itself.
@@ -221,7 +211,7 @@ func (i *Issuer) adopt(u *Upload) error {
 // mode chooses the way: what the client asks for, else many parts above the
 // threshold, a form where the provider takes one and a form cannot be replayed,
 // else a PUT.
-func (i *Issuer) mode(u *Upload) Mode {
+func (i *Issuer) mode(p *place, u *Upload) Mode {
 	switch {
 	case u.Mode != "":
 		return u.Mode
@@ -229,7 +219,7 @@ func (i *Issuer) mode(u *Upload) Mode {
 		return ModeMultipart
 	case i.config.mode != "":
 		return i.config.mode
-	case !i.bucket.abilities.PostForms, i.config.needsReplayProof():
+	case !p.abilities.PostForms, i.config.needsReplayProof():
 		return ModePut
 	default:
 		return ModePost
@@ -261,15 +251,15 @@ func (i *Issuer) types(u *Upload) *mediatype.Set {
 }
 
 // checkMode refuses what a mode cannot carry.
-func (i *Issuer) checkMode(mode Mode, u *Upload) error {
+func (i *Issuer) checkMode(p *place, mode Mode, u *Upload) error {
 	switch {
 	case mode != ModePost && u.SuccessRedirect != "":
 		return ErrRedirectInvalid.WithCause(errRedirectMode)
 	case mode != ModePost && mode != ModePut && mode != ModeMultipart,
-		mode == ModePost && !i.bucket.abilities.PostForms:
+		mode == ModePost && !p.abilities.PostForms:
 		return ErrModeUnsupported
-	case mode == ModeMultipart && i.noParts != nil:
-		return ErrModeUnsupported.WithCause(i.noParts)
+	case mode == ModeMultipart && p.noParts != nil:
+		return ErrModeUnsupported.WithCause(p.noParts)
 	case mode == ModePut && u.Size == UnknownSize,
 		mode == ModeMultipart && u.Size == UnknownSize && !i.config.unbounded:
 		return ErrSizeRequired
@@ -395,13 +385,26 @@ func (i *Issuer) accept(ctx context.Context, r *Receipt) error {
 // "https://acme-uploads.s3.eu-central-1.amazonaws.com": what a page's Content Security
 // Policy needs in connect-src, and in form-action where forms go up without
 // JavaScript.
-func (i *Issuer) Origin() string { return i.bucket.public.endpoint }
+func (i *Issuer) Origin() string { return i.home.upload.endpoint }
 
 // PresignGet returns a URL with which a browser reads an object until ttl has
 // passed: 1 s to 7 days, and never longer than the credentials live. It does not
 // ask S3 whether the object is there. Who may read what is the caller's to
 // decide. It signs with [Bucket.ServiceCredentials], which need s3:GetObject.
 func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) (string, error) {
+	return i.presignGet(ctx, i.home, key, ttl)
+}
+
+// PresignGetIn is [Issuer.PresignGet] for one of the buckets of [WithBuckets].
+func (i *Issuer) PresignGetIn(ctx context.Context, b Bucket, key string, ttl time.Duration) (string, error) {
+	p, err := i.places.get(b)
+	if err != nil {
+		return "", err
+	}
+	return i.presignGet(ctx, p, key, ttl)
+}
+
+func (i *Issuer) presignGet(ctx context.Context, p *place, key string, ttl time.Duration) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", ErrKeyInvalid.WithCause(err)
 	}
@@ -409,14 +412,14 @@ func (i *Issuer) PresignGet(ctx context.Context, key string, ttl time.Duration) 
 		return "", fmt.Errorf("postern: PresignGet: a URL lives from 1 s to 7 days, not %s", ttl)
 	}
 	now := i.clock()
-	creds, expires, err := i.service.credentials(ctx, now, ttl.Truncate(time.Second))
+	creds, expires, err := p.service.credentials(ctx, now, ttl.Truncate(time.Second))
 	if err != nil {
 		return "", err
 	}
-	signed, err := i.signer.Presign(creds, now, sigv4.Request{
+	signed, err := p.signer.Presign(creds, now, sigv4.Request{
 		Method:   "GET",
-		Endpoint: i.bucket.public.endpoint,
-		Path:     i.bucket.public.prefix + key,
+		Endpoint: p.public.endpoint,
+		Path:     p.public.prefix + key,
 		Expires:  expires.Sub(now).Truncate(time.Second),
 	})
 	return signed, unusable(err)

@@ -135,6 +135,19 @@ func WithKeyPolicy(policy KeyPolicy) Option {
 	})
 }
 
+// WithBuckets decides for each upload into which bucket it goes, after it was
+// authorized; see [Buckets]. The bucket of [New] is that of the others, and its
+// address part of every ticket.
+func WithBuckets(b Buckets) Option {
+	return set("WithBuckets", func(c *config) error {
+		if f, ok := b.(BucketsFunc); b == nil || ok && f == nil {
+			return errNil
+		}
+		c.buckets = b
+		return nil
+	})
+}
+
 var errSizeRange = errors.New("a size limit is 0 ≤ min ≤ max ≤ 48.8 TiB in bytes")
 
 // WithSizeLimit sets the smallest and largest size in bytes: 1 byte to 10 MiB by

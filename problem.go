@@ -66,6 +66,10 @@ var (
 	ErrInternal               = NewProblem(500, "internal", "Something went wrong on the server.")
 	ErrRedirectInvalid        = NewProblem(500, "redirect_invalid", "The server's redirect is not possible here.")
 
+	ErrBucketInvalid = NewProblem(500, "bucket_invalid", "The server has no good place for your uploads.")
+	ErrBucketMissing = NewProblem(500, "bucket_missing", "The place for your uploads is not there.")
+	ErrBucketChanged = NewProblem(409, "bucket_changed", "Your uploads have another place now. Begin this one again.").end()
+
 	ErrModeUnsupported     = NewProblem(400, "mode_unsupported", "Files cannot be uploaded in this way here.")
 	ErrCompletionRequired  = NewProblem(400, "completion_required", "Uploads must be completed here, which this way of uploading cannot do.")
 	ErrPartSizeInvalid     = NewProblem(400, "part_size_invalid", "The file cannot be uploaded in parts of this size.")

@@ -43,12 +43,12 @@ type Receipt struct {
 }
 
 // receipt makes the receipt of a ticket's upload. Nobody else has its map.
-func (i *Issuer) receipt(c *claim.Claim, result *completion.Result) *Receipt {
+func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 	r := &Receipt{
 		ID:        c.ID,
-		Bucket:    i.bucket.Name,
+		Bucket:    p.Name,
 		Key:       c.Key,
-		Location:  i.bucket.public.url(c.Key),
+		Location:  p.public.url(c.Key),
 		Filename:  c.Filename,
 		Type:      c.Type,
 		Size:      result.Size,

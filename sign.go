@@ -21,15 +21,15 @@ const (
 )
 
 // signPost signs a form.
-func (i *Issuer) signPost(ctx context.Context, c *claim.Claim, redirect string, g *Grant) error {
+func (p *place) signPost(ctx context.Context, lifetime time.Duration, c *claim.Claim, redirect string, g *Grant) error {
 	now := c.Issued
-	creds, expires, err := i.signing.credentials(ctx, now, i.config.lifetime)
+	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
 		return err
 	}
 	var array [24]sigv4.Condition
 	conditions := append(array[:0],
-		sigv4.Exact("bucket", i.bucket.Name),
+		sigv4.Exact("bucket", p.uploadName()),
 		sigv4.Exact("key", c.WriteKey()))
 	header := c.WriteHeader()
 	conditions = header.AppendForm(conditions)
@@ -45,20 +45,20 @@ func (i *Issuer) signPost(ctx context.Context, c *claim.Claim, redirect string, 
 	}
 	conditions = append(conditions, sigv4.ContentLengthRange(c.MinSize, c.MaxSize))
 
-	form, err := i.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
+	form, err := p.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
 	if err != nil {
 		return unusable(err)
 	}
-	g.Method, g.URL, g.Fields = "POST", i.postURL, form
+	g.Method, g.URL, g.Fields = "POST", p.postURL, form
 	g.Expires, g.ExpiresIn = expires, expires.Sub(now).Truncate(time.Second)
 	return nil
 }
 
 // signPut signs the URL of one PUT. Everything that S3 would store is among the
 // signed headers; with If-None-Match it works once.
-func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
+func (p *place) signPut(ctx context.Context, lifetime time.Duration, c *claim.Claim, g *Grant) error {
 	now := c.Issued
-	creds, expires, err := i.signing.credentials(ctx, now, i.config.lifetime)
+	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
 		return err
 	}
@@ -67,17 +67,17 @@ func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
 	if c.SHA256 != nil {
 		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: base64.StdEncoding.EncodeToString(c.SHA256[:])})
 	}
-	if i.bucket.abilities.PutIfAbsent {
+	if p.abilities.PutIfAbsent {
 		header = append(header, sigv4.Field{Name: "if-none-match", Value: "*"})
 	}
 	g.Method, g.Headers = "PUT", header
 	g.Expires, g.ExpiresIn = expires, expires.Sub(now).Truncate(time.Second)
 	// The browser sets Content-Length by itself, and no script may.
 	header = append(header, sigv4.Field{Name: "content-length", Value: strconv.FormatInt(c.Size, 10)})
-	g.URL, err = i.signer.Presign(creds, now, sigv4.Request{
+	g.URL, err = p.signer.Presign(creds, now, sigv4.Request{
 		Method:   "PUT",
-		Endpoint: i.bucket.public.endpoint,
-		Path:     i.bucket.public.prefix + c.WriteKey(),
+		Endpoint: p.upload.endpoint,
+		Path:     p.upload.prefix + c.WriteKey(),
 		Header:   header,
 		Expires:  g.ExpiresIn,
 	})
@@ -85,20 +85,20 @@ func (i *Issuer) signPut(ctx context.Context, c *claim.Claim, g *Grant) error {
 }
 
 // beginMultipart asks S3 to begin an upload in parts.
-func (i *Issuer) beginMultipart(ctx context.Context, c *claim.Claim, g *Grant) error {
+func (p *place) beginMultipart(ctx context.Context, config *config, c *claim.Claim, g *Grant) error {
 	if c.PartSize == 0 {
-		c.PartSize = partSizeFor(c.MaxSize, i.config.partSize, i.bucket.abilities.maxParts())
+		c.PartSize = partSizeFor(c.MaxSize, config.partSize, p.abilities.maxParts())
 	}
-	if c.PartSize < minPart || c.PartSize > object.MaxSingle || c.Size > i.bucket.abilities.maxParts()*c.PartSize {
+	if c.PartSize < minPart || c.PartSize > object.MaxSingle || c.Size > p.abilities.maxParts()*c.PartSize {
 		return ErrPartSizeInvalid
 	}
 	var err error
-	c.UploadID, err = i.store.CreateMultipart(ctx, c.WriteKey(), c.WriteHeader(), c.PartChecksums)
+	c.UploadID, err = p.store.CreateMultipart(ctx, c.WriteKey(), c.WriteHeader(), c.PartChecksums)
 	if err != nil {
-		return engineProblem(err)
+		return p.problem(err)
 	}
 	g.PartSize, g.Parts = c.PartSize, c.Parts()
-	g.Expires, g.ExpiresIn = c.Expires, i.config.ticketLifetime
+	g.Expires, g.ExpiresIn = c.Expires, config.ticketLifetime
 	return nil
 }
 
@@ -128,7 +128,7 @@ type PartURLs struct {
 }
 
 // signParts checks all that can be wrong before the first byte is written.
-func (i *Issuer) signParts(ctx context.Context, u *Upload, q *TicketDetails) (*PartURLs, error) {
+func (p *place) signParts(ctx context.Context, lifetime time.Duration, u *Upload, q *TicketDetails) (*PartURLs, error) {
 	c := u.ticket.claim
 	if c.Mode != claim.Multipart {
 		return nil, ErrNotMultipart
@@ -152,24 +152,24 @@ func (i *Issuer) signParts(ctx context.Context, u *Upload, q *TicketDetails) (*P
 		return nil, ErrChecksumUnsupported.WithDetail("This upload was begun without checksums of parts.")
 	}
 	now := u.Time()
-	creds, expires, err := i.signing.credentials(ctx, now, i.config.lifetime)
+	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
 		return nil, err
 	}
-	lifetime := expires.Sub(now).Truncate(time.Second)
-	p := &PartURLs{
+	lifetime = expires.Sub(now).Truncate(time.Second)
+	urls := &PartURLs{
 		Expires: expires, ExpiresIn: lifetime,
-		signer: i.signer, claim: c, numbers: numbers, checksums: q.Checksums, creds: creds, now: now,
+		signer: p.signer, claim: c, numbers: numbers, checksums: q.Checksums, creds: creds, now: now,
 		request: sigv4.Request{
 			Method:   "PUT",
-			Endpoint: i.bucket.public.endpoint,
-			Path:     i.bucket.public.prefix + c.WriteKey(),
+			Endpoint: p.upload.endpoint,
+			Path:     p.upload.prefix + c.WriteKey(),
 			Expires:  lifetime,
 		},
 		length: strconv.FormatInt(c.PartSize, 10),
 	}
-	_, err = p.appendURL(nil, numbers[0])
-	return p, unusable(err)
+	_, err = urls.appendURL(nil, numbers[0])
+	return urls, unusable(err)
 }
 
 // All returns the numbers of the parts, in order, with their URLs. A URL is valid

@@ -75,7 +75,7 @@ func FuzzPartsRequest(f *testing.F) {
 		}
 		c := claimOfParts()
 		c.PartChecksums = checksums
-		urls, err := issuer.signParts(context.Background(), &Upload{ticket: &openedTicket{claim: c}, issuer: issuer}, q)
+		urls, err := issuer.home.signParts(context.Background(), time.Minute, &Upload{ticket: &openedTicket{claim: c}, issuer: issuer}, q)
 		if err != nil {
 			var p *Problem
 			require.True(t, errors.As(err, &p), "%v", err)

@@ -92,6 +92,9 @@ type Upload struct {
 
 	// Key names the object. [NameKey] sets it.
 	Key string
+	// Bucket is the name of the bucket in which the upload of a ticket was begun, for
+	// [Buckets]; "" where there is no ticket.
+	Bucket string
 	// Attributes are stored with the object. What is not set here is as
 	// [WithAttributes] says.
 	Attributes Attributes

@@ -49,6 +49,9 @@ func NewReader(b []byte) *Reader { return &Reader{rest: b} }
 // Done reports whether all was read, and nothing was missing.
 func (r *Reader) Done() bool { return !r.failed && len(r.rest) == 0 }
 
+// More reports whether there is more to read.
+func (r *Reader) More() bool { return len(r.rest) > 0 }
+
 // Bytes fills b.
 func (r *Reader) Bytes(b []byte) { copy(b, r.take(len(b))) }
 

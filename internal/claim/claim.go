@@ -36,6 +36,7 @@ type Claim struct {
 	Issued  time.Time
 	Expires time.Time // of the ticket; not encoded, the token has it
 
+	Bucket     string // which, where it is not the Issuer's own
 	Key        string // of the object in the end
 	StagingKey string // where the browser writes, if that is another place
 
@@ -137,7 +138,36 @@ func (c *Claim) Append(b []byte) []byte {
 	b = binary.AppendText(b, c.Tenant)
 	b = binary.AppendText(b, c.UploadID)
 	b = binary.AppendInt(b, c.PartSize)
-	return binary.AppendBool(b, c.PartChecksums)
+	b = binary.AppendBool(b, c.PartChecksums)
+	return c.appendExtensions(b)
+}
+
+// extensions are fields that came later. Those that are not empty follow, each after
+// its number, in this order.
+func (c *Claim) extensions() [1]*string { return [...]*string{&c.Bucket} }
+
+func (c *Claim) appendExtensions(b []byte) []byte {
+	for k, field := range c.extensions() {
+		if *field != "" {
+			b = binary.AppendText(append(b, byte(k+1)), *field)
+		}
+	}
+	return b
+}
+
+func (c *Claim) readExtensions(r *binary.Reader) (ok bool) {
+	fields := c.extensions()
+	for last := 0; r.More(); {
+		k := int(r.Byte())
+		if k <= last || k > len(fields) {
+			return false
+		}
+		if *fields[k-1] = r.Text(); *fields[k-1] == "" {
+			return false
+		}
+		last = k
+	}
+	return true
 }
 
 // ErrInvalid means that bytes are not the encoding of a claim.
@@ -162,7 +192,7 @@ func Parse(b []byte) (*Claim, error) {
 	c.Filename, c.Metadata = r.Text(), r.Map()
 	c.Subject, c.Tenant = r.Text(), r.Text()
 	c.UploadID, c.PartSize, c.PartChecksums = r.Text(), r.Int(), r.Bool()
-	if !r.Done() || !c.valid() {
+	if !c.readExtensions(r) || !r.Done() || !c.valid() {
 		return nil, ErrInvalid
 	}
 	return c, nil

@@ -20,12 +20,14 @@ import (
 
 // Config says where, and what the provider can do.
 type Config struct {
-	Store *store.Store
+	// Store is the bucket of final objects, Staging that to which browsers write, and
+	// which may be the same.
+	Store, Staging *store.Store
 	// Receipts: the application asked for them.
 	Receipts bool
-	// Staging is the prefix under which grants write and attempts are made, with its
-	// slash; "" without promotion.
-	Staging string
+	// Prefix is that under which grants write and attempts are made in Staging, with
+	// its slash; "" without promotion.
+	Prefix string
 	// What the server can do, as in the root package's Abilities.
 	PutIfAbsent, CompleteIfAbsent, CopyPartIfMatch, CopyPartSums, CompleteSize, DeleteIfMatch bool
 	// Lock keeps publications at one key apart where the server has no conditions:
@@ -33,8 +35,8 @@ type Config struct {
 	Lock func(ctx context.Context, name string) (held context.Context, unlock func(), err error)
 	// Sniff: look at the first bytes.
 	Sniff bool
-	// Max bounds the completions that go on at once.
-	Max int
+	// Flights holds the completions that go on, of all engines of a process.
+	Flights *Flights
 	// Left is told what could not be removed; a lifecycle rule will.
 	Left func(ctx context.Context, what string, err error)
 }
@@ -42,14 +44,11 @@ type Config struct {
 // Engine completes the uploads of one bucket. It is safe for concurrent use.
 type Engine struct {
 	Config
-	flights  flights
 	verified verified
 }
 
 // New returns an Engine.
-func New(c Config) *Engine {
-	return &Engine{Config: c, flights: flights{max: c.Max, calls: map[string]*call{}}}
-}
+func New(c Config) *Engine { return &Engine{Config: c} }
 
 // Result is a verified object.
 type Result struct {
@@ -84,14 +83,14 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed Claimed, 
 	if !e.replayProof(c) {
 		return nil, ErrReplayable
 	}
-	running := e.flights.find(c.ID)
+	running := e.Flights.find(c.ID)
 	if running == nil {
 		// Whoever has uploaded nothing takes no slot.
 		found, err := e.look(ctx, c, claimed.Parts)
 		if err != nil {
 			return nil, err
 		}
-		running, err = e.flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
+		running, err = e.Flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
 			return e.complete(ctx, c, found, claimed.CRC64NVME, accept)
 		})
 		if err != nil {
@@ -126,7 +125,7 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 	}
 	absent := err
 	if c.Mode == claim.Multipart {
-		f.parts, err = e.Store.Parts(ctx, c.WriteKey(), c.UploadID)
+		f.parts, err = e.Staging.Parts(ctx, c.WriteKey(), c.UploadID)
 		if err == nil {
 			return f, e.checkParts(ctx, c, f.parts, claimed)
 		}
@@ -136,7 +135,7 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 		absent = ErrGone // or put together before
 	}
 	if c.Staged() {
-		if f.source, err = e.Store.Head(ctx, c.StagingKey); !errors.Is(err, store.ErrNotFound) {
+		if f.source, err = e.Staging.Head(ctx, c.StagingKey); !errors.Is(err, store.ErrNotFound) {
 			return f, err
 		}
 		absent = err
@@ -164,7 +163,7 @@ func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.P
 	case len(parts) == 0, c.Size != claim.UnknownSize && len(parts) != int(c.Parts()):
 		return ErrPartsMissing
 	case sum > c.MaxSize:
-		e.abandon(ctx, c.WriteKey(), c.UploadID)
+		e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
 		fallthrough
 	case sum < c.MinSize:
 		return &SizeError{Size: sum, Min: c.MinSize, Max: c.MaxSize}
@@ -233,7 +232,7 @@ func (e *Engine) assemble(ctx context.Context, c *claim.Claim, parts []store.Par
 	if len(parts) == 0 {
 		return nil
 	}
-	err := e.Store.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, store.CompleteOptions{IfAbsent: e.CompleteIfAbsent, Size: e.CompleteSize})
+	err := e.Staging.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, store.CompleteOptions{IfAbsent: e.CompleteIfAbsent, Size: e.CompleteSize})
 	if errors.Is(err, store.ErrNoUpload) || errors.Is(err, store.ErrExists) {
 		return nil // perhaps an earlier try; the object's id tells
 	}
@@ -249,7 +248,7 @@ func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.
 	}
 	if source == nil {
 		var err error
-		if source, err = e.Store.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
+		if source, err = e.Staging.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
 			return nil, nil // another completion may have frozen it; the final object tells
 		} else if err != nil {
 			return nil, err
@@ -291,7 +290,7 @@ func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object
 		return reason
 	}
 	if wasThere && c.Staged() {
-		switch _, err := e.Store.Head(ctx, c.StagingKey); {
+		switch _, err := e.Staging.Head(ctx, c.StagingKey); {
 		case errors.Is(err, store.ErrNotFound):
 			return reason
 		case err != nil:
@@ -314,14 +313,14 @@ func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
 	if !c.Staged() {
 		return
 	}
-	if err := e.Store.Delete(ctx, c.StagingKey, ""); err != nil {
+	if err := e.Staging.Delete(ctx, c.StagingKey, ""); err != nil {
 		e.Left(ctx, "a staging object", err)
 	}
 }
 
 // abandon ends a multipart upload that is not wanted any more.
-func (e *Engine) abandon(ctx context.Context, key, uploadID string) {
-	if err := e.Store.Abort(context.WithoutCancel(ctx), key, uploadID); err != nil {
+func (e *Engine) abandon(ctx context.Context, in *store.Store, key, uploadID string) {
+	if err := in.Abort(context.WithoutCancel(ctx), key, uploadID); err != nil {
 		e.Left(ctx, "a multipart upload", err)
 	}
 }
@@ -330,12 +329,12 @@ func (e *Engine) abandon(ctx context.Context, key, uploadID string) {
 // object that stands at its final key stays.
 func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
 	if c.Mode == claim.Multipart {
-		if err := e.Store.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
+		if err := e.Staging.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
 			return err
 		}
 	}
 	if c.Staged() {
-		return e.Store.Delete(ctx, c.StagingKey, "")
+		return e.Staging.Delete(ctx, c.StagingKey, "")
 	}
 	return nil
 }

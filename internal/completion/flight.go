@@ -11,13 +11,16 @@ import (
 // timeout bounds one completion: 5 TiB are 5,120 copies of 1 GiB, four at a time.
 const timeout = 2 * time.Hour
 
-// flights holds the completions that go on: one at a time for each upload, and in
+// Flights holds the completions that go on: one at a time for each upload, and in
 // all no more than max.
-type flights struct {
+type Flights struct {
 	max   int
 	mutex sync.Mutex
 	calls map[string]*call
 }
+
+// NewFlights returns room for max completions.
+func NewFlights(max int) *Flights { return &Flights{max: max, calls: map[string]*call{}} }
 
 // call is one completion.
 type call struct {
@@ -27,7 +30,7 @@ type call struct {
 }
 
 // find returns the completion of an upload that goes on, or nil.
-func (f *flights) find(id string) *call {
+func (f *Flights) find(id string) *call {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return f.calls[id]
@@ -35,7 +38,7 @@ func (f *flights) find(id string) *call {
 
 // begin runs fn, unless a completion of the upload goes on. The browser may hang
 // up; fn goes on.
-func (f *flights) begin(ctx context.Context, id string, fn func(context.Context) (*Result, error)) (*call, error) {
+func (f *Flights) begin(ctx context.Context, id string, fn func(context.Context) (*Result, error)) (*call, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if c, ok := f.calls[id]; ok {

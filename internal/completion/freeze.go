@@ -65,7 +65,7 @@ func (e *Engine) freeze(ctx context.Context, c *claim.Claim, source *store.Objec
 
 func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.Object, once func(context.Context, *claim.Claim, *store.Object) error) (err error) {
 	if source == nil {
-		if source, err = e.Store.Head(ctx, c.StagingKey); err != nil {
+		if source, err = e.Staging.Head(ctx, c.StagingKey); err != nil {
 			return err
 		}
 	}
@@ -85,34 +85,34 @@ func (e *Engine) copyConditionally(ctx context.Context, c *claim.Claim, source *
 	if source.Size == 0 {
 		return e.Store.PutEmpty(ctx, c.Key, c.Header(), true)
 	}
-	return e.copyParts(ctx, c.StagingKey, source, c.Key, c.Header(), partSize(source.Size, object.MaxSingle), c.SHA256 != nil && e.CopyPartSums, true)
+	return e.copyParts(ctx, c.StagingKey, source, e.Store, c.Key, c.Header(), partSize(source.Size, object.MaxSingle), c.SHA256 != nil && e.CopyPartSums, true)
 }
 
-// copyTo copies an object to a key, whatever is there.
-func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, to string, h object.Header) error {
+// copyTo copies an object of the staging bucket to a key, whatever is there.
+func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header) error {
 	const atOnce = 4 << 30 // some servers copy a little less than 5 GiB
 	switch {
 	case source.Size == 0:
-		return e.Store.PutEmpty(ctx, to, h, false)
+		return in.PutEmpty(ctx, to, h, false)
 	case source.Size <= atOnce:
-		return e.Store.Copy(ctx, from, source.ETag, to, h)
+		return in.Copy(ctx, e.Staging, from, source.ETag, to, h)
 	default:
-		return e.copyParts(ctx, from, source, to, h, partSize(source.Size, atOnce), false, false)
+		return e.copyParts(ctx, from, source, in, to, h, partSize(source.Size, atOnce), false, false)
 	}
 }
 
-// copyParts copies an object as the parts of a multipart upload.
-func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, to string, h object.Header, size int64, sums, ifAbsent bool) error {
-	uploadID, err := e.Store.CreateMultipart(ctx, to, h, sums)
+// copyParts copies an object of the staging bucket as the parts of a multipart upload.
+func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header, size int64, sums, ifAbsent bool) error {
+	uploadID, err := in.CreateMultipart(ctx, to, h, sums)
 	if err != nil {
 		return err
 	}
-	parts, err := e.copyAll(ctx, from, source, to, uploadID, size)
+	parts, err := e.copyAll(ctx, from, source, in, to, uploadID, size)
 	if err == nil {
-		err = e.Store.CompleteMultipart(ctx, to, uploadID, parts, store.CompleteOptions{IfAbsent: ifAbsent, Size: e.CompleteSize})
+		err = in.CompleteMultipart(ctx, to, uploadID, parts, store.CompleteOptions{IfAbsent: ifAbsent, Size: e.CompleteSize})
 	}
 	if err != nil {
-		e.abandon(ctx, to, uploadID)
+		e.abandon(ctx, in, to, uploadID)
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func partSize(size, whole int64) int64 {
 	return max(gib, needed)
 }
 
-func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object, to, uploadID string, size int64) ([]store.Part, error) {
+func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object, in *store.Store, to, uploadID string, size int64) ([]store.Part, error) {
 	parts := make([]store.Part, (source.Size+size-1)/size)
 	errs := make([]error, len(parts))
 	ctx, cancel := context.WithCancel(ctx)
@@ -142,7 +142,7 @@ func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object,
 			defer func() { <-slots }()
 			first := int64(n) * size
 			last := min(first+size, source.Size) - 1
-			parts[n], errs[n] = e.Store.CopyPart(ctx, from, source.ETag, to, uploadID, int32(n+1), first, last)
+			parts[n], errs[n] = in.CopyPart(ctx, e.Staging, from, source.ETag, to, uploadID, int32(n+1), first, last)
 			if errs[n] != nil {
 				cancel()
 			}

@@ -18,7 +18,7 @@ import (
 // can write, and verified there; then one attempt is copied to the final key.
 //
 // Which one is decided by an election, where PutObject has a condition: the first
-// that writes its ballot at a name made of the final key has won for good, and
+// that writes its ballot at a name made of the final bucket and key has won for good, and
 // whoever comes later, after a crash too, copies the winner's attempt. Since attempts
 // never change, copying one twice does no harm. A ballot outlives all completions
 // that may have seen the key free; the bucket's lifecycle rules remove it.
@@ -31,8 +31,8 @@ import (
 
 // publish freezes by way of an attempt.
 func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
-	attempt := e.Staging + "attempts/" + c.ID + "-" + strings.ToLower(rand.Text())
-	if err := e.copyTo(ctx, c.StagingKey, source, attempt, c.Header()); err != nil {
+	attempt := e.Prefix + "attempts/" + c.ID + "-" + strings.ToLower(rand.Text())
+	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header()); err != nil {
 		return err
 	}
 	elected := ""
@@ -41,14 +41,14 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 			e.deleteAttempt(ctx, attempt)
 		}
 	}()
-	frozen, err := e.Store.Head(ctx, attempt)
+	frozen, err := e.Staging.Head(ctx, attempt)
 	if err != nil {
 		return err
 	}
 	if frozen.Header.ID != c.ID {
 		return ErrConflict
 	}
-	if err := e.verifyAt(ctx, c, attempt, frozen, false); err != nil {
+	if err := e.verifyAt(ctx, c, e.Staging, attempt, frozen, false); err != nil {
 		var verdict *Rejected
 		if errors.As(err, &verdict) {
 			e.deleteStaging(ctx, c)
@@ -61,11 +61,11 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 			return err
 		}
 		if elected != attempt {
-			if frozen, err = e.Store.Head(ctx, elected); err != nil {
+			if frozen, err = e.Staging.Head(ctx, elected); err != nil {
 				return err
 			}
 		}
-		err = e.copyTo(ctx, elected, frozen, c.Key, c.Header())
+		err = e.copyTo(ctx, elected, frozen, e.Store, c.Key, c.Header())
 	} else {
 		err = e.publishLocked(ctx, c, attempt, frozen)
 	}
@@ -86,13 +86,13 @@ type ballot struct {
 
 // elect returns the attempt that may be copied to the final key.
 func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (string, error) {
-	sum := sha256.Sum256([]byte(c.Key))
-	key := e.Staging + "elections/" + hex.EncodeToString(sum[:])
+	sum := sha256.Sum256([]byte(e.Store.Bucket() + "\x00" + c.Key))
+	key := e.Prefix + "elections/" + hex.EncodeToString(sum[:])
 	own, err := json.Marshal(ballot{c.ID, attempt})
 	if err != nil {
 		return "", err
 	}
-	err = e.Store.PutIfAbsent(ctx, key, own)
+	err = e.Staging.PutIfAbsent(ctx, key, own)
 	if err == nil {
 		return attempt, nil
 	}
@@ -100,12 +100,12 @@ func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (str
 		return "", err
 	}
 	// An earlier try of this one, whose answer was lost, may be what is there.
-	written, err := e.Store.Read(ctx, key, 4<<10)
+	written, err := e.Staging.Read(ctx, key, 4<<10)
 	if err != nil {
 		return "", err
 	}
 	var winner ballot
-	if err := json.Unmarshal(written, &winner); err != nil || !strings.HasPrefix(winner.Attempt, e.Staging+"attempts/"+winner.ID+"-") {
+	if err := json.Unmarshal(written, &winner); err != nil || !strings.HasPrefix(winner.Attempt, e.Prefix+"attempts/"+winner.ID+"-") {
 		return "", ErrConflict // not ours
 	}
 	if winner.ID != c.ID {
@@ -116,7 +116,7 @@ func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (str
 
 // publishLocked copies an attempt to a final key that is free.
 func (e *Engine) publishLocked(ctx context.Context, c *claim.Claim, attempt string, frozen *store.Object) error {
-	held, unlock, err := e.Lock(ctx, c.Key)
+	held, unlock, err := e.Lock(ctx, e.Store.Bucket()+"/"+c.Key)
 	if err != nil {
 		return &store.Error{Op: "Lock", Kind: store.ErrUnavailable, Err: err}
 	}
@@ -127,12 +127,12 @@ func (e *Engine) publishLocked(ctx context.Context, c *claim.Claim, attempt stri
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
-	return e.copyTo(held, attempt, frozen, c.Key, c.Header())
+	return e.copyTo(held, attempt, frozen, e.Store, c.Key, c.Header())
 }
 
 // deleteAttempt deletes an attempt that is not wanted any more.
 func (e *Engine) deleteAttempt(ctx context.Context, key string) {
-	if err := e.Store.Delete(context.WithoutCancel(ctx), key, ""); err != nil {
+	if err := e.Staging.Delete(context.WithoutCancel(ctx), key, ""); err != nil {
 		e.Left(ctx, "a copy", err)
 	}
 }

@@ -36,7 +36,7 @@ func (e *Engine) checkPossession(ctx context.Context, c *claim.Claim) error {
 	if !c.Staged() {
 		return nil
 	}
-	own, err := e.Store.Head(ctx, c.StagingKey)
+	own, err := e.Staging.Head(ctx, c.StagingKey)
 	if err == nil && own.Header.ID != c.ID {
 		err = ErrConflict
 	}
@@ -55,11 +55,11 @@ func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object
 	}
 	if wasThere && c.Staged() && !duplicate {
 		// Staging is emptied once an object was verified.
-		if _, err := e.Store.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
+		if _, err := e.Staging.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 	}
-	if err := e.read(ctx, c, c.Key, final); err != nil {
+	if err := e.read(ctx, c, e.Store, c.Key, final); err != nil {
 		return err
 	}
 	e.verified.add(c.ID, final.ETag)
@@ -67,11 +67,11 @@ func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object
 }
 
 // verifyAt holds an object at a key that is not final against what was granted.
-func (e *Engine) verifyAt(ctx context.Context, c *claim.Claim, key string, o *store.Object, duplicate bool) error {
+func (e *Engine) verifyAt(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object, duplicate bool) error {
 	if err := compare(c, o, duplicate); err != nil {
 		return err
 	}
-	return e.read(ctx, c, key, o)
+	return e.read(ctx, c, in, key, o)
 }
 
 // compare holds what S3 tells of an object against what was granted.
@@ -112,21 +112,21 @@ func tellsChecksum(c *claim.Claim, o *store.Object) bool {
 func base64Of(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
 
 // read looks at the bytes of an object, as far as S3 does not vouch for them.
-func (e *Engine) read(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
+func (e *Engine) read(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
 	if c.SHA256 != nil && !tellsChecksum(c, o) {
-		if err := e.verifyChecksum(ctx, c, key, o); err != nil {
+		if err := e.verifyChecksum(ctx, c, in, key, o); err != nil {
 			return err
 		}
 	}
 	if e.Sniff && o.Size > 0 {
-		return e.verifyContent(ctx, c, key, o)
+		return e.verifyContent(ctx, c, in, key, o)
 	}
 	return nil
 }
 
 // verifyChecksum reads the whole object.
-func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
-	body, err := e.Store.Get(ctx, key, o.ETag, 0)
+func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
+	body, err := in.Get(ctx, key, o.ETag, 0)
 	if err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, key string,
 }
 
 // verifyContent looks at the first bytes.
-func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, key string, o *store.Object) error {
-	body, err := e.Store.Get(ctx, key, o.ETag, sniff.Length)
+func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
+	body, err := in.Get(ctx, key, o.ETag, sniff.Length)
 	if err != nil {
 		return err
 	}

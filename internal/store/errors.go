@@ -15,6 +15,7 @@ import (
 // Kinds of errors; test for them with [errors.Is].
 var (
 	ErrNotFound    = errors.New("no such object")
+	ErrNoBucket    = errors.New("no such bucket")
 	ErrNoUpload    = errors.New("no such multipart upload")
 	ErrExists      = errors.New("the object exists")
 	ErrChanged     = errors.New("the object has changed")
@@ -52,6 +53,7 @@ func (e *Error) Unwrap() error { return e.Err }
 var codes = map[string]error{
 	"NoSuchKey":                  ErrNotFound,
 	"NotFound":                   ErrNotFound,
+	"NoSuchBucket":               ErrNoBucket,
 	"NoSuchUpload":               ErrNoUpload,
 	"PreconditionFailed":         ErrExists,
 	"ConditionalRequestConflict": ErrConflict,

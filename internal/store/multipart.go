@@ -132,14 +132,14 @@ func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
 	return fail("AbortMultipartUpload", err)
 }
 
-// CopyPart copies the bytes first to last of an object into a part, provided
+// CopyPart copies the bytes first to last of an object in a bucket into a part, provided
 // that the object still has the ETag: [ErrChanged], [ErrNotFound].
-func (s *Store) CopyPart(ctx context.Context, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
+func (s *Store) CopyPart(ctx context.Context, from *Store, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
 	defer cancel()
 	out, err := s.mover.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumber: &number,
-		CopySource:        aws.String(s.copySource(source)),
+		CopySource:        aws.String(from.copySource(source)),
 		CopySourceIfMatch: &etag,
 		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, last)),
 	})

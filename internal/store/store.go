@@ -87,6 +87,16 @@ func New(c Config) *Store {
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
 
+// Bucket returns the name of the bucket.
+func (s *Store) Bucket() string { return s.bucket }
+
+// In returns the same for another bucket at the same endpoint.
+func (s *Store) In(bucket string) *Store {
+	other := *s
+	other.bucket = bucket
+	return &other
+}
+
 // Object is what a HEAD tells of an object.
 type Object struct {
 	Size   int64
@@ -182,14 +192,14 @@ func (s *Store) Read(ctx context.Context, key string, max int64) ([]byte, error)
 	return content, nil
 }
 
-// Copy copies an object of at most 5 GiB to a key, whatever is there, with what h
+// Copy copies an object of at most 5 GiB from a bucket to a key, whatever is there, with what h
 // says instead of what is stored with the source, provided that this still has the
 // ETag, where the server honours that: [ErrChanged], [ErrNotFound].
-func (s *Store) Copy(ctx context.Context, source, etag, key string, h object.Header) error {
+func (s *Store) Copy(ctx context.Context, from *Store, source, etag, key string, h object.Header) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
 	defer cancel()
 	_, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
-		Bucket: &s.bucket, Key: &key, CopySource: aws.String(s.copySource(source)), CopySourceIfMatch: &etag,
+		Bucket: &s.bucket, Key: &key, CopySource: aws.String(from.copySource(source)), CopySourceIfMatch: &etag,
 		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
 	}, storing(&h))
 	return ifChanged(fail("CopyObject", err))

@@ -1,0 +1,197 @@
+package postern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/hook"
+	"github.com/postern-go/postern/internal/store"
+	"github.com/postern-go/postern/sigv4"
+)
+
+// place is a bucket, made ready: what signs for it, and what completes its uploads.
+type place struct {
+	*resolved
+	postURL string // of the bucket that browsers write to
+
+	signer  *sigv4.Signer
+	signing *identity
+	service *identity
+	store   *store.Store // of the bucket that browsers write to
+	engine  *completion.Engine
+	noParts error // why uploads cannot be made of parts
+}
+
+func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
+	p := &place{
+		resolved: b,
+		postURL:  b.upload.url(""),
+		signer:   sigv4.NewSigner(b.Region),
+		signing:  newIdentity(b.Credentials, c.clock),
+		noParts:  c.noParts(b),
+	}
+	p.service = p.signing
+	if b.ServiceCredentials != nil {
+		p.service = newIdentity(b.ServiceCredentials, c.clock)
+	}
+	final := store.New(store.Config{
+		Bucket: b.Name, Region: b.Region, Endpoint: b.server.base, PathStyle: b.server.pathStyle, Credentials: p.service,
+	})
+	p.store = final.In(b.uploadName())
+	p.engine = completion.New(completion.Config{
+		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: flights,
+		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
+		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
+		Lock: c.locker.Lock, Left: c.logLeft,
+	})
+	return p
+}
+
+// id names the bucket in tickets: its name, and its address, since one name may be
+// found at several.
+func (p *place) id() string { return p.Name + "\x00" + p.public.url("") }
+
+// Buckets decides into which bucket an upload goes: that of the tenant's region, or a
+// customer's own.
+type Buckets interface {
+	// For returns the bucket of an upload that was authorized: u.Subject and u.Tenant
+	// are set. The zero Bucket is the Issuer's own. When a ticket is presented, it is
+	// asked again, and must return the bucket in which the upload was begun, whose
+	// name is u.Bucket. It is called by many goroutines at once, and its Buckets are
+	// kept ready for a while: it returns the same CredentialsProvider, a pointer, for
+	// the same bucket.
+	For(ctx context.Context, u *Upload) (Bucket, error)
+}
+
+// BucketsFunc makes [Buckets] of a function.
+type BucketsFunc func(ctx context.Context, u *Upload) (Bucket, error)
+
+// For calls f.
+func (f BucketsFunc) For(ctx context.Context, u *Upload) (Bucket, error) { return f(ctx, u) }
+
+// place returns where an upload goes.
+func (i *Issuer) place(ctx context.Context, u *Upload) (*place, error) {
+	if i.config.buckets == nil {
+		return i.home, nil
+	}
+	var b Bucket
+	err := hook.Guard(func() (err error) {
+		b, err = i.config.buckets.For(ctx, u)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if b == (Bucket{}) {
+		return i.home, nil
+	}
+	return i.places.get(b)
+}
+
+// placeOf returns where the upload of a ticket was begun.
+func (i *Issuer) placeOf(ctx context.Context, u *Upload) (*place, error) {
+	c := u.ticket.claim
+	u.Bucket = i.home.Name
+	if c.Bucket != "" {
+		u.Bucket, _, _ = strings.Cut(c.Bucket, "\x00")
+	}
+	p, err := i.place(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if p != i.home && c.Bucket != p.id() || p == i.home && c.Bucket != "" {
+		return nil, ErrBucketChanged
+	}
+	return p, nil
+}
+
+const (
+	// maxPlaces bounds how many buckets are kept ready.
+	maxPlaces = 256
+	// placeIdle is how long one is kept that nobody asks for: it holds credentials.
+	placeIdle = 10 * time.Minute
+)
+
+// places keeps buckets ready that were asked for lately.
+type places struct {
+	config  *config
+	flights *completion.Flights
+
+	mutex sync.Mutex
+	kept  map[Bucket]*keptPlace
+}
+
+type keptPlace struct {
+	*place
+	used  time.Time
+	timer *time.Timer
+}
+
+// get returns a bucket, ready.
+func (ps *places) get(b Bucket) (*place, error) {
+	keep := keyed(b)
+	if keep {
+		ps.mutex.Lock()
+		defer ps.mutex.Unlock()
+		if k, ok := ps.kept[b]; ok {
+			k.used = time.Now()
+			k.timer.Reset(placeIdle)
+			return k.place, nil
+		}
+	}
+	r, errs := b.resolve()
+	errs = append(errs, ps.config.check(&r)...)
+	if len(errs) > 0 {
+		return nil, ErrBucketInvalid.WithCause(errors.Join(errs...))
+	}
+	p := newPlace(&r, ps.config, ps.flights)
+	if !keep {
+		return p, nil
+	}
+	if len(ps.kept) >= maxPlaces {
+		ps.forgetOldest()
+	}
+	ps.kept[b] = &keptPlace{place: p, used: time.Now(), timer: time.AfterFunc(placeIdle, func() {
+		ps.mutex.Lock()
+		defer ps.mutex.Unlock()
+		delete(ps.kept, b)
+	})}
+	return p, nil
+}
+
+func (ps *places) forgetOldest() {
+	var oldest Bucket
+	var used time.Time
+	for b, k := range ps.kept {
+		if used.IsZero() || k.used.Before(used) {
+			oldest, used = b, k.used
+		}
+	}
+	ps.kept[oldest].timer.Stop()
+	delete(ps.kept, oldest)
+}
+
+// keyed reports whether a Bucket may be the key of a map.
+func keyed(b Bucket) bool {
+	for _, p := range [...]any{b.Credentials, b.ServiceCredentials} {
+		if p != nil && !reflect.TypeOf(p).Comparable() {
+			return false
+		}
+	}
+	return true
+}
+
+// problem makes a problem of an error of completion or S3, and a clear one of a bucket
+// that is not there; nil stays nil.
+func (p *place) problem(err error) error {
+	if errors.Is(err, store.ErrNoBucket) {
+		return ErrBucketMissing.WithCause(fmt.Errorf("bucket %q: %w", p.Name, err))
+	}
+	return engineProblem(err)
+}
