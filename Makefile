@@ -47,6 +47,8 @@ test:
 	done
 	@go -C e2e test -race -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -run Alloc ./...
+	@go -C bench test -run Alloc ./parts
+	@go -C e2e test -run Alloc ./s3
 
 fuzz:
 	@for m in $(MODULES); do \

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/justinas/alice"
+	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/bench/internal/fixture"
@@ -38,9 +39,10 @@ func rules(b *testing.B, tenants int, patterns ...string) {
 		plans[names[i]] = int64(maxSize + i)
 	}
 	next := 0
+	issuer, err := postern.NewIssuer(postern.Bucket{Name: bucket, Region: region, Credentials: fixture.Credentials()})
+	require.NoError(b, err)
 	chain := alice.New(
-		postern.SameOrigin(),
-		postern.Decode(),
+		postern.Decode(issuer),
 		postern.Authorize(func(_ *http.Request, u *postern.Upload) error {
 			next = (next + 7919) % tenants // a prime: all tenants in turn
 			u.Subject, u.Tenant = "ada", names[next]

@@ -75,7 +75,7 @@ func serve(t testing.TB, content string) *site {
 				return postern.ErrUnauthenticated
 			}
 			if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
-				return &postern.Problem{Status: 403, Code: "plan_full", Detail: "Your plan has no room for more files."}
+				return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
 			}
 			return nil
 		}),

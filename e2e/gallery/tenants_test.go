@@ -18,16 +18,16 @@ func status(page *browser.Page, method, path string) int {
 	return browser.Eval[int](page, `fetch(`+browser.Quote(path)+`, { method: `+browser.Quote(method)+` }).then((r) => r.status)`)
 }
 
-// answer is that of one of Postern's roads.
+// answer is Postern's.
 type answer struct {
 	Status       int
 	Code, Ticket string
 }
 
-// ask sends JSON to one of Postern's roads.
-func ask(page *browser.Page, road string, body map[string]any) answer {
+// ask sends JSON to Postern.
+func ask(page *browser.Page, action string, body map[string]any) answer {
 	text, _ := json.Marshal(body)
-	return browser.Eval[answer](page, `fetch("/uploads/`+road+`", {
+	return browser.Eval[answer](page, `fetch("/uploads/`+action+`", {
 		method: "POST", headers: { "Content-Type": "application/json" }, body: `+browser.Quote(string(text))+`,
 	}).then(async (r) => ({ Status: r.status, ...Object.fromEntries(
 		Object.entries(await r.json().catch(() => ({}))).map(([k, v]) => [k[0].toUpperCase() + k.slice(1), v])
@@ -91,9 +91,9 @@ func TestOrganisationsNeitherSeeNorReachEachOthersPhotos(t *testing.T) {
 		t.Run("by a ticket of somebody else", func(t *testing.T) {
 			grant := ask(acme, "sign", map[string]any{"filename": "a.png", "type": "image/png", "size": 100})
 			require.Equal(t, http.StatusCreated, grant.Status)
-			for _, road := range []string{"complete", "abort", "list", "parts"} {
-				got := ask(globex, road, map[string]any{"ticket": grant.Ticket, "numbers": []int{1}})
-				require.Equal(t, answer{Status: http.StatusForbidden, Code: "ticket_foreign"}, got, road)
+			for _, action := range []string{"complete", "abort", "list", "parts"} {
+				got := ask(globex, action, map[string]any{"ticket": grant.Ticket, "numbers": []int{1}})
+				require.Equal(t, answer{Status: http.StatusForbidden, Code: "ticket_foreign"}, got, action)
 			}
 		})
 		t.Run("colleagues see each other's", func(t *testing.T) {

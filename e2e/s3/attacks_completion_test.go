@@ -3,7 +3,6 @@ package s3_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,27 +129,22 @@ func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
 	})
 }
 
-// keysOf names objects otherwise than by chance, in a folder of its own.
-func keysOf(template string) postern.Option {
-	return postern.WithKeyPolicy(postern.KeyTemplate(fmt.Sprintf("keys-%d/%s", sites.Add(1), template)))
-}
-
 func TestKeyThatSomeoneElseTookIsAConflict(t *testing.T) {
 	srv := s3test.Start(t)
 	for _, tc := range []struct {
 		name      string
 		promotion bool
-		opts      []postern.Option
+		opts      []postern.HandlerOption
 		file      []byte
 	}{
 		{"a form with promotion", true, nil, content},
-		{"a PUT with promotion", true, []postern.Option{postern.WithMode(postern.ModePut)}, content},
+		{"a PUT with promotion", true, []postern.HandlerOption{postern.WithMode(postern.ModePut)}, content},
 		{"a PUT", false, nil, content},
 		{"parts", false, inParts, big(5<<20 + 1)},
 		{"parts with promotion", true, inParts, big(5<<20 + 1)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := newSite(t, srv, tc.promotion, append(tc.opts, keysOf("{slug}"))...)
+			s := newSiteOfKeys(t, srv, tc.promotion, "{slug}", tc.opts...)
 			sign := func(principal string) grant {
 				var g grant
 				call(t, s, "sign", fileOf(tc.file), "X-Principal", principal).into(t, &g)
@@ -197,11 +191,11 @@ func TestKeyTakenAtTheLastMomentIsAConflict(t *testing.T) {
 	for _, tc := range []struct {
 		name, moment string
 		promotion    bool
-		opts         []postern.Option
+		opts         []postern.HandlerOption
 		file         []byte
 	}{
 		{"a form with promotion", "CompleteMultipartUpload final", true, nil, content},
-		{"an empty file with promotion", "PutObject final", true, []postern.Option{postern.WithSizeLimit(0, 10)}, nil},
+		{"an empty file with promotion", "PutObject final", true, []postern.HandlerOption{postern.WithSizeLimit(0, 10)}, nil},
 		{"parts", "CompleteMultipartUpload final", false, inParts, big(5<<20 + 1)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -221,7 +215,7 @@ func TestKeyTakenAtTheLastMomentIsAConflict(t *testing.T) {
 func TestSameBytesTwice(t *testing.T) {
 	srv := s3test.Start(t)
 	for _, promotion := range []bool{false, true} {
-		s := newSite(t, srv, promotion, keysOf("{sha256}"))
+		s := newSiteOfKeys(t, srv, promotion, "{sha256}")
 		sign := func(principal string) grant {
 			var g grant
 			call(t, s, "sign", withSum(fileOf(content), content), "X-Principal", principal).into(t, &g)

@@ -69,7 +69,7 @@ func TestSwapUnderAnEqualETagIsSeenInTheReceipt(t *testing.T) {
 	s.isRight(t, r, second)
 }
 
-func TestSwapUnderAnEqualETagAgainstASealedChecksum(t *testing.T) {
+func TestSwapUnderAnEqualETagAgainstASignedChecksum(t *testing.T) {
 	first, second := twins(t)
 	srv := s3test.Start(t)
 	for _, swapped := range []bool{false, true} {

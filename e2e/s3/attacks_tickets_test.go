@@ -17,20 +17,20 @@ import (
 	"github.com/postern-go/postern/s3test"
 )
 
-// ticketRoads are the roads on which a ticket is shown.
-var ticketRoads = []string{"parts", "list", "complete", "abort"}
+// ticketActions are the actions for which a ticket is presented.
+var ticketActions = []string{"parts", "list", "complete", "abort"}
 
-// shown is a request with a ticket that suits every road.
-func shown(ticket string) map[string]any {
+// presenting is a request with a ticket that suits every action.
+func presenting(ticket string) map[string]any {
 	return map[string]any{"ticket": ticket, "numbers": []int{1}}
 }
 
-// refusesTicket asserts that a ticket opens none of the roads.
+// refusesTicket asserts that a ticket is good for no action.
 func refusesTicket(t testing.TB, h http.Handler, ticket string, status int, code string, header ...string) {
-	for _, road := range ticketRoads {
-		a := call(t, h, road, shown(ticket), header...)
-		require.Equal(t, code, a.code(t), "%s", road)
-		require.Equal(t, status, a.Status, "%s", road)
+	for _, action := range ticketActions {
+		a := call(t, h, action, presenting(ticket), header...)
+		require.Equal(t, code, a.code(t), "%s", action)
+		require.Equal(t, status, a.Status, "%s", action)
 		require.NotContains(t, string(a.Body), ticket)
 	}
 }
@@ -39,8 +39,12 @@ func TestTicketOpensNothingForAnyoneElse(t *testing.T) {
 	srv := s3test.Start(t)
 	bucket := twoIdentities(t, srv, "")
 	got := &receipts{}
-	opts := append([]postern.Option{postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook)}, inParts...)
+	opts := append([]postern.HandlerOption{postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook)}, inParts...)
 	h := newReplica(t, bucket, opts...)
+	decidedBy := func(authorizer func(*http.Request, *postern.Upload) error) *postern.Handler {
+		return mustNew(t, bucket, append([]postern.HandlerOption{
+			postern.WithAuthorizer(authorizer), postern.WithTicketKeys(ticketKey)}, opts...)...)
+	}
 	large := big(5<<20 + 1)
 	parts, form := ask(t, h, fileOf(large)), ask(t, h, fileOf(content))
 	require.Equal(t, http.StatusOK, putPart(t, h, parts, 2, large).Status)
@@ -66,26 +70,26 @@ func TestTicketOpensNothingForAnyoneElse(t *testing.T) {
 				return nil
 			},
 		} {
-			lax := newReplica(t, bucket, append(opts, postern.WithAuthorizer(authorizer))...)
+			lax := decidedBy(authorizer)
 			refusesTicket(t, lax, ticket, http.StatusInternalServerError, "subject_missing")
 		}
-		tenantOnly := newReplica(t, bucket, append(opts, postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
+		tenantOnly := decidedBy(func(_ *http.Request, u *postern.Upload) error {
 			u.Tenant = "acme"
 			return nil
-		}))...)
+		})
 		refusesTicket(t, tenantOnly, ticket, http.StatusInternalServerError, "subject_missing")
-		subjectOnly := newReplica(t, bucket, append(opts, postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
+		subjectOnly := decidedBy(func(_ *http.Request, u *postern.Upload) error {
 			u.Subject = "ada"
 			return nil
-		}))...)
+		})
 		refusesTicket(t, subjectOnly, ticket, http.StatusForbidden, "ticket_foreign")
-		revoked := newReplica(t, bucket, append(opts, postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
+		revoked := decidedBy(func(_ *http.Request, u *postern.Upload) error {
 			u.Subject, u.Tenant = "ada", "acme"
 			if u.Action != postern.ActionSign {
 				return postern.ErrUnauthenticated
 			}
 			return nil
-		}))...)
+		})
 		refusesTicket(t, revoked, ticket, http.StatusUnauthorized, "unauthenticated")
 	}
 	require.Zero(t, got.count())
@@ -102,27 +106,27 @@ func TestTicketIsNothingToAnotherHandler(t *testing.T) {
 	h := newReplica(t, bucket, inParts...)
 	g := ask(t, h, fileOf(big(5<<20+1)))
 
-	other := func(change func(b *postern.Bucket), opts ...postern.Option) *postern.Handler {
+	other := func(change func(b *postern.Bucket), opts ...postern.HandlerOption) *postern.Handler {
 		b := bucket
 		change(&b)
-		return newReplica(t, b, append(opts, inParts...)...)
+		opts = append(opts, postern.WithAuthorizer(principal))
+		return mustNew(t, b, append(opts, inParts...)...)
 	}
 	nothing := func(*postern.Bucket) {}
-	own, err := postern.New(bucket, append(inParts, postern.WithAuthorizer(principal))...)
-	require.NoError(t, err)
+	ours := postern.WithTicketKeys(ticketKey)
 	for name, h := range map[string]http.Handler{
-		"another name":                    other(nothing, postern.WithName("avatars")),
-		"another bucket":                  other(func(b *postern.Bucket) { b.Name = "another" }),
-		"another endpoint":                other(func(b *postern.Bucket) { b.Endpoint = "http://localhost:1" }),
-		"another public endpoint":         other(func(b *postern.Bucket) { b.PublicEndpoint = "http://localhost:1" }),
-		"another path at the same host":   other(func(b *postern.Bucket) { b.PublicEndpoint = srv.Endpoint + "/second" }),
+		"another name":                    other(nothing, ours, postern.WithName("avatars")),
+		"another bucket":                  other(func(b *postern.Bucket) { b.Name = "another" }, ours),
+		"another endpoint":                other(func(b *postern.Bucket) { b.Endpoint = "http://localhost:1" }, ours),
+		"another public endpoint":         other(func(b *postern.Bucket) { b.PublicEndpoint = "http://localhost:1" }, ours),
+		"another path at the same host":   other(func(b *postern.Bucket) { b.PublicEndpoint = srv.Endpoint + "/second" }, ours),
 		"another key":                     other(nothing, postern.WithTicketKeys(bytes.Repeat([]byte{8}, 32))),
-		"a key of its own":                own,
+		"a key of its own":                other(nothing),
 		"another key, though it has ours": other(nothing, postern.WithName("x"), postern.WithTicketKeys(bytes.Repeat([]byte{8}, 32), ticketKey)),
 	} {
 		t.Run(name, func(t *testing.T) { refusesTicket(t, h, g.Ticket, http.StatusBadRequest, "ticket_invalid") })
 	}
-	same := other(func(b *postern.Bucket) { b.Endpoint, b.PublicEndpoint = "http://localhost:1", srv.Endpoint })
+	same := other(func(b *postern.Bucket) { b.Endpoint, b.PublicEndpoint = "http://localhost:1", srv.Endpoint }, ours)
 	partURL(t, same, g, 1) // where the server finds S3 does not matter
 }
 
@@ -131,7 +135,8 @@ func TestRotatedKeysOpenUntilTheyAreDropped(t *testing.T) {
 	bucket := twoIdentities(t, srv, "")
 	first, second, third := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{3}, 32)
 	with := func(current []byte, previous ...[]byte) *postern.Handler {
-		return newReplica(t, bucket, append(inParts, postern.WithTicketKeys(current, previous...))...)
+		return mustNew(t, bucket, append([]postern.HandlerOption{
+			postern.WithAuthorizer(principal), postern.WithTicketKeys(current, previous...)}, inParts...)...)
 	}
 	g := ask(t, with(first), fileOf(big(5<<20+1)))
 	partURL(t, with(first, second), g, 1)
@@ -189,17 +194,17 @@ func TestExpiredTicketOpensNothing(t *testing.T) {
 	refusesTicket(t, h, g.Ticket, http.StatusGone, "ticket_expired", "X-Principal", "eve/other")
 }
 
-func TestTicketOnTheWrongRoadDoesNothing(t *testing.T) {
+func TestTicketForTheWrongActionDoesNothing(t *testing.T) {
 	srv := s3test.Start(t)
 	h := newReplica(t, twoIdentities(t, srv, ""))
 	g := ask(t, h, fileOf(content))
-	for _, road := range []string{"parts", "list"} {
-		require.Equal(t, "not_multipart", call(t, h, road, shown(g.Ticket)).code(t))
+	for _, action := range []string{"parts", "list"} {
+		require.Equal(t, "not_multipart", call(t, h, action, presenting(g.Ticket)).code(t))
 	}
-	// Nothing seals a form without promotion and checksum.
+	// Without promotion and checksum a form can be used again.
 	upload(t, h, g, content)
-	require.Equal(t, "not_sealed", call(t, h, "complete", shown(g.Ticket)).code(t))
-	require.Equal(t, "filename_required", call(t, h, "sign", shown(g.Ticket)).code(t))
+	require.Equal(t, "replayable", call(t, h, "complete", presenting(g.Ticket)).code(t))
+	require.Equal(t, "filename_required", call(t, h, "sign", presenting(g.Ticket)).code(t))
 	require.Equal(t, []string{g.Key}, keys(t, srv))
 }
 

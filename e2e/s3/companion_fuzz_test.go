@@ -79,6 +79,7 @@ func FuzzUppysCalls(f *testing.F) {
 		h.ServeHTTP(w, r)
 
 		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
 		if w.Code >= 300 {
 			require.Contains(t, []int{400, 403, 404, 405, 409, 413, 415, 422}, w.Code, w.Body)
 			require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))

@@ -24,7 +24,7 @@ type witness struct {
 	after    bool // S3 has acted, or the hook has taken note
 	steps    []string
 	open     int       // uploads at final keys that were begun and not finished
-	receipts []receipt // that the application was shown
+	receipts []receipt // that the application was given
 }
 
 func (w *witness) arm(v *victim, at int, after bool) {
@@ -92,7 +92,7 @@ func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 		name      string
 		promotion bool
 		mode      string
-		opts      []postern.Option
+		opts      []postern.HandlerOption
 		request   map[string]any
 		content   []byte
 		steps     string
@@ -116,7 +116,7 @@ func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 				name = tc.name + ", after acting"
 			}
 			all.run(t, name, false, func(t *testing.T) {
-				s := newSite(t, srv, tc.promotion, append([]postern.Option{postern.WithSniffing()}, tc.opts...)...)
+				s := newSite(t, srv, tc.promotion, append([]postern.HandlerOption{postern.WithSniffing()}, tc.opts...)...)
 				w := &witness{}
 				s.proxy.with(w.watch)
 				v := startVictim(t, s.victimConfig(t))
@@ -126,7 +126,7 @@ func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 					require.Equal(t, tc.mode, g.Mode)
 					upload(t, s, g, tc.content)
 					w.arm(v, step, after)
-					_, shown, _ := w.saw()
+					_, earlier, _ := w.saw()
 					r, alive := v.complete(t, g.Ticket)
 					steps, _, _ := w.saw()
 					if alive {
@@ -144,8 +144,8 @@ func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 					again, _ := v.complete(t, g.Ticket)
 					again.same(t, r)
 					_, all, open := w.saw()
-					require.GreaterOrEqual(t, len(all), len(shown)+2)
-					for _, other := range all[len(shown):] {
+					require.GreaterOrEqual(t, len(all), len(earlier)+2)
+					for _, other := range all[len(earlier):] {
 						other.same(t, r)
 					}
 					for _, key := range s.keys(t) {

@@ -54,9 +54,9 @@ func sdkSignature(t testing.TB, creds sigv4.Credentials, now time.Time, region s
 func TestPresignedURLsHaveTheSDKsSignature(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	alphabet := []rune("abcXYZ019-._~ +&%'\"$\\/=?#;,:@!*()[]{}<>|^`éß日本語😀")
-	text := func(most int) string {
+	text := func(longest int) string {
 		var b strings.Builder
-		for range 1 + rnd.IntN(most) {
+		for range 1 + rnd.IntN(longest) {
 			b.WriteRune(alphabet[rnd.IntN(len(alphabet))])
 		}
 		return b.String()

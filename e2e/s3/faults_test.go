@@ -32,14 +32,14 @@ type errand struct {
 	name      string
 	calls     []string // the calls to S3 in it that may fail
 	promotion bool
-	opts      []postern.Option
+	opts      []postern.HandlerOption
 	request   map[string]any
 	content   []byte
-	road      string
+	action    string
 	right     func(t *testing.T, s *site, e *errand, g grant, a answer)
 }
 
-var inParts = []postern.Option{
+var inParts = []postern.HandlerOption{
 	postern.WithSizeLimit(0, 1<<30), postern.WithMultipartThreshold(5 << 20), postern.WithPartSize(5 << 20),
 }
 
@@ -62,9 +62,9 @@ func errands() []errand {
 		{"completing a form with promotion", []string{
 			"HeadObject final", "HeadObject staging", "CreateMultipartUpload final", "UploadPartCopy final",
 			"CompleteMultipartUpload final", "GetObject final", "DeleteObject staging",
-		}, true, []postern.Option{postern.WithSniffing()}, picture(), pngFile(), "complete", receiptIsRight},
+		}, true, []postern.HandlerOption{postern.WithSniffing()}, picture(), pngFile(), "complete", receiptIsRight},
 		{"completing an empty file", []string{"PutObject final", "GetObject final"},
-			true, []postern.Option{postern.WithSizeLimit(0, 10)}, withSum(fileOf(nil), nil), nil, "complete", receiptIsRight},
+			true, []postern.HandlerOption{postern.WithSizeLimit(0, 10)}, withSum(fileOf(nil), nil), nil, "complete", receiptIsRight},
 		{"completing a PUT", []string{"HeadObject final"},
 			false, nil, fileOf(content), content, "complete", receiptIsRight},
 		{"completing parts", []string{"ListParts final", "CompleteMultipartUpload final"},
@@ -72,7 +72,7 @@ func errands() []errand {
 		{"completing parts with promotion", []string{"ListParts staging", "CompleteMultipartUpload staging"},
 			true, inParts, fileOf(large), large, "complete", receiptIsRight},
 		{"refusing a page that was declared a picture", []string{"GetObject final", "HeadObject staging", "DeleteObject final"},
-			true, []postern.Option{postern.WithSniffing()}, picture(), htmlFile(len(pngFile())), "complete", refused},
+			true, []postern.HandlerOption{postern.WithSniffing()}, picture(), htmlFile(len(pngFile())), "complete", refused},
 		{"beginning an upload in parts", []string{"CreateMultipartUpload staging"},
 			true, inParts, fileOf(large), nil, "sign", func(t *testing.T, s *site, _ *errand, _ grant, a answer) {
 				require.Equal(t, http.StatusCreated, a.Status, "%s", a.Body)
@@ -131,9 +131,9 @@ func (e *errand) meets(t *testing.T, srv *s3test.Server, target, name string, fa
 	s := newSite(t, srv, e.promotion, e.opts...)
 	var g grant
 	request := e.request
-	if e.road != "sign" {
+	if e.action != "sign" {
 		g = ask(t, s, e.request)
-		if g.Mode == "multipart" && e.road != "complete" {
+		if g.Mode == "multipart" && e.action != "complete" {
 			require.Equal(t, http.StatusOK, putPart(t, s, g, 2, big(5<<20+1)).Status)
 		} else {
 			require.Less(t, upload(t, s, g, e.content).Status, 300)
@@ -148,20 +148,20 @@ func (e *errand) meets(t *testing.T, srv *s3test.Server, target, name string, fa
 			fault(x)
 		}
 	})
-	a := call(t, s, e.road, request)
+	a := call(t, s, e.action, request)
 	require.NotZero(t, met.Load(), "there was no such call")
 	// What moves bytes may take minutes, so its first answer is waited for; and
 	// nobody can ask again for the rest of a body.
 	moves := name == "no answer" && (strings.HasPrefix(target, "UploadPartCopy") || strings.HasPrefix(target, "Complete"))
-	hidden := once && !moves && !(name == "an answer cut off" && e.road == "complete" && strings.HasPrefix(target, "GetObject") && len(e.content) > 0)
-	swept := target == "DeleteObject staging" && e.road == "complete" // nobody waits for that
+	hidden := once && !moves && !(name == "an answer cut off" && e.action == "complete" && strings.HasPrefix(target, "GetObject") && len(e.content) > 0)
+	swept := target == "DeleteObject staging" && e.action == "complete" // nobody waits for that
 	if !hidden && !swept {
 		require.Equal(t, http.StatusServiceUnavailable, a.Status, "%s", a.Body)
 		require.Equal(t, "storage_unavailable", a.code(t))
 		require.NotEmpty(t, a.Header.Get("Retry-After"))
 		require.Zero(t, s.got.count(), "nothing half done is reported as done")
 		s.proxy.with(nil)
-		a = call(t, s, e.road, request)
+		a = call(t, s, e.action, request)
 	}
 	e.right(t, s, e, g, a)
 

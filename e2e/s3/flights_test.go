@@ -78,12 +78,12 @@ func TestSecondCompletionJoinsTheFirst(t *testing.T) {
 func TestHookThatPanicsCostsOneRequest(t *testing.T) {
 	srv := s3test.Start(t)
 	calls := 0
-	s, g := uploaded(t, srv, postern.WithOnComplete(func(context.Context, postern.Receipt) error {
+	s, g := uploaded(t, srv)
+	s.got.before = func() {
 		if calls++; calls == 1 {
 			panic("the receipt's key is wrong: secret-role-name")
 		}
-		return nil
-	}))
+	}
 	a := call(t, s, "complete", ticketOf(g))
 	comesBack(t, a, 503, "completion_failed")
 	require.NotContains(t, string(a.Body), "secret-role-name")
@@ -111,11 +111,8 @@ func TestCompletionThatTakesLongIsAnsweredWith202(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
 	gate := make(chan struct{})
-	seen := &receipts{}
-	s, g := uploaded(t, srv, postern.WithOnComplete(func(ctx context.Context, r postern.Receipt) error {
-		<-gate
-		return seen.hook(ctx, r)
-	}))
+	s, g := uploaded(t, srv)
+	s.got.before = func() { <-gate }
 	a := call(t, s, "complete", ticketOf(g))
 	require.Equal(t, http.StatusAccepted, a.Status, "%s", a.Body)
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
@@ -125,5 +122,5 @@ func TestCompletionThatTakesLongIsAnsweredWith202(t *testing.T) {
 	first := complete(t, s, g.Ticket)
 	s.isRight(t, first, content)
 	require.False(t, first.Replayed, "it is the same completion that went on")
-	require.Equal(t, 1, seen.count())
+	require.Equal(t, 1, s.got.count())
 }

@@ -34,15 +34,15 @@ func bucketOf(t testing.TB, srv *s3test.Server) postern.Bucket {
 	}
 }
 
-func newHandler(t testing.TB, srv *s3test.Server, opts ...postern.Option) *postern.Handler {
-	h, err := postern.New(bucketOf(t, srv), append([]postern.Option{
-		postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
-			u.Subject, u.Tenant = "ada", "acme"
-			return nil
-		}),
-	}, opts...)...)
+func mustNew(t testing.TB, bucket postern.Bucket, opts ...postern.HandlerOption) *postern.Handler {
+	h, err := postern.New(bucket, opts...)
 	require.NoError(t, err)
 	return h
+}
+
+// newHandler is a handler whose tickets are its own.
+func newHandler(t testing.TB, srv *s3test.Server, opts ...postern.HandlerOption) *postern.Handler {
+	return mustNew(t, bucketOf(t, srv), append([]postern.HandlerOption{postern.WithAuthorizer(principal)}, opts...)...)
 }
 
 // grant is what a browser reads. Fields keep their order.

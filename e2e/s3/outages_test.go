@@ -16,7 +16,7 @@ import (
 )
 
 // uploaded is a site with an upload that waits for completion.
-func uploaded(t testing.TB, srv *s3test.Server, opts ...postern.Option) (*site, grant) {
+func uploaded(t testing.TB, srv *s3test.Server, opts ...postern.HandlerOption) (*site, grant) {
 	s := newSite(t, srv, true, opts...)
 	g := ask(t, s, fileOf(content))
 	require.Equal(t, http.StatusCreated, upload(t, s, g, content).Status)
@@ -149,10 +149,10 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 	require.Equal(t, http.StatusOK, putPart(t, h, parts, 1, large).Status)
 
 	signing.gone.Store(true)
-	for road, request := range map[string]any{
+	for action, request := range map[string]any{
 		"sign": fileOf(content), "parts": map[string]any{"ticket": parts.Ticket, "numbers": []int{2}},
 	} {
-		a := call(t, h, road, request)
+		a := call(t, h, action, request)
 		comesBack(t, a, 503, "credentials_unavailable")
 		require.NotContains(t, string(a.Body), "secret-role-name")
 	}
@@ -160,11 +160,11 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 	signing.gone.Store(false)
 
 	service.gone.Store(true)
-	for road, request := range map[string]any{
+	for action, request := range map[string]any{
 		"sign": fileOf(large), "list": ticketOf(parts), "abort": ticketOf(parts), "complete": ticketOf(small),
 	} {
-		a := call(t, h, road, request)
-		require.Equal(t, http.StatusServiceUnavailable, a.Status, "%s: %s", road, a.Body)
+		a := call(t, h, action, request)
+		require.Equal(t, http.StatusServiceUnavailable, a.Status, "%s: %s", action, a.Body)
 		require.NotEmpty(t, a.Header.Get("Retry-After"))
 		require.NotContains(t, string(a.Body), "secret-role-name")
 	}

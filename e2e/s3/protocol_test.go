@@ -46,16 +46,15 @@ func twoIdentities(t testing.TB, srv *s3test.Server, prefix string) postern.Buck
 	}
 }
 
-func newReplica(t testing.TB, bucket postern.Bucket, opts ...postern.Option) *postern.Handler {
-	h, err := postern.New(bucket, append([]postern.Option{
+// newReplica is one of several handlers that know the same tickets.
+func newReplica(t testing.TB, bucket postern.Bucket, opts ...postern.HandlerOption) *postern.Handler {
+	return mustNew(t, bucket, append([]postern.HandlerOption{
 		postern.WithAuthorizer(principal),
 		postern.WithTicketKeys(ticketKey),
 	}, opts...)...)
-	require.NoError(t, err)
-	return h
 }
 
-// answer is what a road of the handler says.
+// answer is what the handler says.
 type answer struct {
 	Status int
 	Header http.Header
@@ -72,8 +71,8 @@ func (a answer) code(t testing.TB) string {
 	return p.Code
 }
 
-func call(t testing.TB, h http.Handler, road string, request any, header ...string) answer {
-	return serve(t, h, "POST", "/uploads/"+road, request, header...)
+func call(t testing.TB, h http.Handler, action string, request any, header ...string) answer {
+	return serve(t, h, "POST", "/uploads/"+action, request, header...)
 }
 
 // serve has a handler answer a request, with a body of JSON if it has one.
@@ -155,14 +154,18 @@ func putPart(t testing.TB, h http.Handler, g grant, n int, content []byte) s3Ans
 	return do(t, "PUT", partURL(t, h, g, n), bytes.NewReader(content[first:min(first+g.PartSize, int64(len(content)))]), nil)
 }
 
-// receipts gathers what OnComplete was shown.
+// receipts gathers what OnComplete is given.
 type receipts struct {
-	mutex sync.Mutex
-	all   []postern.Receipt
-	fail  error
+	before func() // runs first, if it is set
+	mutex  sync.Mutex
+	all    []postern.Receipt
+	fail   error
 }
 
 func (r *receipts) hook(_ context.Context, got postern.Receipt) error {
+	if r.before != nil {
+		r.before()
+	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.all = append(r.all, got)

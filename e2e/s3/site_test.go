@@ -66,15 +66,22 @@ var identities = struct {
 	of map[*s3test.Server]postern.Bucket
 }{of: map[*s3test.Server]postern.Bucket{}}
 
-func newSite(t testing.TB, srv *s3test.Server, promotion bool, opts ...postern.Option) *site {
+// newSite is a site whose objects are named by chance.
+func newSite(t testing.TB, srv *s3test.Server, promotion bool, opts ...postern.HandlerOption) *site {
+	return newSiteOfKeys(t, srv, promotion, "{uuid}{ext}", opts...)
+}
+
+// newSiteOfKeys is a site whose objects are named by a template, in its part of the
+// bucket.
+func newSiteOfKeys(t testing.TB, srv *s3test.Server, promotion bool, template string, opts ...postern.HandlerOption) *site {
 	n := sites.Add(1)
 	s := &site{srv: srv, got: &receipts{}, promotes: promotion, staging: fmt.Sprintf("staging-%d/", n), final: fmt.Sprintf("final-%d/", n)}
 	s.proxy = newProxy(t, srv, s.staging)
 	s.bucket = identitiesOf(t, srv)
 	s.bucket.Endpoint, s.bucket.PublicEndpoint = s.proxy.URL, srv.Endpoint
-	all := []postern.Option{
+	all := []postern.HandlerOption{
 		postern.WithOnComplete(s.got.hook),
-		postern.WithKeyPolicy(postern.KeyTemplate(s.final + "{uuid}{ext}")),
+		postern.WithKeyPolicy(postern.KeyTemplate(s.final + template)),
 	}
 	if promotion {
 		all = append(all, postern.WithPromotion(s.staging))
@@ -84,10 +91,10 @@ func newSite(t testing.TB, srv *s3test.Server, promotion bool, opts ...postern.O
 }
 
 // replica is another handler for the same uploads, without the proxy.
-func (s *site) replica(t testing.TB, opts ...postern.Option) *postern.Handler {
+func (s *site) replica(t testing.TB, opts ...postern.HandlerOption) *postern.Handler {
 	b := s.bucket
 	b.Endpoint = b.PublicEndpoint
-	return newReplica(t, b, append([]postern.Option{
+	return newReplica(t, b, append([]postern.HandlerOption{
 		postern.WithOnComplete(s.got.hook), postern.WithPromotion(s.staging)}, opts...)...)
 }
 
@@ -178,7 +185,7 @@ type together struct {
 	slots chan struct{}
 }
 
-func newTogether(most int) *together { return &together{slots: make(chan struct{}, most)} }
+func newTogether(max int) *together { return &together{slots: make(chan struct{}, max)} }
 
 func (g *together) run(t *testing.T, name string, waits bool, test func(t *testing.T)) {
 	g.wg.Go(func() {

@@ -30,7 +30,7 @@ type victimConfig struct {
 	Signing [2]string
 	Service [2]string
 	Staging string // "" without promotion
-	Hook    string // a URL that is shown the receipts
+	Hook    string // a URL to which the receipts are posted
 }
 
 // runVictim is a server with one handler. It ends with its standard input.
@@ -42,7 +42,7 @@ func runVictim() int {
 		}
 		c.Bucket.Credentials = credentials.NewStaticCredentialsProvider(c.Signing[0], c.Signing[1], "")
 		c.Bucket.ServiceCredentials = credentials.NewStaticCredentialsProvider(c.Service[0], c.Service[1], "")
-		opts := append([]postern.Option{
+		opts := append([]postern.HandlerOption{
 			postern.WithAuthorizer(principal),
 			postern.WithTicketKeys(ticketKey),
 			postern.WithSniffing(),

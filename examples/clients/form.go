@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/justinas/alice"
-
 	"github.com/postern-go/postern"
 )
 
@@ -40,10 +38,11 @@ func mountForm(s *site, mux *http.ServeMux) error {
 	forms := formDialect{postern.Native(), s, s.page("form")}
 	mux.HandleFunc("GET /form/{$}", forms.offer)
 	mux.HandleFunc("GET /form/{id}/{$}", forms.arrive)
-	mux.Handle("POST /form/{id}/complete", alice.New(
-		postern.OpenTicket(s.uploads.Issuer(), postern.ActionComplete, postern.WithDialect(forms), postern.WithLogger(s.logger)),
-		postern.Authorize(s.sessions.authorize),
-	).Then(postern.Complete(s.uploads.Issuer())))
+	uploads, err := s.uploads.WithDialect(forms)
+	if err != nil {
+		return err
+	}
+	mux.Handle("POST /form/{id}/complete", uploads.Route(postern.ActionComplete))
 	return nil
 }
 
@@ -108,11 +107,11 @@ func (d formDialect) arrive(w http.ResponseWriter, r *http.Request) {
 // ReadTicket reads the form of arrived.html. A ticket has 8 KiB at most.
 func (d formDialect) ReadTicket(w http.ResponseWriter, r *http.Request, _ postern.Action) (*postern.TicketRequest, error) {
 	if t, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); t != "application/x-www-form-urlencoded" {
-		return nil, postern.ErrMalformed.WithDetail("This is not the form that is expected here.")
+		return nil, postern.ErrMalformedRequest.WithDetail("This is not the form that is expected here.")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	if err := r.ParseForm(); err != nil {
-		return nil, postern.ErrMalformed.WithDetail("The form did not arrive whole.").WithCause(err)
+		return nil, postern.ErrMalformedRequest.WithDetail("The form did not arrive whole.").WithCause(err)
 	}
 	return &postern.TicketRequest{Ticket: r.PostForm.Get("ticket")}, nil
 }
@@ -123,15 +122,15 @@ func (d formDialect) WriteReceipt(w http.ResponseWriter, r *http.Request, receip
 }
 
 // WritePending shows the button again.
-func (d formDialect) WritePending(w http.ResponseWriter, r *http.Request, after time.Duration) (wait bool) {
+func (d formDialect) WritePending(w http.ResponseWriter, r *http.Request, after time.Duration) postern.Pending {
 	w.Header().Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	d.render(w, r, http.StatusAccepted, d.page, "arrived.html", r.PostForm.Get("ticket"))
-	return false
+	return postern.Answered
 }
 
 // WriteProblem shows a refusal.
 func (d formDialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.Problem) {
-	d.render(w, r, p.Status, d.page, "refused.html", p)
+	d.render(w, r, p.Status(), d.page, "refused.html", p)
 }
 
 // refuse is [postern.Refuse] where there is no chain.

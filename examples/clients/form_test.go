@@ -31,7 +31,7 @@ func TestFormDialect(t *testing.T) {
 
 	t.Run("a completion that takes long leaves the button", func(t *testing.T) {
 		w := httptest.NewRecorder()
-		require.False(t, d.WritePending(w, r, 2*time.Second))
+		require.Equal(t, postern.Answered, d.WritePending(w, r, 2*time.Second))
 		require.Equal(t, 202, w.Code)
 		require.Equal(t, "2", w.Header().Get("Retry-After"))
 		require.Contains(t, w.Body.String(), `name="ticket" value="&#34;&gt;&lt;script&gt;"`)
@@ -40,7 +40,7 @@ func TestFormDialect(t *testing.T) {
 		w := httptest.NewRecorder()
 		d.WriteProblem(w, r, postern.ErrBusy)
 		require.Equal(t, 503, w.Code)
-		require.Contains(t, w.Body.String(), postern.ErrBusy.Detail)
+		require.Contains(t, w.Body.String(), postern.ErrBusy.Detail())
 		require.Contains(t, w.Body.String(), `<a href="./">Try again</a>`)
 	})
 	t.Run("a refusal doesn't", func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestFormDialect(t *testing.T) {
 			r := httptest.NewRequest("POST", "/form/id/complete", strings.NewReader(body.text))
 			r.Header.Set("Content-Type", body.contentType)
 			_, err := d.ReadTicket(httptest.NewRecorder(), r, postern.ActionComplete)
-			require.ErrorIs(t, err, postern.ErrMalformed, body.contentType)
+			require.ErrorIs(t, err, postern.ErrMalformedRequest, body.contentType)
 		}
 	})
 	t.Run("a ticket in the address is none", func(t *testing.T) {

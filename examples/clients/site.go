@@ -101,8 +101,8 @@ func (s *site) page(name string) *page {
 // newHandler is what Postern is about: who may upload, what, and under which key.
 // A page whose client needs something else adds options, and mounts a Handler of
 // its own.
-func (s *site) newHandler(name string, opts ...postern.Option) (*postern.Handler, error) {
-	return postern.New(s.storage.bucket, append([]postern.Option{
+func (s *site) newHandler(name string, opts ...postern.HandlerOption) (*postern.Handler, error) {
+	return postern.New(s.storage.bucket, append([]postern.HandlerOption{
 		postern.WithName(name),
 		postern.WithTicketKeys(s.tickets),
 		postern.WithAuthorizer(s.sessions.authorize),

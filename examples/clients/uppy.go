@@ -32,7 +32,7 @@ var uppyPage = &page{
 }
 
 // mountCompanion serves Uppy's protocol below an address.
-func (s *site) mountCompanion(mux *http.ServeMux, at string, opts ...postern.Option) error {
+func (s *site) mountCompanion(mux *http.ServeMux, at string, opts ...postern.HandlerOption) error {
 	h, err := s.newHandler(at, opts...)
 	if err != nil {
 		return err

@@ -29,7 +29,9 @@ func open(t *testing.T) (*app, *httptest.Server) {
 	t.Cleanup(func() { _ = a.db.Close() })
 	require.NoError(t, a.openBucket(t.Context()))
 	require.NoError(t, a.newUploads(t.Context()))
-	server := httptest.NewServer(a.routes("'self'"))
+	routes, err := a.routes("'self'")
+	require.NoError(t, err)
+	server := httptest.NewServer(routes)
 	t.Cleanup(server.Close)
 	return a, server
 }
@@ -177,7 +179,7 @@ func TestWhatFailsCanBeTriedAgain(t *testing.T) {
 	exec("ALTER TABLE photos RENAME TO away")
 	var problem struct{ Code string }
 	require.Equal(t, http.StatusServiceUnavailable, ada.complete(ticket, &problem))
-	require.Equal(t, postern.ErrHookFailed.Code, problem.Code)
+	require.Equal(t, postern.ErrCompletionFailed.Code(), problem.Code)
 	require.Equal(t, http.StatusInternalServerError, ada.ask(http.MethodGet, "/", "", nil))
 	exec("ALTER TABLE away RENAME TO photos")
 	require.Equal(t, http.StatusOK, ada.complete(ticket, nil))
@@ -245,7 +247,7 @@ func TestWhatIsNoImageIsNoPhoto(t *testing.T) {
 	ada := signIn(t, gallery, "ada@acme.example")
 	var problem struct{ Code string }
 	require.Equal(t, http.StatusUnprocessableEntity, ada.complete(ada.upload([]byte("<script>alert(1)</script>")), &problem))
-	require.Equal(t, postern.ErrContentMismatch.Code, problem.Code)
+	require.Equal(t, postern.ErrContentMismatch.Code(), problem.Code)
 	var home view
 	ada.ask(http.MethodGet, "/", "", &home)
 	require.Empty(t, home.Photos)

@@ -73,7 +73,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: a.routes(a.uploads.Issuer().Origin()), ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	routes, err := a.routes(a.uploads.Issuer().Origin())
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: routes, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.Background()) })
 	fmt.Printf("Open http://%s\n", ln.Addr())
@@ -84,7 +88,11 @@ func run(ctx context.Context) error {
 }
 
 // routes puts the parts together. Pages may talk to this server and to the bucket.
-func (a *app) routes(bucket string) http.Handler {
+func (a *app) routes(bucket string) (http.Handler, error) {
+	fromHere, err := sameOrigin()
+	if err != nil {
+		return nil, err
+	}
 	r := chi.NewRouter()
 	r.Use(
 		middleware.SetHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "+bucket+
@@ -100,7 +108,7 @@ func (a *app) routes(bucket string) http.Handler {
 	reading.Get("/photos/{id}", a.own(a.showPhoto))
 	reading.Handle("/uploads/*", a.uploads) // checks the origin itself
 
-	writing := reading.With(middleware.RequestSize(4<<10), postern.SameOrigin(postern.WithTrustedOrigins(strings.Fields(*frontEnd)...)))
+	writing := reading.With(middleware.RequestSize(4<<10), fromHere)
 	writing.Post("/sign-in", try(a.signIn))
 	writing.Post("/sign-out", try(a.signOut))
 	writing.Post("/photos/{id}/delete", a.own(a.deletePhoto))
@@ -110,7 +118,22 @@ func (a *app) routes(bucket string) http.Handler {
 		AllowOriginFunc: func(origin string) bool { return slices.Contains(strings.Fields(*frontEnd), origin) },
 		AllowedMethods:  []string{"GET", "POST"}, AllowedHeaders: []string{"Content-Type"}, ExposedHeaders: []string{"Retry-After"},
 		AllowCredentials: true,
-	}).Handler(r)
+	}).Handler(r), nil
+}
+
+// sameOrigin refuses what pages elsewhere send with a user's cookies, but for front
+// ends, as a.uploads does by itself.
+func sameOrigin() (func(http.Handler) http.Handler, error) {
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range strings.Fields(*frontEnd) {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		postern.Refuse(w, r, postern.ErrCrossOrigin)
+	}))
+	return protection.Handler, nil
 }
 
 // try makes a handler of a function that may fail.

@@ -30,7 +30,7 @@ func (a *app) newUploads(ctx context.Context) (err error) {
 		postern.WithTrustedOrigins(strings.Fields(*frontEnd)...),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
 		postern.WithContentTypes(imageTypes...),
-		postern.WithSizeLimitFunc(func(r *http.Request, _ *postern.Upload) (least, most int64) {
+		postern.WithSizeLimitFunc(func(r *http.Request, _ *postern.Upload) (min, max int64) {
 			return 1, userFrom(r).MaxBytes
 		}),
 		postern.WithPromotion(staging), // out of the grant's reach, before anybody looks

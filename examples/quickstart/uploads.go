@@ -17,7 +17,7 @@ const staging = "staging/"
 // newUploads is what Postern is about: who may upload, what, and under which key,
 // and what becomes of it.
 func newUploads(opts *options, bucket postern.Bucket, ticketKey []byte, finished *records, logger zerolog.Logger) (*postern.Handler, error) {
-	settings := []postern.Option{
+	settings := []postern.HandlerOption{
 		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
 			tenant, ok := tenantOf(r)
 			if !ok {

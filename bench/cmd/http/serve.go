@@ -87,11 +87,11 @@ func uploads(endpoint string) (http.Handler, error) {
 		Region:      fixture.Region,
 		Credentials: credentials.NewStaticCredentialsProvider(fixture.AccessKeyID, fixture.SecretKey, ""),
 	}
-	most := int64(10 << 20)
+	maxSize := int64(10 << 20)
 	if endpoint != "" {
 		bucket.Endpoint, bucket.Provider, bucket.PathStyle = endpoint, postern.VersityGW, true
 		bucket.Credentials = aws.NewCredentialsCache(bucket.Credentials)
-		most = 5 << 30
+		maxSize = 5 << 30
 	}
 	tenants := map[string]string{"Bearer acme-demo": "acme", "Bearer globex-demo": "globex"}
 	h, err := postern.New(bucket,
@@ -104,7 +104,7 @@ func uploads(endpoint string) (http.Handler, error) {
 			return nil
 		}),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
-		postern.WithSizeLimit(1, most),
+		postern.WithSizeLimit(1, maxSize),
 		postern.WithContentTypes("image/*", "application/pdf", "text/plain", "video/*"),
 		postern.WithTicketKeys(make([]byte, 32)),
 		postern.WithLogger(zerolog.New(zerolog.SyncWriter(log)).With().Timestamp().Logger()),
@@ -124,6 +124,7 @@ func constant(length int) http.Handler {
 	mux.HandleFunc("/uploads/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(body)
 	})

@@ -25,7 +25,7 @@ func serve(ln net.Listener, uploads http.Handler) error {
 // newRouter mounts uploads at two prefixes of a group that has a middleware of its
 // own, beside a page that answers everywhere else.
 //
-// Every road of Postern's own protocol works behind the adaptor. What is not as in
+// Every action of Postern's own protocol works behind the adaptor. What is not as in
 // net/http:
 //
 //   - A panic in a handler ends the whole program unless the app has fiber's

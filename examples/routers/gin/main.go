@@ -26,8 +26,8 @@ func main() {
 func newRouter(uploads http.Handler) http.Handler {
 	r := gin.New()
 	api := r.Group("/api", requireUser)
-	api.Any("/uploads/*road", mount(uploads))
-	api.Any("/albums/:album/photos/*road", mount(uploads))
+	api.Any("/uploads/*action", mount(uploads))
+	api.Any("/albums/:album/photos/*action", mount(uploads))
 
 	r.NoRoute(gin.WrapH(demo.Page()))
 	return r

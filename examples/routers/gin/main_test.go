@@ -37,7 +37,7 @@ func TestTheRecoveryOfGinCompletesAnAnswerThatIsBrokenOff(t *testing.T) {
 	require.NoError(t, routertest.BreakOff(t, demo.HTTP(func(uploads http.Handler) http.Handler {
 		r := gin.New()
 		r.Use(gin.CustomRecoveryWithWriter(nil, nil))
-		r.Any("/api/uploads/*road", gin.WrapH(uploads))
+		r.Any("/api/uploads/*action", gin.WrapH(uploads))
 		return r
 	})))
 }

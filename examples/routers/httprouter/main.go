@@ -25,8 +25,8 @@ func newRouter(uploads http.Handler) http.Handler {
 	api := alice.New(demo.RequireUser)
 
 	r := httprouter.New()
-	r.Handler(http.MethodPost, "/api/uploads/*road", api.Then(uploads))
-	r.Handler(http.MethodPost, "/api/albums/:album/photos/*road", api.Then(uploads))
+	r.Handler(http.MethodPost, "/api/uploads/*action", api.Then(uploads))
+	r.Handler(http.MethodPost, "/api/albums/:album/photos/*action", api.Then(uploads))
 	r.NotFound = demo.Page()
 	return r
 }

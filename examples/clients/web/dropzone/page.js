@@ -1,9 +1,9 @@
 import Dropzone from "dropzone";
 
-async function call(road, body) {
+async function call(action, body) {
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch(`uploads/${road}`, { method: "POST", headers, body: JSON.stringify(body) });
-  if (response.status === 202) return call(road, body); // still being checked; the server has waited
+  const response = await fetch(`uploads/${action}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (response.status === 202) return call(action, body); // still being checked; the server has waited
   const answer = await response.json();
   return response.ok ? answer : Promise.reject(answer.detail);
 }

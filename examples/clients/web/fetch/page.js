@@ -9,14 +9,14 @@ async function upload(file) {
   return call("/uploads/complete", { ticket: grant.ticket });
 }
 
-async function call(road, body) {
+async function call(url, body) {
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch(road, { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.detail);
   if (response.status !== 202) return answer;
   await new Promise((done) => setTimeout(done, 2000)); // a large file is still being checked
-  return call(road, body);
+  return call(url, body);
 }
 
 // What follows is the page.

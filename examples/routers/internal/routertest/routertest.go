@@ -19,7 +19,7 @@ import (
 )
 
 // prefixes are where every program mounts the Handler. A space in the second one
-// sees that no router touches what stands before the road.
+// sees that no router touches what stands before the action.
 var prefixes = []string{"/api/uploads/", "/api/albums/summer%202026/photos/"}
 
 // site is a router that is served, and the bucket behind it.
@@ -65,7 +65,7 @@ func Run(t *testing.T, serve demo.Serve) {
 			t.Run("the user of the group's middleware is the subject", func(t *testing.T) { s.testSubject(t, prefix) })
 			t.Run("an upload in parts is begun and given up", func(t *testing.T) { s.testParts(t, prefix) })
 			t.Run("the group's middleware refuses strangers", func(t *testing.T) { s.testStranger(t, prefix) })
-			t.Run("another road is not found", func(t *testing.T) { s.testUnknownRoad(t, prefix) })
+			t.Run("another action is not found", func(t *testing.T) { s.testUnknownAction(t, prefix) })
 			t.Run("another method is not allowed", func(t *testing.T) { s.testMethod(t, prefix) })
 		})
 	}
@@ -158,9 +158,9 @@ func (s *site) testStranger(t *testing.T, prefix string) {
 	s.post(t, prefix+"sign", "", nil).problem(t, http.StatusUnauthorized, "unauthenticated")
 }
 
-func (s *site) testUnknownRoad(t *testing.T, prefix string) {
-	for _, road := range []string{"nothing", "sign/", "sign/nothing", ""} {
-		s.post(t, prefix+road, "alice", photo(5)).problem(t, http.StatusNotFound, "not_found")
+func (s *site) testUnknownAction(t *testing.T, prefix string) {
+	for _, action := range []string{"nothing", "sign/", "sign/nothing", ""} {
+		s.post(t, prefix+action, "alice", photo(5)).problem(t, http.StatusNotFound, "not_found")
 	}
 }
 

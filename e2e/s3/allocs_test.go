@@ -1,0 +1,93 @@
+//go:build !race
+
+// The race detector allocates on its own account.
+
+package s3_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/companion"
+	"github.com/postern-go/postern/s3test"
+)
+
+// Many connections send the largest body that a completion may have, without a
+// ticket of their own. What it lists is not decoded.
+func TestLongListsOfStrangersAllocateLittle(t *testing.T) {
+	const (
+		connections = 64
+		bodySize    = 1 << 20
+		limit       = bodySize * 5 / 2 // bytes that one request allocates in all
+	)
+	srv := s3test.Start(t)
+	h := newReplica(t, twoIdentities(t, srv, ""))
+	uppys, err := companion.New(h)
+	require.NoError(t, err)
+	ticket := ask(t, h, fileOf(content)).Ticket
+
+	for _, tc := range []struct {
+		name         string
+		handler      http.Handler
+		path, before string
+		status       int
+	}{
+		{"native, no ticket", h, "/complete", `"ticket":"x",`, http.StatusBadRequest},
+		{"native, the ticket of another", h, "/complete", `"ticket":"` + ticket + `",`, http.StatusForbidden},
+		{"Uppy's, no ticket", uppys, "/s3/multipart/x/complete", "", http.StatusBadRequest},
+		{"Uppy's, the ticket of another", uppys, "/s3/multipart/" + ticket + "/complete", "", http.StatusForbidden},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			server := httptest.NewServer(tc.handler)
+			defer server.Close()
+			body := "{" + tc.before + `"parts":[`
+			body += strings.Repeat("{},", (bodySize-len(body)-len("{}]}"))/len("{},")) + "{}]}"
+			request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: uploads.example\r\nX-Principal: eve/acme\r\n"+
+				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", tc.path, len(body), body)
+			sendAll := func() (statuses [connections]int) {
+				var wg sync.WaitGroup
+				for n := range statuses {
+					wg.Go(func() { statuses[n] = sendRaw(server.Listener.Addr().String(), request) })
+				}
+				wg.Wait()
+				return statuses
+			}
+			sendAll() // what is kept for later is allocated now
+
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			statuses := sendAll()
+			runtime.ReadMemStats(&after)
+			for _, status := range statuses {
+				require.Equal(t, tc.status, status)
+			}
+			require.LessOrEqual(t, (after.TotalAlloc-before.TotalAlloc)/connections, uint64(limit))
+		})
+	}
+}
+
+// sendRaw sends a request over a connection of its own, at next to no cost in memory,
+// and returns the status of the answer, or 0.
+func sendRaw(address string, request []byte) (status int) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	go func() { _, _ = conn.Write(request) }() // the answer may come before the end
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	return res.StatusCode
+}
