@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -157,9 +158,9 @@ func operation(r *http.Request) string {
 // direct asks S3, without a pool: what is left there must not outlive the server.
 var direct = &http.Transport{DisableCompression: true, DisableKeepAlives: true}
 
-// act has S3 do what the call asks for.
+// act has S3 do what the call asks for, whether the client waits for it or not.
 func (x *exchange) act() (*http.Response, []byte, error) {
-	r := x.r.Clone(x.r.Context()) // Host included: it is signed
+	r := x.r.Clone(context.WithoutCancel(x.r.Context())) // Host included: it is signed
 	r.URL.Scheme, r.URL.Host, r.RequestURI = "http", x.proxy.target, ""
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(x.body)), int64(len(x.body))
 	if len(x.body) == 0 {
@@ -175,7 +176,13 @@ func (x *exchange) act() (*http.Response, []byte, error) {
 }
 
 // pass has S3 act, and tells what it says.
-func (x *exchange) pass() { x.answer(x.act()) }
+func (x *exchange) pass() {
+	res, body, err := x.act()
+	if x.r.Context().Err() != nil { // a slow machine: the client has given up
+		x.countLost(res, err)
+	}
+	x.answer(res, body, err)
+}
 
 func (x *exchange) answer(res *http.Response, body []byte, err error) {
 	if err != nil {
@@ -198,12 +205,16 @@ func (x *exchange) lose() {
 // actInVain counts the uploads whose id nobody will learn.
 func (x *exchange) actInVain() (*http.Response, []byte, error) {
 	res, body, err := x.act()
+	x.countLost(res, err)
+	return res, body, err
+}
+
+func (x *exchange) countLost(res *http.Response, err error) {
 	if err == nil && res.StatusCode == http.StatusOK && strings.HasPrefix(x.call, "CreateMultipartUpload") {
 		x.proxy.mutex.Lock()
 		x.proxy.lost++
 		x.proxy.mutex.Unlock()
 	}
-	return res, body, err
 }
 
 // cut has S3 act, and breaks off in the middle of its answer.
