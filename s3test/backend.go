@@ -38,10 +38,12 @@ type rootedBackend struct {
 	meta    *metadata
 	root    string
 	aborted sync.Map // multipart uploads by their ids
+	summed  summed
+	profile profile
 }
 
 // newRootedBackend takes absolute paths of folders that exist.
-func newRootedBackend(root, metaDir string) (*rootedBackend, error) {
+func newRootedBackend(root, metaDir string, p profile) (*rootedBackend, error) {
 	sidecar, err := meta.NewSideCar(metaDir)
 	if err != nil {
 		return nil, fmt.Errorf("metadata folder: %w", err)
@@ -56,7 +58,7 @@ func newRootedBackend(root, metaDir string) (*rootedBackend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	return &rootedBackend{storage: storage, meta: md, root: root}, nil
+	return &rootedBackend{storage: storage, meta: md, root: root, profile: p}, nil
 }
 
 func (b *rootedBackend) Shutdown() { b.storage.Shutdown() }

@@ -65,6 +65,7 @@ func (b *rootedBackend) CopyObject(ctx context.Context, in s3response.CopyObject
 		return s3response.CopyObjectOutput{}, err
 	}
 	in.CopySource, in.ExpectedSourceBucketOwner = source, nil
+	_ = conditions(b.profile.ignoreCopySource, false, &in.CopySourceIfMatch, &in.CopySourceIfNoneMatch)
 	// In the same form as the source: an object copied onto itself is
 	// recognized by its path.
 	in.Bucket = aws.String(b.fromAnywhere(aws.ToString(in.Bucket)))
@@ -80,6 +81,10 @@ func (b *rootedBackend) UploadPartCopy(ctx context.Context, in *s3.UploadPartCop
 	c := *in
 	c.CopySource, c.ExpectedSourceBucketOwner = source, nil
 	c.Bucket = b.pathOf(in.Bucket)
+	if err := b.checkCopy(in.UploadId); err != nil {
+		return s3response.CopyPartResult{}, err
+	}
+	_ = conditions(b.profile.ignoreCopySource, false, &c.CopySourceIfMatch, &c.CopySourceIfNoneMatch)
 	out, err := b.storage.UploadPartCopy(ctx, &c)
 	return out, b.named(err)
 }

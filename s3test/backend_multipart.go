@@ -15,6 +15,9 @@ func (b *rootedBackend) CreateMultipartUpload(ctx context.Context, in s3response
 	in.Bucket = b.pathOf(in.Bucket)
 	out, err := b.storage.CreateMultipartUpload(ctx, in)
 	out.Bucket = aws.ToString(name)
+	if err == nil {
+		b.summed.begin(out.UploadId, string(in.ChecksumAlgorithm))
+	}
 	return out, b.named(err)
 }
 
@@ -24,6 +27,12 @@ func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.Comp
 	}
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
+	if err := conditions(b.profile.ignoreCompleteConditions, b.profile.refuseCompleteConditions, &c.IfNoneMatch, &c.IfMatch); err != nil {
+		return s3response.CompleteMultipartUploadResult{}, "", err
+	}
+	if b.profile.ignoreObjectSize {
+		c.MpuObjectSize = nil
+	}
 	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
 	out.Bucket = in.Bucket
 	return out, versionID, b.named(err)

@@ -12,6 +12,9 @@ import (
 func (b *rootedBackend) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	in.Bucket = b.pathOf(in.Bucket)
 	in.Body = wholeBody(in.Body, in.ContentLength)
+	if err := conditions(b.profile.ignorePutConditions, b.profile.refusePutConditions, &in.IfNoneMatch, &in.IfMatch); err != nil {
+		return s3response.PutObjectOutput{}, err
+	}
 	out, err := b.storage.PutObject(ctx, in)
 	return out, b.named(err)
 }
@@ -20,6 +23,9 @@ func (b *rootedBackend) HeadObject(ctx context.Context, in *s3.HeadObjectInput) 
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
 	out, err := b.storage.HeadObject(ctx, &c)
+	if out != nil && b.profile.noCRC64 {
+		out.ChecksumCRC64NVME = nil
+	}
 	return out, b.named(err)
 }
 
@@ -64,9 +70,12 @@ func (b *rootedBackend) ListObjectVersions(ctx context.Context, in *s3.ListObjec
 func (b *rootedBackend) DeleteObject(ctx context.Context, in *s3.DeleteObjectInput) (*s3.DeleteObjectOutput, error) {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
+	if b.profile.ignoreDeleteConditions {
+		c.IfMatch = nil
+	}
 	out, err := b.storage.DeleteObject(ctx, &c)
 	// Of two deletes at once the storage fails one; to S3 both are done.
-	if errors.Is(err, s3err.GetAPIError(s3err.ErrNoSuchKey)) && in.IfMatch == nil {
+	if errors.Is(err, s3err.GetAPIError(s3err.ErrNoSuchKey)) && c.IfMatch == nil {
 		return &s3.DeleteObjectOutput{}, nil
 	}
 	return out, b.named(err)

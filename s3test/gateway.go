@@ -42,7 +42,7 @@ func newGateway(dir string, cfg *config, ln net.Listener) (*gateway, error) {
 			return nil, fmt.Errorf("data folder: %w", err)
 		}
 	}
-	be, err := newRootedBackend(buckets, meta)
+	be, err := newRootedBackend(buckets, meta, cfg.profile)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type config struct {
 
 	origins    []string
 	originsSet bool
+
+	profile profile
+	errs    []error
 }
 
 // WithRegion names the region that signatures must be made for.
@@ -67,7 +70,7 @@ func newConfig(opts []Option) (*config, error) {
 	for _, opt := range opts {
 		opt(c)
 	}
-	var errs []error
+	errs := c.errs
 	for name, value := range map[string]string{
 		"region": c.region, "bucket": c.bucket,
 		"access key ID": c.accessKeyID, "secret access key": c.secretAccessKey,
