@@ -2,6 +2,7 @@ import Uppy from "@uppy/core";
 import AwsS3 from "@uppy/aws-s3";
 
 const form = document.querySelector("#upload");
+const progress = form.querySelector("progress");
 const [start, pause, cancel, status] = ["start", "pause", "cancel", "status"].map((name) =>
   document.querySelector(`[data-${name}]`));
 let uppy;
@@ -11,14 +12,17 @@ form.addEventListener("submit", async (event) => {
   const [file] = form.file.files;
   const single = form.single.checked;
   uppy = new Uppy().use(AwsS3, { endpoint: single ? "/uppy5/single" : "/uppy5/parts", shouldUseMultipart: !single });
-  uppy.on("upload-progress", (_, { bytesUploaded, bytesTotal }) => (form.querySelector("progress").value = bytesUploaded / bytesTotal));
+  uppy.on("upload-progress", (_, { bytesUploaded, bytesTotal }) => (progress.value = bytesUploaded / bytesTotal));
   uppy.on("cancel-all", () => show("cancelled", "Cancelled."));
   // Uppy does not send the size by itself, and the server wants to know it.
   uppy.addFile({ name: file.name, type: file.type, data: file, meta: { size: file.size } });
   show("busy", "Uploading…");
   const { successful = [], failed = [] } = (await uppy.upload()) ?? {};
   if (failed.length) show("failed", failed[0].error);
-  else if (successful.length) show("done", `Stored at ${successful[0].uploadURL}`);
+  else if (successful.length) {
+    progress.value = 1; // Uppy may not have told of the last bytes
+    show("done", `Stored at ${successful[0].uploadURL}`);
+  }
 });
 
 pause.addEventListener("click", () => {
