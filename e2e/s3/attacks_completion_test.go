@@ -230,21 +230,38 @@ func TestSameBytesTwice(t *testing.T) {
 		s.isRight(t, first, content)
 		require.False(t, first.Duplicate)
 
-		// A colleague's is a duplicate, with a receipt of its own.
-		g := sign("bob/acme")
+		// A colleague's is a duplicate, with a receipt of its own, if the same bytes
+		// were sent again. Without promotion nobody can tell, so that it must be the
+		// same person.
+		who := "bob/acme"
+		if !promotion {
+			who = "ada/acme"
+		}
+		g := sign(who)
 		require.Equal(t, first.Key, g.Key)
-		done(g, "bob/acme").into(t, &second)
+		if promotion {
+			comesBack(t, call(t, s, "complete", ticketOf(g), "X-Principal", who), http.StatusNotFound, "object_missing")
+		} else {
+			other := sign("bob/acme")
+			comesBack(t, done(other, "bob/acme"), http.StatusConflict, "object_conflict")
+		}
+		done(g, who).into(t, &second)
 		require.True(t, second.Duplicate)
 		require.NotEqual(t, first.ID, second.ID)
 		require.Equal(t, first.ETag, second.ETag)
-		require.Equal(t, "bob", second.Subject)
+		require.Equal(t, who[:3], second.Subject)
 		s.isRight(t, first, content)
+
+		// Asking again gives the same receipt.
+		var again receipt
+		call(t, s, "complete", ticketOf(g), "X-Principal", who).into(t, &again)
+		require.Equal(t, second, again)
 
 		// A stranger's is not: it would tell that the file is there, and take it over.
 		a := done(sign("eve/evil"), "eve/evil")
 		comesBack(t, a, http.StatusConflict, "object_conflict")
 		s.isRight(t, first, content)
-		require.Equal(t, 2, s.got.count())
+		require.Equal(t, 3, s.got.count())
 	}
 }
 

@@ -124,31 +124,39 @@ func TestFaultAfterAVanishedSourceIsAFault(t *testing.T) {
 // A provider of credentials that stops giving any.
 type fading struct {
 	creds aws.CredentialsProvider
+	clock *movedClock
 	gone  atomic.Bool
 }
+
+// movedClock is a clock that a test puts forward.
+type movedClock struct{ moved atomic.Int64 }
+
+func (c *movedClock) now() time.Time { return time.Now().Add(time.Duration(c.moved.Load())) }
 
 func (f *fading) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if f.gone.Load() {
 		return aws.Credentials{}, errors.New("the metadata service says: secret-role-name not found")
 	}
 	c, err := f.creds.Retrieve(ctx)
-	c.CanExpire, c.Expires = true, time.Now().Add(30*time.Second) // too short to be kept
+	c.CanExpire, c.Expires = true, f.clock.now().Add(30*time.Second)
 	return c, err
 }
 
 func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 	srv := s3test.Start(t)
 	bucket := twoIdentities(t, srv, "")
-	signing, service := &fading{creds: bucket.Credentials}, &fading{creds: bucket.ServiceCredentials}
+	clock := &movedClock{}
+	signing, service := &fading{creds: bucket.Credentials, clock: clock}, &fading{creds: bucket.ServiceCredentials, clock: clock}
 	bucket.Credentials, bucket.ServiceCredentials = signing, service
 	got := &receipts{}
-	h := newReplica(t, bucket, append(inParts, postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook))...)
+	h := newReplica(t, bucket, append(inParts, postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook), postern.WithClock(clock.now))...)
 	large := big(5<<20 + 1)
 	small, parts := ask(t, h, fileOf(content)), ask(t, h, fileOf(large))
 	upload(t, h, small, content)
 	require.Equal(t, http.StatusOK, putPart(t, h, parts, 1, large).Status)
 
 	signing.gone.Store(true)
+	clock.moved.Add(int64(time.Minute)) // what is held has ended
 	for action, request := range map[string]any{
 		"sign": fileOf(content), "parts": map[string]any{"ticket": parts.Ticket, "numbers": []int{2}},
 	} {
@@ -160,6 +168,7 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 	signing.gone.Store(false)
 
 	service.gone.Store(true)
+	clock.moved.Add(int64(time.Minute))
 	for action, request := range map[string]any{
 		"sign": fileOf(large), "list": ticketOf(parts), "abort": ticketOf(parts), "complete": ticketOf(small),
 	} {
@@ -179,7 +188,7 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 func TestGrantEndsWithItsCredentials(t *testing.T) {
 	srv := s3test.Start(t)
 	bucket := twoIdentities(t, srv, "")
-	bucket.Credentials = &fading{creds: bucket.Credentials}
+	bucket.Credentials = &fading{creds: bucket.Credentials, clock: &movedClock{}}
 	h := newReplica(t, bucket, append(inParts, postern.WithMode(postern.ModePut))...)
 	for _, a := range []answer{
 		call(t, h, "sign", fileOf(content)),

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -201,6 +202,35 @@ func TestCrashAtEveryCallOfEveryWayToFreeze(t *testing.T) {
 	}
 }
 
+// meet holds the calls that make a final object until n of them are there, and lets
+// the next one go only once the one before it has its receipt: nothing but a lock, an
+// election or a condition keeps them from replacing what has one. Calls that something
+// does keep apart are let go after a moment.
+func (s *site) meet(n int) {
+	var mutex sync.Mutex
+	here, all := 0, make(chan struct{})
+	s.proxy.with(func(x *exchange) {
+		if x.call == "PutObject final" || x.call == "CompleteMultipartUpload final" {
+			mutex.Lock()
+			before := here
+			if here++; here == n {
+				close(all)
+			}
+			mutex.Unlock()
+			moment, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			defer cancel()
+			select {
+			case <-all:
+			case <-moment.Done():
+			}
+			for s.got.count() < before && moment.Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		x.pass()
+	})
+}
+
 // Three replicas complete one upload at the same time, while its bytes are swapped.
 func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
 	for _, p := range byMethod {
@@ -212,6 +242,7 @@ func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
 				g := ask(t, s, fileOf(content))
 				require.Less(t, upload(t, s, g, content).Status, 300)
 				other := append([]byte("X"), content[1:]...)
+				s.meet(3)
 				var all sync.WaitGroup
 				answers := make([]answer, 3)
 				for k := range answers {
@@ -220,6 +251,7 @@ func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
 				}
 				all.Go(func() { upload(t, s, g, other) })
 				all.Wait()
+				s.proxy.with(nil)
 				final := complete(t, s, g.Ticket)
 				_, stored := object(t, srv, final.Key)
 				require.True(t, string(stored) == string(content) || string(stored) == string(other))
@@ -254,6 +286,7 @@ func TestOneKeyIsOneUploadsAtEveryWayToFreeze(t *testing.T) {
 				require.Less(t, upload(t, h, g, bytes).Status, 300)
 				tickets[k] = g.Ticket
 			}
+			s.meet(len(tickets))
 			var all sync.WaitGroup
 			answers := make([]answer, len(tickets))
 			for k := range tickets {
