@@ -3,6 +3,7 @@ MODULES     := . s3test examples e2e bench
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
+export FUZZTIME
 
 .PHONY: help check test fuzz demo fmt bench bench-http
 
@@ -34,19 +35,13 @@ test:
 	@scripts/chromium
 	@scripts/postgres
 	@for m in $(filter-out e2e,$(MODULES)); do \
-		go -C $$m test -race -timeout 20m ./... || exit 1; \
+		go -C $$m test -race -shuffle=on -timeout 20m ./... || exit 1; \
 	done
-	@go -C e2e test -race -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
+	@go -C e2e test -race -shuffle=on -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -run Alloc ./...
 
 fuzz:
-	@for m in $(MODULES); do \
-		for p in $$(go -C $$m list ./...); do \
-			for f in $$(go -C $$m test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-				go -C $$m test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
-			done; \
-		done; \
-	done
+	@scripts/fuzz
 
 bench:
 	@go -C bench run ./cmd/table -rounds $(ROUNDS)
