@@ -1,18 +1,22 @@
 # The modules, innermost first. Each is tested as users get it: alone.
 MODULES     := . s3test examples e2e bench
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+# Those that are released; the others never get a tag.
+TAGGED      := . s3test
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
 export FUZZTIME
 
-.PHONY: help check test fuzz demo fmt bench bench-http
+.PHONY: help check deps test fuzz update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files"
+	@echo "make deps   the go.mod files agree (a part of make check)"
 	@echo "make types  the types of the browser module (needs npm)"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
+	@echo "make update the newest dependencies, in all go.mod files"
 	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
 	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
 
@@ -21,7 +25,7 @@ demo:
 	@go -C examples build -o "$(CURDIR)/data/.quickstart" ./quickstart
 	@exec data/.quickstart -dir "$(CURDIR)/data" $(ARGS)
 
-check:
+check: deps
 	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi
 	@for m in $(MODULES); do \
 		echo "check $$m" && \
@@ -29,6 +33,9 @@ check:
 		go -C $$m vet ./... && \
 		go -C $$m run $(STATICCHECK) ./... || exit 1; \
 	done
+
+deps:
+	@scripts/deps $(TAGGED)
 
 # Allocations are counted without the race detector, which empties pools.
 test:
@@ -42,6 +49,9 @@ test:
 
 fuzz:
 	@scripts/fuzz
+
+update:
+	@scripts/update
 
 bench:
 	@go -C bench run ./cmd/table -rounds $(ROUNDS)
