@@ -1,13 +1,15 @@
 # The modules, innermost first. Each is tested as users get it: alone.
 MODULES     := . s3test examples e2e bench
-# Those that are released; the others never get a tag.
+# Those that are released; the others never get a tag. See RELEASING.md.
 TAGGED      := . s3test
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+APIDIFF     := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
-export FUZZTIME
+export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check deps test fuzz update demo fmt bench bench-http
+.PHONY: help check deps test fuzz vuln api release-check update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
@@ -16,7 +18,10 @@ help:
 	@echo "make deps   the go.mod files agree (a part of make check)"
 	@echo "make types  the types of the browser module (needs npm)"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
+	@echo "make vuln   known vulnerabilities of the dependencies (needs vuln.go.dev)"
+	@echo "make api    what changed for users since the last tag"
 	@echo "make update the newest dependencies, in all go.mod files"
+	@echo "make release-check VERSION=v0.1.0  whether this commit can become it"
 	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
 	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
 
@@ -49,6 +54,15 @@ test:
 
 fuzz:
 	@scripts/fuzz
+
+vuln:
+	@scripts/vuln
+
+api:
+	@scripts/api $(TAGGED)
+
+release-check: deps api
+	@scripts/release-check "$(VERSION)" $(TAGGED)
 
 update:
 	@scripts/update
