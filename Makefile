@@ -1,17 +1,27 @@
 # The modules, innermost first. Each is tested as users get it: alone.
 MODULES     := . s3test examples e2e bench
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+# Those that are released; the others never get a tag. See RELEASING.md.
+TAGGED      := . s3test
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+APIDIFF     := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
+export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check test client fuzz demo fmt bench bench-http
+.PHONY: help check deps test client fuzz vuln api release-check update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files; types and lint of the browser's side"
+	@echo "make deps   the go.mod files agree (a part of make check)"
 	@echo "make client what is served to browsers, client/dist, of the sources in client/src"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
+	@echo "make vuln   known vulnerabilities of the dependencies (needs vuln.go.dev)"
+	@echo "make api    what changed for users since the last tag"
+	@echo "make update the newest dependencies, in all go.mod files"
+	@echo "make release-check VERSION=v0.1.0  whether this commit can become it"
 	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
 	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
 
@@ -20,7 +30,7 @@ demo:
 	@go -C examples build -o "$(CURDIR)/data/.quickstart" ./quickstart
 	@exec data/.quickstart -dir "$(CURDIR)/data" $(ARGS)
 
-check:
+check: deps
 	@unformatted="$$(find . -name node_modules -prune -o -name '*.go' -exec gofmt -l {} +)"; if [ -n "$$unformatted" ]; then echo "gofmt these:" $$unformatted; exit 1; fi
 	@for m in $(MODULES); do \
 		echo "check $$m" && \
@@ -36,6 +46,9 @@ client:
 	@scripts/npm client
 	@npm --prefix client run --silent build
 
+deps:
+	@scripts/deps $(TAGGED)
+
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
@@ -43,21 +56,27 @@ test:
 	@scripts/npm client
 	@npm --prefix client run --silent test
 	@for m in $(filter-out e2e,$(MODULES)); do \
-		go -C $$m test -race -timeout 20m ./... || exit 1; \
+		go -C $$m test -race -shuffle=on -timeout 20m ./... || exit 1; \
 	done
-	@go -C e2e test -race -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
+	@go -C e2e test -race -shuffle=on -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -run Alloc ./...
 	@go -C bench test -run Alloc ./parts
 	@go -C e2e test -run Alloc ./s3
 
 fuzz:
-	@for m in $(MODULES); do \
-		for p in $$(go -C $$m list ./...); do \
-			for f in $$(go -C $$m test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-				go -C $$m test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
-			done; \
-		done; \
-	done
+	@scripts/fuzz
+
+vuln:
+	@scripts/vuln
+
+api:
+	@scripts/api $(TAGGED)
+
+release-check: deps api
+	@scripts/release-check "$(VERSION)" $(TAGGED)
+
+update:
+	@scripts/update
 
 bench:
 	@go -C bench run ./cmd/table -rounds $(ROUNDS)
