@@ -32,7 +32,7 @@ func (i *Issuer) verify(ctx context.Context, t *ticketData, object *store.Object
 	if err := t.checkSize(object.Size); err != nil {
 		return err
 	}
-	if stored, err := mediatype.Parse(object.Header.Type); err != nil || stored.String() != t.typ {
+	if !mediatype.Same(object.Header.Type, t.typ) {
 		return ErrTypeMismatch
 	}
 	if !t.sameHeader(&object.Header, duplicate) {
