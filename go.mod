@@ -6,7 +6,6 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.9
 	github.com/aws/smithy-go v1.28.9
-	github.com/gabriel-vasile/mimetype v1.4.16
 	github.com/gofrs/uuid/v5 v5.5.1
 	github.com/justinas/alice v1.2.0
 	github.com/rs/zerolog v1.35.1

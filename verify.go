@@ -120,7 +120,7 @@ func (i *Issuer) verifyChecksum(ctx context.Context, t *ticketData, object *stor
 	return nil
 }
 
-// verifyContent looks at the first bytes.
+// verifyContent looks at the first bytes. What they do not tell passes.
 func (i *Issuer) verifyContent(ctx context.Context, t *ticketData, object *store.Object) error {
 	body, err := i.store.Get(ctx, t.key, object.ETag, sniff.Length)
 	if err != nil {
@@ -132,8 +132,8 @@ func (i *Issuer) verifyContent(ctx context.Context, t *ticketData, object *store
 		return ErrStorage.WithCause(err)
 	}
 	declared, _ := mediatype.Parse(t.typ)
-	if detected, ok := sniff.Agrees(head, declared.Essence); !ok {
-		return ErrContentMismatch.WithDetail("The file says that it is " + declared.Essence + ", but its content is " + detected + ".")
+	if verdict, found := sniff.Judge(head, declared.Essence); verdict == sniff.Contradicts {
+		return ErrContentMismatch.WithDetail("The file says that it is " + declared.Essence + ", but its content is " + found + ".")
 	}
 	return nil
 }
