@@ -33,6 +33,7 @@ check:
 test:
 	@scripts/chromium
 	@scripts/postgres
+	@scripts/corpus
 	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -timeout 20m ./... || exit 1; \
 	done

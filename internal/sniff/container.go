@@ -97,6 +97,9 @@ func tellZIP(head []byte, declared string) Verdict {
 // sameDocument holds the type that an OpenDocument file or a book says itself
 // against the declared one. Templates and the like are documents of their kind.
 func sameDocument(own, declared string) bool {
+	if own == openDocument+"base" { // a database by the name that LibreOffice writes
+		own = openDocument + "database"
+	}
 	if a, ok := strings.CutPrefix(own, openDocument); ok {
 		b, ok := strings.CutPrefix(declared, openDocument)
 		a, _, _ = strings.Cut(a, "-")

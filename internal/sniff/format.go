@@ -68,10 +68,10 @@ var formats = []*format{
 	{essence: "application/x-ole-storage", match: prefix("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), types: ole},
 	{essence: "application/vnd.ms-excel", match: prefix("\x09\x00\x04\x00", "\x09\x02\x06\x00", "\x09\x04\x06\x00", "\x09\x08\x08\x00", "\x09\x08\x10\x00"), types: "application/vnd.ms-excel"},
 	{essence: "application/zip", match: prefix("PK\x03\x04", "PK\x05\x06", "PK\x07\x08"), types: zip, tell: tellZIP},
-	{essence: "application/gzip", match: prefix("\x1f\x8b"), types: "application/gzip application/x-gnumeric application/x-abiword application/x-dia-diagram application/x-blender image/emf image/wmf"},
-	{essence: "application/x-bzip2", match: prefix("BZh"), types: "application/x-bzip2"},
-	{essence: "application/x-xz", match: prefix("\xfd7zXZ\x00"), types: "application/x-xz"},
-	{essence: "application/zstd", match: either(prefix("\x28\xb5\x2f\xfd"), at(1, "\x2a\x4d\x18")), types: "application/zstd application/x-blender"},
+	{essence: "application/gzip", match: prefix("\x1f\x8b"), types: "application/gzip application/x-tar application/x-gnumeric application/x-abiword application/x-dia-diagram application/x-blender image/emf image/wmf"},
+	{essence: "application/x-bzip2", match: prefix("BZh"), types: "application/x-bzip2 application/x-tar"},
+	{essence: "application/x-xz", match: prefix("\xfd7zXZ\x00"), types: "application/x-xz application/x-tar"},
+	{essence: "application/zstd", match: either(prefix("\x28\xb5\x2f\xfd"), at(1, "\x2a\x4d\x18")), types: "application/zstd application/x-tar application/x-blender"},
 	{essence: "application/x-lz4", match: prefix("\x04\x22\x4d\x18"), types: "application/x-lz4"},
 	{essence: "application/x-lzip", match: prefix("LZIP"), types: "application/x-lzip"},
 	{essence: "application/x-7z-compressed", match: prefix("7z\xbc\xaf\x27\x1c"), types: "application/x-7z-compressed"},
@@ -184,9 +184,9 @@ func isBMP(head []byte) bool {
 	return len(head) >= 18 && string(head[:2]) == "BM" && string(head[6:10]) == "\x00\x00\x00\x00" && head[15] == 0 && head[16] == 0 && head[17] == 0
 }
 
-// isIcon looks at the number of pictures and at the first one's reserved byte.
+// isIcon looks at the number of pictures, too.
 func isIcon(head []byte) bool {
-	return len(head) >= 22 && (string(head[:4]) == "\x00\x00\x01\x00" || string(head[:4]) == "\x00\x00\x02\x00") && head[4] > 0 && head[5] == 0 && head[9] == 0
+	return len(head) >= 22 && (string(head[:4]) == "\x00\x00\x01\x00" || string(head[:4]) == "\x00\x00\x02\x00") && head[4] > 0 && head[5] == 0
 }
 
 func isPNM(head []byte) bool {

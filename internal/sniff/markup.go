@@ -105,13 +105,11 @@ func markup(head []byte) string {
 		return php
 	case strings.HasPrefix(rest, "<?"):
 		return root(rest)
-	case strings.HasPrefix(rest, "<!doctype"):
-		if kind := strings.TrimLeft(rest[len("<!doctype"):], space); !strings.HasPrefix(kind, "html") {
-			return root(rest)
-		}
-		return html
 	case strings.HasPrefix(rest, "<!"):
-		return html
+		if kind, ok := strings.CutPrefix(rest, "<!doctype"); ok && strings.HasPrefix(strings.TrimLeft(kind, space), "html") {
+			return html
+		}
+		return root(rest)
 	}
 	switch name := element(rest); {
 	case name == "svg":
@@ -139,13 +137,11 @@ const space = " \t\n\f\r"
 // or without a mark, they are half of every letter, and elsewhere they must hide
 // nothing.
 func letters(head []byte) string {
+	s := strings.ReplaceAll(string(head), "\x00", "")
 	for _, mark := range []string{"\xef\xbb\xbf", "\xfe\xff", "\xff\xfe"} {
-		if rest, ok := bytes.CutPrefix(head, []byte(mark)); ok {
-			head = rest
-			break
-		}
+		s = strings.TrimPrefix(s, mark)
 	}
-	return strings.TrimLeft(strings.ToLower(string(bytes.ReplaceAll(head, []byte{0}, nil))), space)
+	return strings.TrimLeft(strings.ToLower(s), space)
 }
 
 // skipComments returns what follows the comments at the begin; "" if they do not

@@ -13,6 +13,7 @@ const (
 	windowsExe  = "application/vnd.microsoft.portable-executable"
 	machO       = "application/x-mach-binary"
 	shellScript = "application/x-shellscript"
+	batchFile   = "application/x-bat"
 	shortcut    = "application/x-ms-shortcut"
 )
 
@@ -38,6 +39,8 @@ func program(head []byte) string {
 		return windowsExe
 	case string(head[:2]) == "#!" && strings.HasPrefix(strings.TrimLeft(string(head[2:]), " \t"), "/"):
 		return shellScript
+	case strings.HasPrefix(strings.ToLower(string(head[:min(9, len(head))])), "@echo off"):
+		return batchFile
 	}
 	return ""
 }
@@ -49,11 +52,12 @@ func admitsProgram(declared, found string) bool {
 	if declared == mediatype.OctetStream || declared == found {
 		return true
 	}
-	if found == shellScript {
+	if found == shellScript || found == batchFile {
 		return mediatype.Is(declared, executable) || strings.HasPrefix(declared, "text/x-") || declared == php ||
 			mediatype.Active(declared) && strings.Contains(declared, "script")
 	}
-	return executables[declared] || mediatype.Is(declared, executable)
+	// The database takes scripts for executables, too.
+	return executables[declared] || mediatype.Is(declared, executable) && !textual(declared)
 }
 
 var executables = set(`application/vnd.microsoft.portable-executable application/x-elf application/x-pie-executable

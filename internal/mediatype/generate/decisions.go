@@ -14,6 +14,10 @@ var apart = []string{
 	"text/vbscript",
 }
 
+// corrected are parents that are other ones than the database's: JSON is no
+// program.
+var corrected = map[string]string{"application/json": "text/plain"}
+
 // keptNames stay the name although an alias is registered, which means payloads
 // of RTP. So do the names of additions.
 var keptNames = words("audio/x-vorbis+ogg audio/x-speex+ogg")
@@ -102,7 +106,7 @@ var additions = []addition{
 	{"application/x-powershell", "", ".ps1 .psm1 .psd1", "text/plain"},
 	{"application/x-perl", "text/x-perl", ".pl .pm", ""},
 	{"application/x-ruby", "text/x-ruby", ".rb", ""},
-	{"application/x-php", "application/x-httpd-php text/x-php application/php", ".php", ""},
+	{"application/x-php", "application/x-httpd-php application/x-httpd-php-source text/x-php text/php application/php", ".php", ""},
 	{"text/x-python", "text/x-python3 text/x-script.python", ".py", ""},
 	{"text/x-r", "text/x-r-source", ".r", "text/plain"},
 	{"text/x-log", "", ".log", "text/plain"},

@@ -149,6 +149,9 @@ func decide(entries map[string]*entry, registered map[string]bool) []*entry {
 		e.extensions = appendNew(strings.Fields(a.extensions), e.extensions...)
 		e.parent = appendNew(e.parent, strings.Fields(a.parents)...)
 	}
+	for name, parents := range corrected {
+		entries[name].parent = strings.Fields(parents)
+	}
 	renamed := map[string]string{}
 	for name, e := range entries {
 		if better := registeredName(e, registered); better != name {
