@@ -32,6 +32,7 @@ check:
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
+	@scripts/firefox
 	@scripts/postgres
 	@scripts/corpus
 	@for m in $(filter-out e2e,$(MODULES)); do \

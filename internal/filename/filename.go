@@ -152,7 +152,9 @@ func Disposition(kind, name string) string {
 		}
 		return r
 	}, name)
-	if ascii == name {
+	// Chromium reads an equals sign as the begin of an encoded word (RFC 2047), as
+	// mail has it, and drops or decodes it.
+	if ascii == name && !strings.Contains(name, "=") {
 		return kind + `; filename="` + name + `"`
 	}
 	var b strings.Builder

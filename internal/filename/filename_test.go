@@ -199,6 +199,7 @@ func TestDisposition(t *testing.T) {
 		"":            `attachment`,
 		"a b.png":     `attachment; filename="a b.png"`,
 		`50%"x\y.txt`: `attachment; filename="50__x_y.txt"; filename*=UTF-8''50%25%22x%5Cy.txt`,
+		"a = b.txt":   `attachment; filename="a = b.txt"; filename*=UTF-8''a%20%3D%20b.txt`,
 		"naïve.txt":   `attachment; filename="na_ve.txt"; filename*=UTF-8''na%C3%AFve.txt`,
 	} {
 		require.Equal(t, want, Disposition("attachment", in))
