@@ -37,7 +37,7 @@ func honestPairs(t *testing.T) []pair {
 // head reads what completion would look at. The files of LibreOffice are kept, the
 // others are written by scripts/corpus.
 func head(t *testing.T, name string) []byte {
-	path := filepath.Join("files", name)
+	path := filepath.Join("testdata/files", name)
 	if strings.HasPrefix(name, "libreoffice/") {
 		path = filepath.Join("testdata", name)
 	}
@@ -79,7 +79,7 @@ func TestEveryFileIsInAPair(t *testing.T) {
 	for _, p := range honestPairs(t) {
 		used[p.file] = true
 	}
-	for folder, prefix := range map[string]string{"files": "", "testdata/libreoffice": "libreoffice/"} {
+	for folder, prefix := range map[string]string{"testdata/files": "", "testdata/libreoffice": "libreoffice/"} {
 		entries, err := os.ReadDir(folder)
 		require.NoError(t, err, "run scripts/corpus first")
 		for _, e := range entries {

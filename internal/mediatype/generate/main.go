@@ -30,7 +30,7 @@ import (
 )
 
 type entry struct {
-	name, comment               string
+	name                        string
 	aliases, extensions, parent []string
 }
 
