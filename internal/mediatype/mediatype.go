@@ -55,7 +55,7 @@ func Parse(s string) (Type, error) {
 	_, params, err := mime.ParseMediaType("text/plain;" + parameters)
 	if !strings.HasPrefix(essence, "text/") {
 		// A slash is the sign of another type behind a comma, by which a browser may
-		// go (Fetch Standard §3.4, "extract a MIME type").
+		// go (Fetch Standard, "extract a MIME type").
 		if err != nil && strings.Contains(parameters, "/") {
 			return Type{}, ErrInvalid
 		}
@@ -80,12 +80,13 @@ func Undeclared(s string) bool {
 	if strings.ContainsFunc(s, isControl) || strings.ContainsFunc(parameters, isControl) || s == "" && found {
 		return false
 	}
-	s = strings.ToLower(s)
-	if strings.Contains(s, "/") {
+	if strings.ContainsAny(s, "*,") || strings.Contains(parameters, "/") {
+		return false
+	}
+	if s = strings.ToLower(s); strings.Contains(s, "/") {
 		return meansNothing(s)
 	}
-	return !strings.ContainsAny(s, "*,") && !strings.Contains(parameters, "/") &&
-		!registered(s) && byExtension["."+s] == ""
+	return !registered(s) && byExtension["."+s] == ""
 }
 
 // Same reports whether an object's stored type is the one that was granted, as

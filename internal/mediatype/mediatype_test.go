@@ -60,7 +60,7 @@ func TestParseRefusesWhatABrowserMayReadInItsOwnWay(t *testing.T) {
 		"text/plain; charset=utf-8; charset=utf-7", "text/plain; charset=utf-8, text/html", "text/plain; charset",
 		"text/plain; charset=hz-gb-2312", "text/plain; charset=x-user-defined", "text/plain; charset=nonsense",
 		"image/png; foo=bar, text/html;", "image/png; a=\"b, text/html", "image/png; text/html", "video/webm;codecs=vp8, */*",
-		"undefined; a, text/html", ";text/html",
+		"undefined; a, text/html", ";text/html", "null/null, text/html", "undefined/*",
 	} {
 		_, err := Parse(in)
 		require.ErrorIs(t, err, ErrInvalid, "%q", in)
@@ -234,4 +234,17 @@ func FuzzParseIsStableAndInert(f *testing.F) {
 			require.False(t, strings.HasSuffix(essence, "xml") && strings.Contains(essence, "+xml"))
 		}
 	})
+}
+
+func TestOrdinaryTypesAllocateNothing(t *testing.T) {
+	images, err := NewSet("image/*")
+	require.NoError(t, err)
+	for _, declared := range []string{"image/png", "image/jpg", ""} {
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			parsed, err := Parse(declared)
+			if err != nil || images.Has(parsed.Essence) != (declared != "") {
+				t.Fatal(declared)
+			}
+		}), declared)
+	}
 }
