@@ -52,9 +52,11 @@ deps:
 # Allocations are counted without the race detector, which empties pools.
 test:
 	@scripts/chromium
+	@scripts/firefox
 	@scripts/postgres
 	@scripts/npm client
 	@npm --prefix client run --silent test
+	@scripts/corpus
 	@for m in $(filter-out e2e,$(MODULES)); do \
 		go -C $$m test -race -shuffle=on -timeout 20m ./... || exit 1; \
 	done

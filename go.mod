@@ -9,8 +9,9 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.10
 	github.com/aws/smithy-go v1.28.9
-	github.com/gabriel-vasile/mimetype v1.4.16
+	github.com/clipperhouse/uax29/v2 v2.7.0
 	github.com/justinas/alice v1.2.0
+	github.com/mozillazg/go-unidecode v0.2.0
 	github.com/rs/zerolog v1.35.1
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/crypto v0.59.0

@@ -79,7 +79,7 @@ func compare(c *claim.Claim, o *store.Object, duplicate bool) error {
 	if err := checkSize(c, o); err != nil {
 		return err
 	}
-	if stored, err := mediatype.Parse(o.Header.Type); err != nil || stored.String() != c.Type {
+	if !mediatype.Same(o.Header.Type, c.Type) {
 		return &Rejected{Kind: ErrTypeMismatch}
 	}
 	want := c.Header()
@@ -141,7 +141,7 @@ func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, in *store.S
 	return nil
 }
 
-// verifyContent looks at the first bytes.
+// verifyContent looks at the first bytes. What they do not tell passes.
 func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
 	body, err := in.Get(ctx, key, o.ETag, sniff.Length)
 	if err != nil {
@@ -153,10 +153,10 @@ func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, in *store.St
 		return store.Interrupted(err)
 	}
 	declared, _ := mediatype.Parse(c.Type)
-	if detected, ok := sniff.Agrees(head, declared.Essence); !ok {
+	if verdict, found := sniff.Judge(head, declared.Essence); verdict == sniff.Contradicts {
 		return &Rejected{
 			Kind:   ErrContentMismatch,
-			Detail: "The file says that it is " + declared.Essence + ", but its content is " + detected + ".",
+			Detail: "The file says that it is " + declared.Essence + ", but its content is " + found + ".",
 		}
 	}
 	return nil

@@ -8,16 +8,23 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/clipperhouse/uax29/v2/graphemes"
 	"golang.org/x/text/unicode/norm"
 )
 
 // MaxBytes bounds a cleaned name, as file systems do.
 const MaxBytes = 255
 
-// Clean returns the last segment of a name in Unicode's form NFKC, without
-// control, format, bidirectional and invisible characters, without separators,
-// and without dots and spaces at its ends; "" if nothing is left. A name longer
-// than [MaxBytes] loses the end of its stem.
+// maxRead bounds what is looked at of a name that is too long by far: whoever may
+// ask for nothing may send it.
+const maxRead = 16 * MaxBytes
+
+// Clean returns the last segment of a name in Unicode's form NFC, as people wrote
+// it: without control and bidirectional characters, without separators, without
+// what is invisible but for joiners and variation selectors where words and emoji
+// have them, and without dots and spaces at its ends; "" if nothing is left. A name
+// longer than [MaxBytes] loses the end of its stem, by whole graphemes. A name that
+// Windows keeps for a device gets an underscore before it.
 func Clean(name string) string {
 	if plain(name) {
 		return name
@@ -25,14 +32,25 @@ func Clean(name string) string {
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}
-	name = norm.NFKC.String(strings.ToValidUTF8(name, ""))
-	// What was removed may have kept two characters from composing.
-	name = norm.NFKC.String(strings.Map(visible, name))
-	name = strings.Trim(name, ". ")
-	if len(name) > MaxBytes {
-		name = shorten(name)
+	if len(name) > maxRead {
+		name = name[:maxRead] + extension(name)
 	}
-	return name
+	name = strings.ToValidUTF8(name, "")
+	// What is removed may have kept two characters from composing, and what is cut
+	// off may have been what a joiner joined.
+	for {
+		next := norm.NFC.String(withoutStrays(strings.Map(visible, norm.NFC.String(name))))
+		if next = trim(next); reserved(next) {
+			next = "_" + next
+		}
+		if len(next) > MaxBytes {
+			next = shorten(next)
+		}
+		if next == name {
+			return name
+		}
+		name = next
+	}
 }
 
 // plain recognizes the usual name, at which there is nothing to do.
@@ -45,64 +63,78 @@ func plain(name string) bool {
 			return false
 		}
 	}
-	return strings.Trim(name, ". ") == name
+	return strings.Trim(name, ". ") == name && !reserved(name)
 }
 
+// visible drops what nobody sees, but for what withoutStrays judges, and what
+// looks like a separator to a system that writes it in ASCII.
 func visible(r rune) rune {
 	switch {
-	case r == '/' || r == '\\' || r == utf8.RuneError:
+	case r == '/' || r == '\\' || r == '\uff0f' || r == '\uff3c' || r == '\ufe68' || r == utf8.RuneError:
 		return -1
-	case unicode.In(r, unicode.C, unicode.Zl, unicode.Zp,
-		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+	case contextual(r) || unicode.Is(unicode.Prepended_Concatenation_Mark, r):
+		return r
+	case unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point):
 		return -1
-	case unicode.IsSpace(r):
+	case unicode.IsSpace(r) && r != '\u3000':
 		return ' '
 	}
 	return r
 }
 
-func shorten(name string) string {
-	ext := path.Ext(name)
-	if len(ext) > 32 {
-		ext = ""
+// trim takes dots and spaces from the ends: Windows ignores them there, and a
+// leading dot hides a file. Of a name of dots alone, in any width, nothing is left.
+func trim(name string) string {
+	if strings.Trim(name, ". \u3000\uff0e\u2024\u2025\u2026") == "" {
+		return ""
 	}
-	stem := name[:MaxBytes-len(ext)]
-	for !utf8.ValidString(stem) {
-		stem = stem[:len(stem)-1]
-	}
-	return strings.TrimRight(stem, ". ") + ext
+	return strings.Trim(name, ". \u3000\uff0e\u2024")
 }
 
-// maxSlug bounds a slug in bytes.
-const maxSlug = 80
+// reserved reports whether Windows takes a name for that of a device, whatever
+// its extension ("Naming Files, Paths, and Namespaces").
+func reserved(name string) bool {
+	stem, _, _ := strings.Cut(name, ".")
+	stem = strings.TrimRight(stem, " ")
+	for _, device := range [...]string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} {
+		if strings.EqualFold(stem, device) {
+			return true
+		}
+	}
+	if len(stem) < 4 || !strings.EqualFold(stem[:3], "COM") && !strings.EqualFold(stem[:3], "LPT") {
+		return false
+	}
+	switch number := stem[3:]; number {
+	case "\u00b9", "\u00b2", "\u00b3":
+		return true
+	default:
+		return len(number) == 1 && number[0] >= '0' && number[0] <= '9'
+	}
+}
 
-// Slug returns the stem of a cleaned name in lower case letters and digits of
-// ASCII with single hyphens, accents removed; "file" if nothing is left.
-func Slug(name string) string {
-	stem := strings.TrimSuffix(name, path.Ext(name))
-	var b strings.Builder
-	hyphen := false
-	for _, r := range norm.NFKD.String(stem) {
-		r = unicode.ToLower(r)
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			if hyphen && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			hyphen = false
-			b.WriteRune(r)
-		case unicode.Is(unicode.Mn, r):
-		default:
-			hyphen = true
-		}
-		if b.Len() >= maxSlug {
-			break
+// extension returns the extension of a name, or "" if it is none that anybody
+// would write.
+func extension(name string) string {
+	if ext := path.Ext(name); len(ext) <= 32 {
+		return ext
+	}
+	return ""
+}
+
+// shorten cuts the end of the stem, between two graphemes. A single one that is
+// too long, a letter with hundreds of accents, is cut itself.
+func shorten(name string) string {
+	ext := extension(name)
+	most, end := MaxBytes-len(ext), 0
+	for g := graphemes.FromString(name[:len(name)-len(ext)]); g.Next() && g.End() <= most; {
+		end = g.End()
+	}
+	if end == 0 {
+		for end = most; !utf8.RuneStart(name[end]); {
+			end--
 		}
 	}
-	if b.Len() == 0 {
-		return "file"
-	}
-	return b.String()
+	return strings.TrimRight(name[:end], ". ") + ext
 }
 
 // Disposition returns a Content-Disposition with the name as RFC 6266 and
@@ -120,7 +152,9 @@ func Disposition(kind, name string) string {
 		}
 		return r
 	}, name)
-	if ascii == name {
+	// Chromium reads an equals sign as the begin of an encoded word (RFC 2047), as
+	// mail has it, and drops or decodes it.
+	if ascii == name && !strings.Contains(name, "=") {
 		return kind + `; filename="` + name + `"`
 	}
 	var b strings.Builder

@@ -1,92 +1,75 @@
 package mediatype
 
-// Extension returns the usual file name extension of a type, with its dot, or
-// "". The table is fixed: the system's would give the same upload another key on
-// another machine.
-func Extension(essence string) string { return extensions[essence] }
+import (
+	"path"
+	"slices"
+	"strings"
+)
 
-var extensions = map[string]string{
-	"application/epub+zip":                            ".epub",
-	"application/gzip":                                ".gz",
-	"application/json":                                ".json",
-	"application/ld+json":                             ".jsonld",
-	"application/geo+json":                            ".geojson",
-	"application/msword":                              ".doc",
-	"application/ogg":                                 ".ogx",
-	"application/pdf":                                 ".pdf",
-	"application/postscript":                          ".ps",
-	"application/rtf":                                 ".rtf",
-	"application/sql":                                 ".sql",
-	"application/vnd.ms-excel":                        ".xls",
-	"application/vnd.ms-outlook":                      ".msg",
-	"application/vnd.ms-powerpoint":                   ".ppt",
-	"application/vnd.oasis.opendocument.presentation": ".odp",
-	"application/vnd.oasis.opendocument.spreadsheet":  ".ods",
-	"application/vnd.oasis.opendocument.text":         ".odt",
-	"application/vnd.apache.parquet":                  ".parquet",
-	"application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
-	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet":         ".xlsx",
-	"application/vnd.openxmlformats-officedocument.wordprocessingml.document":   ".docx",
-	"application/vnd.rar":          ".rar",
-	"application/x-7z-compressed":  ".7z",
-	"application/x-bzip2":          ".bz2",
-	"application/x-tar":            ".tar",
-	"application/x-zip-compressed": ".zip",
-	"application/zip":              ".zip",
-	"application/zstd":             ".zst",
-	"audio/aac":                    ".aac",
-	"audio/flac":                   ".flac",
-	"audio/midi":                   ".mid",
-	"audio/mp4":                    ".m4a",
-	"audio/mpeg":                   ".mp3",
-	"audio/ogg":                    ".oga",
-	"audio/opus":                   ".opus",
-	"audio/wav":                    ".wav",
-	"audio/webm":                   ".weba",
-	"audio/x-m4a":                  ".m4a",
-	"audio/x-wav":                  ".wav",
-	"font/otf":                     ".otf",
-	"font/ttf":                     ".ttf",
-	"font/woff":                    ".woff",
-	"font/woff2":                   ".woff2",
-	"image/apng":                   ".apng",
-	"image/avif":                   ".avif",
-	"image/bmp":                    ".bmp",
-	"image/gif":                    ".gif",
-	"image/heic":                   ".heic",
-	"image/heif":                   ".heif",
-	"image/jpeg":                   ".jpg",
-	"image/jxl":                    ".jxl",
-	"image/png":                    ".png",
-	"image/svg+xml":                ".svg",
-	"image/tiff":                   ".tiff",
-	"image/vnd.adobe.photoshop":    ".psd",
-	"image/vnd.microsoft.icon":     ".ico",
-	"image/webp":                   ".webp",
-	"image/x-icon":                 ".ico",
-	"model/gltf+json":              ".gltf",
-	"model/gltf-binary":            ".glb",
-	"model/obj":                    ".obj",
-	"model/stl":                    ".stl",
-	"text/calendar":                ".ics",
-	"text/css":                     ".css",
-	"text/csv":                     ".csv",
-	"text/html":                    ".html",
-	"text/javascript":              ".js",
-	"text/markdown":                ".md",
-	"text/plain":                   ".txt",
-	"text/tab-separated-values":    ".tsv",
-	"text/vcard":                   ".vcf",
-	"text/vtt":                     ".vtt",
-	"text/xml":                     ".xml",
-	"application/xml":              ".xml",
-	"video/3gpp":                   ".3gp",
-	"video/mp2t":                   ".ts",
-	"video/mp4":                    ".mp4",
-	"video/mpeg":                   ".mpeg",
-	"video/ogg":                    ".ogv",
-	"video/quicktime":              ".mov",
-	"video/webm":                   ".webm",
-	"video/x-matroska":             ".mkv",
-	"video/x-msvideo":              ".avi",
+//go:generate go run ./generate -iana ${MIME_DB}
+
+// kind is what the database knows of a type.
+type kind struct {
+	extensions []string // with their dots, the preferred one first
+	parents    []string
+}
+
+// kinds has the rows of the database by name, aliases the names of their other
+// names, and byExtension the names by file name extension. They are fixed: the
+// system's own would give the same upload another key on another machine.
+var kinds, aliases, byExtension = index()
+
+func index() (map[string]kind, map[string]string, map[string]string) {
+	kinds, aliases, byExtension := map[string]kind{}, map[string]string{}, map[string]string{}
+	for _, row := range database {
+		k := kind{strings.Fields(row.extensions), strings.Fields(row.parents)}
+		kinds[row.name] = k
+		for _, alias := range strings.Fields(row.aliases) {
+			aliases[alias] = row.name
+		}
+		for _, ext := range k.extensions {
+			byExtension[ext] = row.name
+		}
+	}
+	for ext, name := range owners {
+		byExtension[ext] = name
+	}
+	return kinds, aliases, byExtension
+}
+
+// Canonical returns the registered name of an essence that is another name of
+// it, such as image/jpeg for image/jpg, and any other essence as it is. It never
+// makes an active type of an inert one, nor the reverse.
+func Canonical(essence string) string {
+	if name, ok := aliases[essence]; ok {
+		return name
+	}
+	return essence
+}
+
+// Extension returns the usual file name extension of a type, with its dot, or
+// "".
+func Extension(essence string) string {
+	if extensions := kinds[essence].extensions; len(extensions) > 0 {
+		return extensions[0]
+	}
+	return ""
+}
+
+// HasExtension reports whether files of a type may have the extension, which
+// begins with its dot, in any case.
+func HasExtension(essence, ext string) bool {
+	return slices.Contains(kinds[essence].extensions, strings.ToLower(ext))
+}
+
+// ByExtension returns the type that the extension of a file name stands for, or
+// "". It may be an active one.
+func ByExtension(filename string) string {
+	return byExtension[strings.ToLower(path.Ext(filename))]
+}
+
+// Is reports whether every file of a type is one of another as well: an EPUB is
+// a ZIP archive, and CSV is plain text. A type is itself.
+func Is(essence, parent string) bool {
+	return essence == parent || slices.ContainsFunc(kinds[essence].parents, func(p string) bool { return Is(p, parent) })
 }

@@ -31,47 +31,91 @@ func (t Type) String() string {
 	return t.Essence + "; charset=" + t.Charset
 }
 
-// Parse reads a type that a client declared. All parameters are dropped but the
-// charset of a text, which must be of a fixed list. The empty string is
-// [OctetStream]. Types that browsers treat as unknown, and then sniff, are
-// refused; so is everything that does not parse, for a browser may read it in
-// its own way.
+// Parse reads a type that a client declared, as browsers write it. Another name
+// of a registered type becomes that name ([Canonical]). Parameters are dropped
+// but the charset of a text, which must be a label of the Encoding Standard; they
+// need not parse where the type is no text (codecs are written with bare commas).
+// What declares nothing ([Undeclared]) is [OctetStream].
+//
+// Refused are lists of types, control characters, families that are not
+// registered, types that browsers treat as unknown and then sniff, and texts whose
+// parameters do not parse, since a browser may read them in its own way.
 func Parse(s string) (Type, error) {
-	if s == "" {
+	if essence := Canonical(s); valid(essence) {
+		return Type{Essence: essence}, nil
+	}
+	if Undeclared(s) {
 		return Type{Essence: OctetStream}, nil
 	}
-	if valid(s) {
-		return Type{Essence: s}, nil
-	}
-	essence, params, err := mime.ParseMediaType(s)
-	if err != nil || !valid(essence) {
+	essence, parameters, _ := strings.Cut(strings.TrimSpace(s), ";")
+	essence = Canonical(strings.ToLower(strings.TrimRight(essence, " \t")))
+	if !valid(essence) || strings.ContainsFunc(parameters, isControl) {
 		return Type{}, ErrInvalid
 	}
-	t := Type{Essence: essence}
-	if charset, ok := params["charset"]; ok && strings.HasPrefix(essence, "text/") {
-		t.Charset = strings.ToLower(charset)
-		if !charsets[t.Charset] {
+	_, params, err := mime.ParseMediaType("text/plain;" + parameters)
+	if !strings.HasPrefix(essence, "text/") {
+		// A slash is the sign of another type behind a comma, by which a browser may
+		// go (Fetch Standard, "extract a MIME type").
+		if err != nil && strings.Contains(parameters, "/") {
 			return Type{}, ErrInvalid
 		}
+		return Type{Essence: essence}, nil
+	}
+	t := Type{Essence: essence}
+	if label, ok := params["charset"]; ok {
+		t.Charset = charset(label)
+	}
+	if _, declared := params["charset"]; err != nil || declared && t.Charset == "" {
+		return Type{}, ErrInvalid
 	}
 	return t, nil
 }
 
-// charsets are those of the Encoding Standard that an ASCII byte means itself
-// in, or that a byte order mark announces. UTF-7 and ISO-2022 are not: markup
-// can hide in them.
-var charsets = map[string]bool{
-	"utf-8": true, "us-ascii": true, "utf-16": true, "utf-16le": true, "utf-16be": true,
-	"iso-8859-1": true, "iso-8859-2": true, "iso-8859-15": true,
-	"windows-1250": true, "windows-1251": true, "windows-1252": true,
-	"koi8-r": true, "shift_jis": true, "euc-jp": true, "euc-kr": true, "gb18030": true, "gbk": true, "big5": true,
+// Undeclared reports whether what a client sent says nothing about the type: it
+// is empty, or no type at all, like "undefined", which scripts write for a value
+// that they do not have. Half a type, like "image" or "png", does say something: it
+// is a mistake of the page, which should hear of it.
+func Undeclared(s string) bool {
+	s, parameters, found := strings.Cut(strings.TrimSpace(s), ";")
+	if strings.ContainsFunc(s, isControl) || strings.ContainsFunc(parameters, isControl) || s == "" && found {
+		return false
+	}
+	if strings.ContainsAny(s, "*,") || strings.Contains(parameters, "/") {
+		return false
+	}
+	if s = strings.ToLower(s); strings.Contains(s, "/") {
+		return meansNothing(s)
+	}
+	return !registered(s) && byExtension["."+s] == ""
+}
+
+// Same reports whether an object's stored type is the one that was granted, as
+// [Type.String] writes it. Servers may write the same in other letters and with
+// other spaces.
+func Same(stored, granted string) bool {
+	if stored == granted {
+		return true
+	}
+	essence, params, err := mime.ParseMediaType(stored)
+	return err == nil && Type{essence, strings.ToLower(params["charset"])}.String() == granted
 }
 
 // valid reports whether s is an essence in lower case, with names as RFC 6838
-// §4.2 restricts them, that means one type.
+// §4.2 restricts them, in a registered family, that means one type.
 func valid(s string) bool {
-	slash := strings.IndexByte(s, '/')
-	return slash > 0 && restrictedName(s[:slash]) && restrictedName(s[slash+1:]) && !sniffed(s)
+	family, subtype, ok := strings.Cut(s, "/")
+	return ok && registered(family) && restrictedName(subtype) && !sniffed(s) && !meansNothing(s)
+}
+
+// registered reports whether a family is one of IANA's top-level types, but for
+// "example", which is none for files (RFC 4735). Browsers know no others, and take
+// some of those that they do not know for unknown.
+func registered(family string) bool {
+	switch family {
+	case "application", "audio", "font", "haptics", "image", "message", "model", "multipart", "text", "video":
+		return true
+	}
+	return false
 }
 
 func restrictedName(s string) bool {
@@ -88,6 +132,35 @@ func restrictedName(s string) bool {
 	return true
 }
 
-// sniffed reports whether a browser looks into bytes of a type as if they had none
-// (MIME Sniffing Standard §7).
-func sniffed(s string) bool { return s == "unknown/unknown" || s == "application/unknown" }
+// sniffed reports whether a type means that its type is not known, whereupon a
+// browser looks into the bytes as if there were none: the names of the MIME
+// Sniffing Standard §7, Firefox's application/x-unknown-content-type and
+// application/x-vnd.mozilla.guess-from-ext, and others of their kind.
+func sniffed(essence string) bool {
+	return strings.Contains(essence, "unknown") || hasWord(essence, "guess", "maybe")
+}
+
+// meansNothing reports whether a type was put together from values that a script
+// does not have.
+func meansNothing(essence string) bool { return hasWord(essence, "undefined", "null", "nan") }
+
+func hasWord(essence string, words ...string) bool {
+	for _, w := range words {
+		for rest := essence; ; {
+			i := strings.Index(rest, w)
+			if i < 0 {
+				break
+			}
+			end := i + len(w)
+			if (i == 0 || isSeparator(rest[i-1])) && (end == len(rest) || isSeparator(rest[end])) {
+				return true
+			}
+			rest = rest[end:]
+		}
+	}
+	return false
+}
+
+func isSeparator(c byte) bool { return strings.IndexByte("/-.+_", c) >= 0 }
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f || r == '\uFFFD' }

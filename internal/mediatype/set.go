@@ -7,8 +7,9 @@ import (
 )
 
 // Set holds patterns: exact types, "image/*" for a family, "*/*" for all. A
-// wildcard never admits an active type; only its exact name does. The nil Set
-// admits nothing. It does not change once made.
+// wildcard never admits an active type; only its exact name does. Other names of a
+// registered type stand for that name ([Canonical]). The nil Set admits nothing.
+// It does not change once made.
 type Set struct {
 	patterns []string
 	exact    map[string]struct{}
@@ -21,12 +22,12 @@ func NewSet(patterns ...string) (*Set, error) {
 	s := &Set{exact: map[string]struct{}{}, families: map[string]struct{}{}}
 	var wrong []string
 	for _, p := range patterns {
-		pattern := strings.ToLower(p)
+		pattern := Canonical(strings.ToLower(p))
 		family, isFamily := strings.CutSuffix(pattern, "/*")
 		switch {
 		case pattern == "*/*":
 			s.all = true
-		case isFamily && restrictedName(family):
+		case isFamily && registered(family):
 			s.families[family] = struct{}{}
 		case valid(pattern):
 			s.exact[pattern] = struct{}{}
@@ -44,7 +45,7 @@ func NewSet(patterns ...string) (*Set, error) {
 	return s, nil
 }
 
-// Has reports whether the set admits a type.
+// Has reports whether the set admits a type, given as [Parse] returns it.
 func (s *Set) Has(essence string) bool {
 	if s == nil {
 		return false
@@ -52,13 +53,11 @@ func (s *Set) Has(essence string) bool {
 	if _, ok := s.exact[essence]; ok {
 		return true
 	}
-	if !s.all {
-		family, _, _ := strings.Cut(essence, "/")
-		if _, ok := s.families[family]; !ok {
-			return false
-		}
+	family, _, _ := strings.Cut(essence, "/")
+	if _, ok := s.families[family]; !ok && !s.all {
+		return false
 	}
-	return !Active(essence)
+	return !Active(essence) && valid(essence)
 }
 
 // Patterns returns the patterns in the order given. The caller must not change
