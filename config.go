@@ -47,6 +47,8 @@ type config struct {
 	limits         *limits        // nil: the default
 	types          *mediatype.Set // nil: the default
 	attributes     object.Attributes
+	typeByName     bool
+	keepExtensions bool
 	clientMetadata []string
 	lifetime       time.Duration
 	mode           Mode

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -205,7 +206,20 @@ func (i *Issuer) adopt(u *Upload) error {
 	if u.Filename = filename.Clean(u.Filename); u.Filename == "" {
 		return ErrFilenameRequired
 	}
+	u.Type = i.typeOf(u.Type, u.Filename)
 	return nil
+}
+
+// typeOf returns the type that was declared, or that of the name where none was and
+// an option says so.
+func (i *Issuer) typeOf(declared, name string) string {
+	if !i.config.typeByName || !mediatype.Undeclared(declared) {
+		return declared
+	}
+	if byName := mediatype.ByExtension(name); !mediatype.Active(byName) {
+		return byName
+	}
+	return declared
 }
 
 // mode chooses the way: what the client asks for, else many parts above the
@@ -308,6 +322,10 @@ func (i *Issuer) newClaim(u *Upload, mode Mode, size limits) (c claim.Claim, err
 		Tenant:        u.Tenant,
 		PartSize:      u.PartSize,
 		PartChecksums: u.PartChecksums,
+	}
+	if !i.config.keepExtensions {
+		essence, _, _ := strings.Cut(c.Type, ";")
+		c.Filename = filename.WithExtension(c.Filename, essence)
 	}
 	if i.config.staging != "" {
 		c.StagingKey = i.config.staging + c.ID

@@ -174,6 +174,27 @@ func WithContentTypes(patterns ...string) Option {
 	})
 }
 
+// WithTypeByName takes the type of a file from the extension of its name, where the
+// browser declares none, as Windows does for many: notes.md, photo.HEIC. A type that a
+// browser executes is never taken from a name.
+func WithTypeByName() Option {
+	return set("WithTypeByName", func(c *config) error {
+		c.typeByName = true
+		return nil
+	})
+}
+
+// KeepExtensions stores files under the extensions that their browsers gave them. By
+// default a name that does not end as files of the granted type do gets the type's
+// usual extension, so that setup.exe, declared to be image/png, is downloaded as
+// setup.exe.png.
+func KeepExtensions() Option {
+	return set("KeepExtensions", func(c *config) error {
+		c.keepExtensions = true
+		return nil
+	})
+}
+
 // WithAttributes sets what is stored with every object; an upload's own attributes
 // take precedence.
 func WithAttributes(a Attributes) Option {

@@ -68,9 +68,10 @@ type Upload struct {
 	// Action is what the request wants.
 	Action Action
 
-	// Filename is what the browser calls the file, cleaned: the last segment in
-	// NFKC without control, format and invisible characters and separators, at
-	// most 255 bytes.
+	// Filename is what the browser calls the file, cleaned: the last segment in NFC,
+	// without control and bidirectional characters, separators and what is invisible,
+	// at most 255 bytes. What is stored ends as files of the granted type do: see
+	// [KeepExtensions].
 	Filename string
 	// Type is the exact media type that is granted, rebuilt by the server from
 	// what the browser declared. It never names the type of bytes that someone
@@ -188,7 +189,7 @@ func (u *Upload) clean() error {
 	if u.Size < UnknownSize {
 		return ErrSizeInvalid
 	}
-	t, err := mediatype.Parse(declared)
+	t, err := mediatype.Parse(u.issuer.typeOf(declared, u.Filename))
 	if err != nil {
 		return ErrTypeInvalid
 	}
