@@ -71,9 +71,10 @@ func newHandler(issuer *Issuer, c *config) *Handler {
 }
 
 // ServeHTTP serves the action that the last segment of the path names, as it
-// stands in the escaped path: what precedes it is the router's business.
+// stands in the escaped path: what precedes it is the router's business, and so is a
+// slash behind it, which some routers add.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()
+	path := strings.TrimSuffix(r.URL.EscapedPath(), "/")
 	endpoint, ok := h.endpoints[Action(path[strings.LastIndexByte(path, '/')+1:])]
 	if !ok {
 		h.issuer.refuse(w, r, nil, ErrNotFound)

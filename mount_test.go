@@ -32,7 +32,7 @@ func TestHandlerServesTheLastSegmentUnderAnyPrefix(t *testing.T) {
 
 func TestHandlerKnowsNoOtherAddress(t *testing.T) {
 	for _, path := range []string{
-		"/", "", "/uploads", "/uploads/", "/uploads/sign/", "/uploads/sign//", "/uploads/SIGN", "/uploads/sign.json",
+		"/", "", "/uploads", "/uploads/", "/uploads/sign//", "/uploads/SIGN", "/uploads/sign.json",
 		"/uploads/signs", "/uploads/%73ign", "/uploads%2Fsign", "/uploads/x%2Fsign", "/uploads/sign%2F",
 		"/uploads/sign%00", "/uploads/sign;a=b", "/uploads/completed", "/uploads/..", "*",
 	} {
@@ -87,6 +87,10 @@ func TestHandlerServesOverARealConnection(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, 201, response.StatusCode)
 	require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+}
+
+func TestSlashThatARouterAddsIsNoOtherAddress(t *testing.T) {
+	granted(t, send(newHandler(t), photo, at("/uploads/sign/")))
 }
 
 func TestRouteServesOneActionAtAnyAddress(t *testing.T) {

@@ -412,7 +412,8 @@ func WithLocker(l Locker) Option {
 
 // WithTrustedOrigins admits cross-origin requests from front ends elsewhere, each
 // an exact origin: "https://app.example.com". CORS is still the server's to allow.
-// It may be given several times.
+// Where a proxy rewrites the Host, name the site's own origin, for browsers that send
+// no Sec-Fetch-Site. It may be given several times.
 func WithTrustedOrigins(origins ...string) Option {
 	origins = slices.Clone(origins)
 	return issuerOption{option{name: "WithTrustedOrigins", repeatable: true, apply: func(c *config) error {

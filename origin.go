@@ -25,10 +25,27 @@ func checkOrigin(p *http.CrossOriginProtection, r *http.Request) error {
 		post.Method = http.MethodPost
 		r = &post
 	}
+	if host := hostWithoutPort(r); host != r.Host {
+		plain := *r
+		plain.Host = host
+		r = &plain
+	}
 	if err := p.Check(r); err != nil {
 		return ErrCrossOrigin.WithCause(err)
 	}
 	return nil
+}
+
+// hostWithoutPort is the request's host as a browser writes it in an origin: without
+// the scheme's own port, which some clients and proxies add.
+func hostWithoutPort(r *http.Request) string {
+	switch origin := r.Header.Get("Origin"); {
+	case strings.HasPrefix(origin, "https://"):
+		return strings.TrimSuffix(r.Host, ":443")
+	case strings.HasPrefix(origin, "http://"):
+		return strings.TrimSuffix(r.Host, ":80")
+	}
+	return r.Host
 }
 
 var (

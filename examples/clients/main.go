@@ -60,7 +60,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 		return err
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           command.LocalHosts(opts.addr, handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      5 * time.Minute,

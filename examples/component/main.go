@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/examples/internal/command"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -65,7 +66,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Handler: command.LocalHosts(*addr, handler), ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
 	context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.WithoutCancel(ctx)) })
 	fmt.Printf("Open http://%s\n", ln.Addr())

@@ -57,7 +57,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	}
 	defer s3.close()
 
-	logger := zerolog.New(zerolog.SyncWriter(stderr)).With().Timestamp().Logger()
+	logger := zerolog.New(zerolog.SyncWriter(stderr)).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 	uploads, err := newUploads(opts, s3.bucket, kept.TicketKey, finished, logger)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	mux.Handle("/", page(uploads.Issuer().Origin()))
 
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           command.LocalHosts(opts.addr, mux),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute, // a completion may take 20 s before it is answered

@@ -37,8 +37,7 @@ func serve(ln net.Listener, uploads http.Handler) error {
 //     too is gathered in memory, unless a handler flushes it: that of 10,000
 //     parts has some 4 MB.
 //   - Nobody is told that the browser has hung up: the context of the request is
-//     not cancelled. A ResponseController can flush and hijack, but it sets no
-//     deadlines.
+//     not cancelled.
 //   - Strings that fiber gives out, and those in the header of the request, are
 //     overwritten when the handler has returned: clone what you keep.
 func newRouter(uploads http.Handler) *fiber.App {
