@@ -28,7 +28,7 @@ func TestWhatIsAskedIsAnsweredBeforeTheEnd(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 	defer conn.Close()
 	answer := bufio.NewReader(conn)
-	_, _ = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 7\r\nContent-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n")
+	_, _ = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\nContent-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n")
 	line, err := answer.ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, line, "100 Continue", "it is being answered")

@@ -30,8 +30,6 @@ func serve(ln net.Listener, uploads http.Handler) error {
 //
 //   - A panic in a handler ends the whole program unless the app has fiber's
 //     recover.
-//   - A handler cannot hang up by http.ErrAbortHandler: the answer is 500, or looks
-//     complete if a part of it was flushed.
 //   - The whole request is in memory before the handler runs, and one above
 //     fiber's BodyLimit, 4 MiB by default, gets an answer of fiber's. The answer
 //     too is gathered in memory, unless a handler flushes it: that of 10,000
