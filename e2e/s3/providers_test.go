@@ -91,7 +91,7 @@ func TestReceiptsAtEveryProvider(t *testing.T) {
 				"a file with tags": {fileOf(content), content, []postern.HandlerOption{postern.WithAttributes(postern.Attributes{CacheControl: "max-age=60", Tags: map[string]string{"by": "a b+c"}, Metadata: map[string]string{"origin": "web"}})}},
 				"a checksum":       {withSum(fileOf(content), content), content, nil},
 				"a PUT":            {fileOf(content), content, []postern.HandlerOption{postern.WithMode(postern.ModePut)}},
-				"an empty file":    {fileOf(nil), nil, []postern.HandlerOption{postern.WithSizeLimit(0, 1 << 20)}},
+				"an empty file":    {fileOf(nil), nil, []postern.HandlerOption{postern.WithSizeLimit(0, 1<<20)}},
 				"parts":            {fileOf(large), large, []postern.HandlerOption{postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(5 << 20)}},
 			} {
 				t.Run(name, func(t *testing.T) {

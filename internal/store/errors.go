@@ -139,3 +139,6 @@ func unreachable(err error) bool {
 
 // Interrupted makes an error of an object that could not be read to its end.
 func Interrupted(err error) error { return &Error{Op: "GetObject", Kind: ErrUnavailable, Err: err} }
+
+// Sort makes an error of this package of one of the SDK's; nil stays nil.
+func Sort(op string, err error) error { return fail(op, err) }

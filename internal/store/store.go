@@ -87,6 +87,9 @@ func New(c Config) *Store {
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
 
+// Client is the SDK's own, for calls that nobody else makes.
+func (s *Store) Client() *s3.Client { return s.client }
+
 // Bucket returns the name of the bucket.
 func (s *Store) Bucket() string { return s.bucket }
 

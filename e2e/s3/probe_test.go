@@ -1,0 +1,67 @@
+package s3_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/s3test"
+)
+
+// What a probe finds is what the server was made to do.
+func TestProbeFindsWhatAServerDoes(t *testing.T) {
+	strict := postern.Abilities{PostForms: true, RejectsUnsigned: true}
+	for _, tc := range []struct {
+		like  postern.Provider
+		found postern.Abilities
+	}{
+		{postern.AmazonS3, with(strict, func(a *postern.Abilities) {
+			a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartIfMatch, a.CopyPartSums, a.DeleteIfMatch, a.CompleteSize = true, true, true, true, true, true
+		})},
+		{postern.MinIO, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartIfMatch = true, true, true })},
+		{postern.CloudflareR2, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartSums = true, true, true })},
+		{postern.DigitalOceanSpaces, with(strict, func(a *postern.Abilities) { a.PutIfAbsent = true })},
+		{postern.Garage, with(strict, func(a *postern.Abilities) { a.CopyPartIfMatch, a.CopyPartSums = true, true })},
+		{postern.BackblazeB2, with(strict, func(a *postern.Abilities) { a.CopyPartIfMatch = true })},
+		{postern.GoogleCloudStorage, with(strict, func(a *postern.Abilities) { a.NoPartCopy = true })},
+	} {
+		t.Run(string(tc.like), func(t *testing.T) {
+			t.Parallel()
+			srv := s3test.Start(t, s3test.Like(tc.like))
+			b := twoIdentities(t, srv, "")
+			found, err := postern.Probe(t.Context(), b, "staging/", "https://app.example.com")
+			require.NoError(t, err)
+			require.Equal(t, tc.found, found.Abilities, "%s", found.Notes)
+			require.True(t, found.CORS, "%s", found.Notes)
+			require.False(t, found.ExpiresStaging, "versitygw has no lifecycle rules")
+			site := &site{srv: srv, staging: "staging/", final: "x"}
+			require.Empty(t, site.keys(t), "nothing is left")
+			require.Zero(t, site.unfinished(t))
+
+			b.Provider, b.Abilities = postern.Generic, &found.Abilities
+			_, err = postern.New(b, postern.WithAuthorizer(principal), postern.WithPromotion("staging/"))
+			require.NoError(t, err, "they can be pinned")
+		})
+	}
+}
+
+func with(a postern.Abilities, change func(*postern.Abilities)) postern.Abilities {
+	change(&a)
+	return a
+}
+
+func TestProbeSaysWhatCannotBeUsedAtAll(t *testing.T) {
+	srv := s3test.Start(t, s3test.WithCORSOrigins())
+	b := twoIdentities(t, srv, "")
+	found, err := postern.Probe(t.Context(), b, "staging/", "https://app.example.com")
+	require.NoError(t, err)
+	require.False(t, found.CORS)
+	b.Name = "nowhere"
+	_, err = postern.Probe(t.Context(), b, "staging/", "")
+	require.ErrorContains(t, err, "NoSuchBucket")
+	_, err = postern.Probe(t.Context(), b, "staging", "")
+	var mistake *postern.ConfigError
+	require.ErrorAs(t, err, &mistake)
+	require.Equal(t, "Probe", mistake.Option)
+}
