@@ -32,6 +32,7 @@ const (
 	VersityGW = "versitygw" // in the test process: s3test
 	MinIO     = "minio"     // scripts/minio builds it
 	Ceph      = "ceph-rgw"  // scripts/ceph installs it
+	SeaweedFS = "seaweedfs" // scripts/seaweedfs builds it
 )
 
 // Server is a running S3 server, with a bucket for one test. It has what an
@@ -64,8 +65,9 @@ type process struct {
 
 // processes starts each server once. It ends with the test process.
 var processes = map[string]func() (*process, error){
-	MinIO: sync.OnceValues(startMinIO),
-	Ceph:  sync.OnceValues(startCeph),
+	MinIO:     sync.OnceValues(startMinIO),
+	Ceph:      sync.OnceValues(startCeph),
+	SeaweedFS: sync.OnceValues(startSeaweedFS),
 }
 
 // Start gives a test the server that the environment names. The bucket is empty

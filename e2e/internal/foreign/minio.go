@@ -9,34 +9,20 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/postern-go/postern/s3test"
 )
 
 // startMinIO runs MinIO on one folder.
 func startMinIO() (*process, error) {
-	path, err := script("minio")
+	program, err := built("minio")
 	if err != nil {
 		return nil, err
-	}
-	build := exec.Command(path)
-	build.Stderr = os.Stderr
-	program, err := build.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	address, err := freeAddress()
 	if err != nil {
@@ -63,7 +49,7 @@ func startMinIO() (*process, error) {
 			"MINIO_BROWSER=off",
 			"MINIO_UPDATE=off",
 		},
-		strings.TrimSpace(string(program)), "server", "--address", address, g.path("data"))
+		program, "server", "--address", address, g.path("data"))
 	if err == nil {
 		// Its own health checks say yes before it knows users.
 		err = server.ready(ctx, func(ctx context.Context) bool {
@@ -115,22 +101,7 @@ func (m minioAdmin) call(ctx context.Context, method, name string, query url.Val
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
-	r.Header.Set("X-Amz-Content-Sha256", hash)
-	if err := v4.NewSigner().SignHTTP(ctx, m.root, r, hash, "s3", s3test.DefaultRegion, time.Now()); err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s\n%s", name, res.Status, text)
-	}
-	return err
+	return signAndSend(r, body, m.root, "s3")
 }
 
 // sealForMinIO encrypts what MinIO's admin API demands encrypted, by a key made of

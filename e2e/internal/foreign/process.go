@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -131,21 +132,29 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// script finds a script of the repository, above the folder of the test.
-func script(name string) (string, error) {
+// built runs the script of the repository that builds a server, and returns the
+// server's path.
+func built(name string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
+	path := filepath.Join("scripts", name)
 	for {
-		path := filepath.Join(dir, "scripts", name)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
+		if _, err := os.Stat(filepath.Join(dir, path)); err == nil {
+			break
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", fmt.Errorf("there is no scripts/%s above the test", name)
+			return "", fmt.Errorf("there is no %s above the test", path)
 		}
 		dir = parent
 	}
+	build := exec.Command(filepath.Join(dir, path))
+	build.Stderr = os.Stderr
+	out, err := build.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
