@@ -45,19 +45,19 @@ func TestLifecycle(t *testing.T) {
 	check(t, []fact{{
 		name: "Expiration",
 		try:  set(expire),
-		want: results{versitygw: no, minio: "200, 1 rules, 0 abort", ceph: "200, 1 rules, 0 abort"},
+		want: results{versitygw: no, minio: "200, 1 rules, 0 abort", ceph: "200, 1 rules, 0 abort", seaweedfs: "200, 1 rules, 0 abort"},
 	}, {
 		name: "AbortIncompleteMultipartUpload",
 		try:  set(abort),
-		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 1 rules, 1 abort"},
+		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 1 rules, 1 abort", seaweedfs: "200, 1 rules, 1 abort"},
 	}, {
 		name: "both as two rules, as docs/bucket.md has them",
 		try:  set(expire, abort),
-		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 2 rules, 1 abort"},
+		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 2 rules, 1 abort", seaweedfs: "200, 2 rules, 1 abort"},
 	}, {
 		name: "both in one rule",
 		try:  set(both),
-		want: results{versitygw: no, minio: "200, 1 rules, 0 abort", ceph: "200, 1 rules, 1 abort"},
+		want: results{versitygw: no, minio: "200, 1 rules, 0 abort", ceph: "200, 1 rules, 1 abort", seaweedfs: "200, 1 rules, 1 abort"},
 	}})
 }
 
@@ -96,7 +96,7 @@ func TestCORS(t *testing.T) {
 			rule(t, s)
 			return allowed(s.preflight(t, key, elsewhere, ""))
 		},
-		want: results{versitygw: "403 AccessForbidden, may read: nobody", minio: "204, may read: " + elsewhere, ceph: "403 AccessDenied, may read: nobody"},
+		want: results{versitygw: "403 AccessForbidden, may read: nobody", minio: "204, may read: " + elsewhere, ceph: "403 AccessDenied, may read: nobody", seaweedfs: "403 AccessDenied, may read: nobody"},
 	}, {
 		name: "a PUT that is not allowed tells the page so",
 		try: func(t *testing.T, s *site, _ string) string {

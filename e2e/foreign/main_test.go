@@ -39,12 +39,12 @@ type fact struct {
 
 // results are what the servers were seen to do. An empty one is that of VersityGW,
 // which is what Amazon documents unless the fact says otherwise.
-type results struct{ versitygw, minio, ceph string }
+type results struct{ versitygw, minio, ceph, seaweedfs string }
 
 func everywhere(result string) results { return results{versitygw: result} }
 
 func (r results) of(server string) string {
-	own := map[string]string{foreign.MinIO: r.minio, foreign.Ceph: r.ceph}[server]
+	own := map[string]string{foreign.MinIO: r.minio, foreign.Ceph: r.ceph, foreign.SeaweedFS: r.seaweedfs}[server]
 	if own == "" {
 		return r.versitygw
 	}

@@ -102,7 +102,7 @@ func TestComplete(t *testing.T) {
 			require.Equal(t, "200", u.complete(absent, part))
 			return u.complete(absent, part) + ", " + s.stored(t, key)
 		},
-		want: results{versitygw: "200, " + content, minio: "412 PreconditionFailed, " + content},
+		want: results{versitygw: "200, " + content, minio: "412 PreconditionFailed, " + content, seaweedfs: "412 PreconditionFailed, " + content},
 	}, {
 		name: "again, after the object was deleted",
 		try: func(t *testing.T, s *site, key string) string {
@@ -179,7 +179,7 @@ func TestComplete(t *testing.T) {
 			part := u.send(t, 1, content)
 			return u.complete(func(in *s3.CompleteMultipartUploadInput) { in.MpuObjectSize = aws.Int64(3) }, part) + ", " + s.stored(t, key)
 		},
-		want: results{versitygw: "400 InvalidRequest, nothing", minio: "200, " + content, ceph: "200, " + content},
+		want: results{versitygw: "400 InvalidRequest, nothing", minio: "200, " + content, ceph: "200, " + content, seaweedfs: "200, " + content},
 	}})
 }
 
@@ -303,14 +303,14 @@ func TestParts(t *testing.T) {
 			u := s.begin(t, key, "")
 			return s.send(t, u.part(1, "").add("x-amz-copy-source", "/"+s.Bucket+"/secret")).String() + ", " + u.left(t)
 		},
-		want: everywhere("403 AccessDenied, 0 parts"),
+		want: results{versitygw: "403 AccessDenied, 0 parts", seaweedfs: "403 SignatureDoesNotMatch, 0 parts"},
 	}, {
 		name: "a part without a checksum, into an upload with SHA-256",
 		try: func(t *testing.T, s *site, key string) string {
 			u := s.begin(t, key, "SHA256")
 			return s.send(t, u.part(1, content)).String() + ", " + u.left(t)
 		},
-		want: results{versitygw: "400 InvalidRequest, 0 parts", minio: "400 InvalidArgument, 0 parts", ceph: "200, 1 parts"},
+		want: results{versitygw: "400 InvalidRequest, 0 parts", minio: "400 InvalidArgument, 0 parts", ceph: "200, 1 parts", seaweedfs: "200, 1 parts"},
 	}, {
 		name: "HEAD tells the CRC64NVME of an upload that has no checksums",
 		try: func(t *testing.T, s *site, key string) string {
@@ -319,7 +319,7 @@ func TestParts(t *testing.T) {
 			require.Equal(t, "200", u.complete(nil, one, two))
 			return fmt.Sprint(aws.ToString(s.head(t, key).ChecksumCRC64NVME) == crc(first+content))
 		},
-		want: results{versitygw: "true", minio: "false", ceph: "false"},
+		want: results{versitygw: "true", minio: "false", ceph: "false", seaweedfs: "false"},
 	}, {
 		name: "a wrong CRC64NVME at Complete, of an upload that has no checksums",
 		try: func(t *testing.T, s *site, key string) string {

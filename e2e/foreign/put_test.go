@@ -91,7 +91,7 @@ func TestPut(t *testing.T) {
 	}, {
 		name: "metadata above 2 KB",
 		try:  putWith(func(r request) request { return r.sign("x-amz-meta-a", strings.Repeat("a", 2100)) }),
-		want: results{versitygw: "400 MetadataTooLarge, nothing", ceph: "200, " + content},
+		want: results{versitygw: "400 MetadataTooLarge, nothing", ceph: "200, " + content, seaweedfs: "200, " + content},
 	}, {
 		name: "a connection that is cut",
 		try: func(t *testing.T, s *site, key string) string {
@@ -124,7 +124,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			s.put(t, "secret", "secret")
 			return putWith(func(r request) request { return r.add("x-amz-copy-source", "/"+s.Bucket+"/secret") })(t, s, key)
 		},
-		want: everywhere("403 AccessDenied, nothing"),
+		want: results{versitygw: "403 AccessDenied, nothing", seaweedfs: "403 SignatureDoesNotMatch, nothing"},
 	}, {
 		name: "x-amz-copy-source, by a signer who may do everything",
 		try: func(t *testing.T, s *site, key string) string {
@@ -134,11 +134,11 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 				return r.add("x-amz-copy-source", "/"+s.Bucket+"/secret")
 			})(t, s, key)
 		},
-		want: results{versitygw: "403 AccessDenied, nothing", minio: "200, secret", ceph: "200, secret"},
+		want: results{versitygw: "403 AccessDenied, nothing", minio: "200, secret", ceph: "200, secret", seaweedfs: "403 SignatureDoesNotMatch, nothing"},
 	}, {
 		name: "x-amz-meta-*",
 		try:  putWith(func(r request) request { return r.add("x-amz-meta-extra", "v") }),
-		want: results{versitygw: "403 AccessDenied, nothing", minio: "400 AccessDenied, nothing", ceph: "200, " + content},
+		want: results{versitygw: "403 AccessDenied, nothing", minio: "400 AccessDenied, nothing", ceph: "200, " + content, seaweedfs: "403 SignatureDoesNotMatch, nothing"},
 	}, {
 		name: "x-amz-tagging",
 		try: func(t *testing.T, s *site, key string) string {
@@ -148,7 +148,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			}
 			return a.String() + ", " + tagged(t, s, key)
 		},
-		want: results{versitygw: "403 AccessDenied", minio: "200, 1 tags", ceph: "200, 1 tags"},
+		want: results{versitygw: "403 AccessDenied", minio: "200, 1 tags", ceph: "200, 1 tags", seaweedfs: "403 SignatureDoesNotMatch"},
 	}, {
 		name: "x-amz-acl: public-read",
 		try: func(t *testing.T, s *site, key string) string {
@@ -161,6 +161,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			versitygw: "403 AccessDenied, read by anyone: 403 AccessDenied",
 			minio:     "200, read by anyone: 403 AccessDenied",
 			ceph:      "200, read by anyone: 200",
+			seaweedfs: "403 SignatureDoesNotMatch, read by anyone: 403 AccessDenied",
 		},
 	}, {
 		name: "x-amz-grant-read: everyone",
@@ -174,6 +175,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			versitygw: "403 AccessDenied, read by anyone: 403 AccessDenied",
 			minio:     "200, read by anyone: 403 AccessDenied",
 			ceph:      "200, read by anyone: 200",
+			seaweedfs: "403 SignatureDoesNotMatch, read by anyone: 403 AccessDenied",
 		},
 	}, {
 		name: "x-amz-storage-class",
@@ -184,7 +186,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			}
 			return a.String() + ", " + string(s.head(t, key).StorageClass)
 		},
-		want: results{versitygw: "403 AccessDenied", minio: "200, REDUCED_REDUNDANCY", ceph: "400 InvalidArgument"},
+		want: results{versitygw: "403 AccessDenied", minio: "200, REDUCED_REDUNDANCY", ceph: "400 InvalidArgument", seaweedfs: "403 SignatureDoesNotMatch"},
 	}, {
 		name: "x-amz-website-redirect-location",
 		try: func(t *testing.T, s *site, key string) string {
@@ -194,7 +196,7 @@ func TestHeadersThatNobodySigned(t *testing.T) {
 			}
 			return a.String() + ", " + aws.ToString(s.head(t, key).WebsiteRedirectLocation)
 		},
-		want: results{versitygw: "403 AccessDenied", minio: "200, ", ceph: "200, /elsewhere"},
+		want: results{versitygw: "403 AccessDenied", minio: "200, ", ceph: "200, /elsewhere", seaweedfs: "403 SignatureDoesNotMatch"},
 	}, {
 		name: "Content-Type",
 		try: func(t *testing.T, s *site, key string) string {
