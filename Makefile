@@ -3,12 +3,15 @@ MODULES     := . s3test examples e2e bench
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
+# The servers of others at which make providers runs tests: see e2e/internal/foreign.
+PROVIDERS   ?= minio ceph-rgw seaweedfs
 
-.PHONY: help check test fuzz demo fmt bench bench-http
+.PHONY: help check test providers fuzz demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
+	@echo "make providers  tests at S3 servers of others: PROVIDERS='$(PROVIDERS)'"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files"
 	@echo "make types  the types of the browser module (needs npm)"
 	@echo "make fuzz   every fuzz test for FUZZTIME=$(FUZZTIME)"
@@ -38,6 +41,13 @@ test:
 	done
 	@go -C e2e test -race -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -run Alloc ./...
+
+# The first run builds and installs the servers.
+providers:
+	@for s in $(PROVIDERS); do \
+		scripts/$${s%-rgw} >/dev/null && \
+		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign || exit 1; \
+	done
 
 fuzz:
 	@for m in $(MODULES); do \

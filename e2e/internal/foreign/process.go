@@ -3,13 +3,16 @@ package foreign
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -123,13 +126,25 @@ func (d *daemon) failed(how string) error {
 	return fmt.Errorf("%s %s\n%s", d.name, how, log[max(0, len(log)-4<<10):])
 }
 
+// Ports of 10000 to 29999 are below those that systems give to connections, one of
+// which could be taken before a server listens at it. Each is tried once.
+var (
+	firstPort  = rand.Int32N(20000)
+	portsTried atomic.Int32
+)
+
 // freeAddress is an address of this machine at which nobody listens.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+(firstPort+portsTried.Add(1))%20000))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return l.Addr().String(), l.Close()
 	}
-	return l.Addr().String(), l.Close()
 }
 
 // built runs the script of the repository that builds a server, and returns the

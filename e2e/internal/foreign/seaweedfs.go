@@ -48,7 +48,7 @@ func (p *process) runSeaweedFS(program string) error {
 	}
 	args := []string{
 		"mini", "-dir", p.group.path("data"), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
-		"-webdav=false", "-admin.ui=false", "-s3.iam.readOnly=false", "-s3.config", p.group.path("s3.json"),
+		"-webdav=false", "-admin.ui=false", "-admin.port.legacy", "0", "-s3.iam.readOnly=false", "-s3.config", p.group.path("s3.json"),
 	}
 	for _, name := range []string{"s3", "master", "filer", "volume", "admin"} {
 		for _, suffix := range []string{".port", ".port.grpc"} {
