@@ -3,6 +3,7 @@
 package foreign_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,25 +39,33 @@ type fact struct {
 	want results
 }
 
-// results are what the servers were seen to do. An empty one is that of VersityGW,
-// which is what Amazon documents unless the fact says otherwise.
-type results struct{ versitygw, minio, ceph, seaweedfs string }
+// results are what the servers were seen to do: versitygw 1.8.0, MinIO of February
+// 2026, Ceph 16.2 and 18.2, SeaweedFS 4.53. An empty one is that of the server
+// before it: of versitygw, and of Ceph 16 for 18.
+type results struct{ versitygw, minio, ceph, ceph18, seaweedfs string }
 
 func everywhere(result string) results { return results{versitygw: result} }
 
-func (r results) of(server string) string {
-	own := map[string]string{foreign.MinIO: r.minio, foreign.Ceph: r.ceph, foreign.SeaweedFS: r.seaweedfs}[server]
-	if own == "" {
-		return r.versitygw
+func (r results) of(s *foreign.Server) string {
+	switch s.Name {
+	case foreign.MinIO:
+		return cmp.Or(r.minio, r.versitygw)
+	case foreign.Ceph:
+		if !strings.HasPrefix(s.Version, "16.") {
+			return cmp.Or(r.ceph18, r.ceph, r.versitygw)
+		}
+		return cmp.Or(r.ceph, r.versitygw)
+	case foreign.SeaweedFS:
+		return cmp.Or(r.seaweedfs, r.versitygw)
 	}
-	return own
+	return r.versitygw
 }
 
 func check(t *testing.T, facts []fact) {
 	s := newSite(t)
 	for n, f := range facts {
 		t.Run(f.name, func(t *testing.T) {
-			require.Equal(t, f.want.of(s.Name), f.try(t, s, fmt.Sprintf("in/%d", n)))
+			require.Equal(t, f.want.of(s.Server), f.try(t, s, fmt.Sprintf("in/%d", n)))
 		})
 	}
 }

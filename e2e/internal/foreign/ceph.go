@@ -74,6 +74,14 @@ type ceph struct {
 }
 
 func (c *ceph) start(ctx context.Context) (*process, error) {
+	said, err := c.run(ctx, "radosgw", "--version") // ceph version 16.2.15 (618f…) pacific (stable)
+	if err != nil {
+		return nil, err
+	}
+	var version string
+	if _, err := fmt.Sscanf(string(said), "ceph version %s", &version); err != nil {
+		return nil, fmt.Errorf("radosgw --version says %q", said)
+	}
 	monitor, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -117,6 +125,7 @@ func (c *ceph) start(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p := &process{
+		version:         version,
 		endpoint:        "http://" + gateway,
 		accessKeyID:     s3test.DefaultAccessKeyID,
 		secretAccessKey: s3test.DefaultSecretAccessKey,

@@ -39,6 +39,7 @@ const (
 // [s3test.Server] has.
 type Server struct {
 	Name            string // one of the names above
+	Version         string // of Ceph, whose packages are the system's: "16.2.15"; else empty
 	Endpoint        string // base URL without a final slash
 	Region          string // the region that signatures must be made for
 	Bucket          string // a bucket of its own
@@ -57,7 +58,7 @@ type users interface {
 
 // process is a server that all tests of a test process share.
 type process struct {
-	endpoint, accessKeyID, secretAccessKey string
+	version, endpoint, accessKeyID, secretAccessKey string
 
 	group *group
 	users users
@@ -92,6 +93,7 @@ func Start(t testing.TB) *Server {
 	require.NoError(t, err)
 	s := &Server{
 		Name:            name,
+		Version:         p.version,
 		Endpoint:        p.endpoint,
 		Region:          s3test.DefaultRegion,
 		Bucket:          "uploads-" + strings.ToLower(rand.Text()),
