@@ -96,7 +96,12 @@ func TestCORS(t *testing.T) {
 			rule(t, s)
 			return allowed(s.preflight(t, key, elsewhere, ""))
 		},
-		want: results{versitygw: "403 AccessForbidden, may read: nobody", minio: "204, may read: " + elsewhere, ceph: "403 AccessDenied, may read: nobody", seaweedfs: "403 AccessDenied, may read: nobody"},
+		want: results{
+			versitygw: "403 AccessForbidden, may read: nobody",
+			minio:     "204, may read: " + elsewhere,
+			ceph:      "403 AccessDenied, may read: nobody",
+			seaweedfs: "403 AccessDenied, may read: nobody",
+		},
 	}, {
 		name: "a PUT that is not allowed tells the page so",
 		try: func(t *testing.T, s *site, _ string) string {

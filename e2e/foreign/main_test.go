@@ -40,8 +40,8 @@ type fact struct {
 }
 
 // results are what the servers were seen to do: versitygw 1.8.0, MinIO of February
-// 2026, Ceph 16.2 and 18.2, SeaweedFS 4.53. An empty one is that of the server
-// before it: of versitygw, and of Ceph 16 for 18.
+// 2026, Ceph 16.2.15 and 18.2.7, SeaweedFS 4.53. Where one is empty, the server does
+// what versitygw does; where ceph18 is, what Ceph 16 does.
 type results struct{ versitygw, minio, ceph, ceph18, seaweedfs string }
 
 func everywhere(result string) results { return results{versitygw: result} }

@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -65,12 +66,14 @@ func TestPut(t *testing.T) {
 	}, {
 		name: "If-None-Match, 16 at once: one of them is stored",
 		try: func(t *testing.T, s *site, key string) string {
-			answers := make([]answer, 16)
+			answers, errs := make([]answer, 16), make([]error, 16)
 			var all sync.WaitGroup
 			for i := range answers {
-				all.Go(func() { answers[i] = s.send(t, once(s.presignedPut(key, fmt.Sprint("number ", i)))) })
+				r := s.presign(t, once(s.presignedPut(key, fmt.Sprint("number ", i))))
+				all.Go(func() { answers[i], errs[i] = roundTrip(r) })
 			}
 			all.Wait()
+			require.NoError(t, errors.Join(errs...))
 			var won []string
 			for i, a := range answers {
 				if a.status == http.StatusOK {

@@ -49,6 +49,7 @@ func (p *process) runSeaweedFS(program string) error {
 	args := []string{
 		"mini", "-dir", p.group.path("data"), "-ip", "127.0.0.1", "-ip.bind", "127.0.0.1",
 		"-webdav=false", "-admin.ui=false", "-admin.port.legacy", "0", "-s3.iam.readOnly=false", "-s3.config", p.group.path("s3.json"),
+		"-volume.max", "100000", // each bucket takes some
 	}
 	for _, name := range []string{"s3", "master", "filer", "volume", "admin"} {
 		for _, suffix := range []string{".port", ".port.grpc"} {
@@ -70,7 +71,7 @@ func (p *process) runSeaweedFS(program string) error {
 	p.users = iam
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	server, err := p.group.start(nil, program, args...)
+	server, err := p.group.start([]string{"WEED_MASTER_VOLUME_GROWTH_COPY_1=1"}, program, args...)
 	if err != nil {
 		return err
 	}
