@@ -161,6 +161,15 @@ func TestComplete(t *testing.T) {
 		},
 		want: everywhere("400 InvalidPart, nothing, left: 1 parts"),
 	}, {
+		name: "with the ETag of a part that was replaced",
+		try: func(t *testing.T, s *site, key string) string {
+			u := s.begin(t, key, "")
+			part := u.send(t, 1, "the first")
+			u.send(t, 1, "the second")
+			return u.complete(nil, part) + ", " + s.stored(t, key)
+		},
+		want: results{versitygw: "400 InvalidPart, nothing", seaweedfs: "200, the first"},
+	}, {
 		name: "with a first part below 5 MiB",
 		try: func(t *testing.T, s *site, key string) string {
 			u := s.begin(t, key, "")
