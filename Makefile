@@ -7,13 +7,16 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 APIDIFF     := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
+# The servers of others at which make providers runs tests: see e2e/internal/foreign.
+PROVIDERS   ?= minio ceph-rgw seaweedfs
 export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check deps test client fuzz vuln api release-check update demo fmt bench bench-http
+.PHONY: help check deps test providers client fuzz vuln api release-check update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
+	@echo "make providers  tests at S3 servers of others: PROVIDERS='$(PROVIDERS)'"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files; types and lint of the browser's side"
 	@echo "make deps   the go.mod files agree (a part of make check)"
 	@echo "make client what is served to browsers, client/dist, of the sources in client/src"
@@ -64,6 +67,13 @@ test:
 	@go test -run Alloc ./...
 	@go -C bench test -run Alloc ./parts
 	@go -C e2e test -run Alloc ./s3
+
+# The first run builds and installs the servers.
+providers:
+	@for s in $(PROVIDERS); do \
+		scripts/$${s%-rgw} >/dev/null && \
+		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign || exit 1; \
+	done
 
 fuzz:
 	@scripts/fuzz
