@@ -231,7 +231,7 @@ func TestRegionIsAskedForWhereTheHostDoesNotTell(t *testing.T) {
 
 func TestRegionThatIsSetIsNotThatOfTheHost(t *testing.T) {
 	b := bucket
-	b.Region, b.Endpoint = "us-east-1", "https://s3.eu-central-1.wasabisys.com"
+	b.Region, b.Endpoint = "us-east-1", "https://s3.fr-par.scw.cloud"
 	require.Contains(t, granted(t, send(newHandlerFor(t, b), photo)).Fields["x-amz-credential"], "/us-east-1/s3/")
 }
 

@@ -281,6 +281,8 @@ func (i *Issuer) checkMode(p *place, mode Mode, u *Upload) error {
 		return ErrSizeTooSmall
 	case mode == ModeMultipart && u.SHA256 != nil:
 		return ErrChecksumUnsupported
+	case mode == ModeMultipart && u.PartChecksums && !p.abilities.PartSums:
+		return ErrChecksumUnsupported.WithDetail("This bucket keeps no checksums of parts. Send the file without them.")
 	case mode == ModePost && i.config.needsReplayProof() && u.SHA256 == nil:
 		return ErrChecksumRequired
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -76,6 +78,7 @@ func Probe(ctx context.Context, b Bucket, prefix, origin string) (*Findings, err
 		PutIfAbsent:      p.putIfAbsent(ctx),
 		CompleteIfAbsent: p.completeIfAbsent(ctx),
 		CopyPartIfMatch:  p.copyPart(ctx, "conditional part", false, `"00000000000000000000000000000000"`) == outcomeRefused,
+		PartSums:         p.partSums(ctx),
 		CopyPartSums:     p.copyPart(ctx, "part with a sum", true, "") == outcomeDone,
 		NoPartCopy:       p.copyPart(ctx, "part", false, "") != outcomeDone,
 		DeleteIfMatch:    p.deleteIfMatch(ctx),
@@ -185,6 +188,34 @@ func (p *probe) completeSize(ctx context.Context) bool {
 		return false
 	}
 	return p.assemble(ctx, "wrong size", "wrong", store.CompleteOptions{Size: true}, 1) != nil
+}
+
+func (p *probe) partSums(ctx context.Context) bool {
+	key := p.key("sums")
+	id, err := p.store.CreateMultipart(ctx, key, object.Header{}, true)
+	if err != nil {
+		p.note("an upload with sums of its parts: %v", err)
+		return false
+	}
+	p.uploads = append(p.uploads, [2]string{key, id})
+	upload := func(number int32, summed string) error {
+		sum := sha256.Sum256([]byte(summed))
+		_, err := p.store.Client().UploadPart(ctx, &s3.UploadPartInput{
+			Bucket: &p.place.Name, Key: &key, UploadId: &id, PartNumber: &number, Body: strings.NewReader("part"),
+			ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(sum[:])),
+		})
+		return err
+	}
+	if upload(2, "other") == nil {
+		p.note("a part with the SHA-256 of other bytes is taken")
+		return false
+	}
+	if err := upload(1, "part"); err != nil {
+		p.note("a part with its SHA-256: %v", store.Sort("UploadPart", err))
+		return false
+	}
+	parts, err := p.store.Parts(ctx, key, id)
+	return err == nil && len(parts) == 1 && parts[0].SHA256 != ""
 }
 
 // copyPart copies an object as a part; an ETag that is not its own must be

@@ -49,6 +49,8 @@ type Abilities struct {
 	PutIfAbsent, CompleteIfAbsent bool
 	// CopyPartIfMatch: it honours x-amz-copy-source-if-match on UploadPartCopy.
 	CopyPartIfMatch bool
+	// PartSums: it holds parts against their SHA-256, and lists it.
+	PartSums bool
 	// CopyPartSums: it copies parts into an upload that was begun with a checksum
 	// algorithm, and computes their sums.
 	CopyPartSums bool
@@ -104,36 +106,36 @@ var providers = map[Provider]provider{
 			"*.amazonaws.com", "*.amazonaws.com.cn", "*.amazonaws.eu", "*.c2s.ic.gov", "*.sc2s.sgov.gov", "*.csp.hci.ic.gov", "*.cloud.adc-e.uk",
 		},
 		abilities: Abilities{
-			PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true,
+			PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true, CopyPartSums: true,
 			DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
 		},
 	},
 
 	// Tried on 1.8.0, the server of s3test.
 	VersityGW: {abilities: Abilities{
-		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true,
+		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true, CopyPartSums: true,
 		DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
 	}},
 
 	// Tried. minio/minio cmd/signature-v4-utils.go checks x-amz-meta-* headers only,
 	// and unsigned x-amz-copy-source copies any object. UploadPartCopy into an upload
 	// with a checksum algorithm is InvalidArgument.
-	MinIO: {abilities: Abilities{PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true}},
+	MinIO: {abilities: Abilities{PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true}},
 
-	// docs.ceph.com "RADOS Gateway S3 API". Conditional writes and the check of
+	// Tried on 16.2 and 18.2. Its forms drop Content-Disposition, so that browsers
+	// would show what should be downloaded; its checksums are ignored. The check of
 	// unsigned headers (CVE-2026-54330) came with late releases.
-	CephRGW: {abilities: Abilities{PostForms: true}},
+	CephRGW: {abilities: Abilities{PutIfAbsent: true}},
 
 	// garagehq.deuxfleurs.fr "S3 Compatibility status"; Garage's
 	// src/api/s3/{put,multipart}.rs ignore If-None-Match, copy.rs honours the
 	// source's, src/api/common/signature/payload.rs refuses unsigned headers.
 	Garage: {abilities: Abilities{PostForms: true, CopyPartIfMatch: true, RejectsUnsigned: true}},
 
-	// seaweedfs/seaweedfs 4.44, weed/s3api: s3api_object_handlers_put.go,
-	// filer_multipart.go, s3api_object_handlers_copy.go (conditions),
-	// s3api_object_handlers_delete.go, auth_signature_v4.go (unsigned headers).
+	// Tried on 4.53. Its forms take fields that the policy does not name, and no tags;
+	// ListParts tells no sums.
 	SeaweedFS: {abilities: Abilities{
-		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, DeleteIfMatch: true, RejectsUnsigned: true,
+		PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, DeleteIfMatch: true, RejectsUnsigned: true,
 	}},
 
 	// rustfs/rustfs 1.0.0-rc.3: storage/options.rs, ecstore/set_disk/ops
@@ -154,11 +156,11 @@ var providers = map[Provider]provider{
 
 	// docs.wasabi.com "Service URLs for Wasabi's Storage Regions". Users report that
 	// conditions are ignored.
-	Wasabi: {hosts: []string{"*.s3.{region}.wasabisys.com", "*.wasabisys.com"}, abilities: Abilities{PostForms: true}},
+	Wasabi: {hosts: []string{"*.s3.{region}.wasabisys.com", "*.wasabisys.com"}},
 
-	// docs.digitalocean.com "Spaces S3 Compatibility". Nothing is said of
+	// docs.digitalocean.com "Spaces S3 Compatibility". Nothing is said of forms and
 	// conditions.
-	DigitalOceanSpaces: {hosts: []string{"*.{region}.digitaloceanspaces.com"}, abilities: Abilities{PostForms: true}},
+	DigitalOceanSpaces: {hosts: []string{"*.{region}.digitaloceanspaces.com"}},
 
 	// docs.cloud.google.com/storage/docs: "Simple migration from Amazon S3" (HMAC
 	// keys with the AWS signature), "XML API multipart uploads" (no UploadPartCopy).

@@ -35,8 +35,10 @@ func TestModeFollowsTheProvider(t *testing.T) {
 		{"R2 takes no forms", "", "https://account.r2.cloudflarestorage.com", nil, "put"},
 		{"B2 takes no forms", "", "https://s3.us-west-004.backblazeb2.com", nil, "put"},
 		{"Google takes no forms of Amazon's", "", "https://storage.googleapis.com", nil, "put"},
-		{"Wasabi takes forms", "", "https://s3.eu-central-1.wasabisys.com", nil, "post"},
-		{"Spaces take forms", "", "https://fra1.digitaloceanspaces.com", nil, "post"},
+		{"Wasabi says nothing of forms", "", "https://s3.eu-central-1.wasabisys.com", nil, "put"},
+		{"Scaleway takes forms", "", "https://s3.fr-par.scw.cloud", nil, "post"},
+		{"Ceph's forms forget what makes a browser download", postern.CephRGW, "https://s3.example.com", nil, "put"},
+		{"SeaweedFS takes forms with anything in them", postern.SeaweedFS, "https://s3.example.com", nil, "put"},
 		{"an unknown server takes forms", "", "https://s3.example.com", nil, "post"},
 		{"the table can be overruled", postern.CloudflareR2, "https://s3.example.com", nil, "put"},
 	} {

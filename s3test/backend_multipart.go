@@ -68,6 +68,11 @@ func (b *rootedBackend) ListParts(ctx context.Context, in *s3.ListPartsInput) (s
 	c.Bucket = b.pathOf(in.Bucket)
 	out, err := b.storage.ListParts(ctx, &c)
 	out.Bucket = aws.ToString(in.Bucket)
+	if b.profile.noPartSums {
+		for n := range out.Parts {
+			out.Parts[n].ChecksumSHA256 = nil
+		}
+	}
 	return out, b.named(err)
 }
 

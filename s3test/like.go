@@ -24,6 +24,8 @@ type profile struct {
 	refusePartCopy bool
 	// UploadPartCopy into an upload with a checksum algorithm is InvalidArgument.
 	noCopySums bool
+	// ListParts tells no SHA-256.
+	noPartSums bool
 	// x-amz-mp-object-size has no effect.
 	ignoreObjectSize bool
 	// HEAD tells no CRC-64/NVME.
@@ -33,14 +35,20 @@ type profile struct {
 // nothing is a server that takes no condition for anything.
 var nothing = profile{
 	ignorePutConditions: true, ignoreCompleteConditions: true, ignoreCopySource: true, ignoreDeleteConditions: true,
-	ignoreObjectSize: true, noCRC64: true, noCopySums: true,
+	ignoreObjectSize: true, noCRC64: true, noCopySums: true, noPartSums: true,
 }
+
+var ceph = func() profile {
+	p := nothing
+	p.ignorePutConditions, p.noCopySums = false, false
+	return p
+}()
 
 // profiles are the providers by their names in the root package.
 var profiles = map[string]profile{
 	"amazon-s3": {},
 	"versitygw": {},
-	"seaweedfs": {ignoreObjectSize: true},
+	"seaweedfs": {ignoreObjectSize: true, noPartSums: true, noCRC64: true},
 	"rustfs":    {ignoreObjectSize: true, ignoreDeleteConditions: true},
 	"minio":     {ignoreObjectSize: true, ignoreDeleteConditions: true, noCopySums: true, noCRC64: true},
 	"garage": {
@@ -61,7 +69,7 @@ var profiles = map[string]profile{
 	"supabase":             {ignorePutConditions: true, ignoreCompleteConditions: true, ignoreDeleteConditions: true, ignoreObjectSize: true, noCRC64: true, noCopySums: true},
 	"ibm-cloud":            {ignorePutConditions: true, ignoreCompleteConditions: true, ignoreDeleteConditions: true, ignoreObjectSize: true},
 	"google-cloud-storage": {ignorePutConditions: true, ignoreCompleteConditions: true, ignoreDeleteConditions: true, ignoreObjectSize: true, noCRC64: true, refusePartCopy: true},
-	"ceph-rgw":             nothing,
+	"ceph-rgw":             ceph,
 	"wasabi":               nothing,
 	"tigris":               nothing,
 	"linode":               nothing,

@@ -11,7 +11,7 @@ import (
 
 // What a probe finds is what the server was made to do.
 func TestProbeFindsWhatAServerDoes(t *testing.T) {
-	strict := postern.Abilities{PostForms: true, RejectsUnsigned: true}
+	strict := postern.Abilities{PostForms: true, RejectsUnsigned: true, PartSums: true}
 	for _, tc := range []struct {
 		like  postern.Provider
 		found postern.Abilities
@@ -22,6 +22,7 @@ func TestProbeFindsWhatAServerDoes(t *testing.T) {
 		{postern.MinIO, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartIfMatch = true, true, true })},
 		{postern.CloudflareR2, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartSums = true, true, true })},
 		{postern.DigitalOceanSpaces, with(strict, func(a *postern.Abilities) { a.PutIfAbsent = true })},
+		{postern.CephRGW, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CopyPartSums, a.PartSums = true, true, false })},
 		{postern.Garage, with(strict, func(a *postern.Abilities) { a.CopyPartIfMatch, a.CopyPartSums = true, true })},
 		{postern.BackblazeB2, with(strict, func(a *postern.Abilities) { a.CopyPartIfMatch = true })},
 		{postern.GoogleCloudStorage, with(strict, func(a *postern.Abilities) { a.NoPartCopy = true })},
