@@ -72,7 +72,8 @@ test:
 providers:
 	@for s in $(PROVIDERS); do \
 		scripts/$${s%-rgw} >/dev/null && \
-		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign || exit 1; \
+		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign && \
+		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m -run 'EveryProvider|EveryWay|ServersOfOthers' ./s3 || exit 1; \
 	done
 
 fuzz:

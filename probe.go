@@ -83,7 +83,7 @@ func Probe(ctx context.Context, b Bucket, prefix, origin string) (*Findings, err
 		NoPartCopy:       p.copyPart(ctx, "part", false, "") != outcomeDone,
 		DeleteIfMatch:    p.deleteIfMatch(ctx),
 		CompleteSize:     p.completeSize(ctx),
-		PostForms:        p.form(ctx, "form", nil) == outcomeDone,
+		PostForms:        p.forms(ctx),
 		RejectsUnsigned:  p.rejectsUnsigned(ctx),
 	}
 	p.cors(ctx, origin)
@@ -263,17 +263,44 @@ func (p *probe) deleteIfMatch(ctx context.Context) bool {
 	return err == nil && p.store.Delete(ctx, p.prefix+"d", kept.ETag) == nil && !p.holds(ctx, "d", "kept")
 }
 
-// form uploads by a form, with fields that its policy does not name.
-func (p *probe) form(ctx context.Context, name string, extra map[string]string) tryOutcome {
+// forms tries whether a policy holds: what it names is stored, and nothing else is
+// taken.
+func (p *probe) forms(ctx context.Context) bool {
+	const disposition = "Content-Disposition"
+	if p.form(ctx, "form", disposition, "attachment", true) != outcomeDone {
+		p.note("POST forms are not taken")
+		return false
+	}
+	stored, err := p.store.Head(ctx, p.prefix+"form")
+	if err != nil || stored.Header.Values[object.ContentDisposition] != "attachment" {
+		p.note("a form's field that its policy names is not stored: %s", disposition)
+		return false
+	}
+	all := true
+	for _, field := range []string{disposition, "Content-Type", "x-amz-meta-probe"} {
+		if p.form(ctx, "form with "+field, field, "text/html", false) == outcomeDone {
+			p.note("a form's field that its policy does not name is taken: %s", field)
+			all = false
+		}
+	}
+	return all
+}
+
+// form uploads by a form with one more field, which its policy may name.
+func (p *probe) form(ctx context.Context, name, field, value string, named bool) tryOutcome {
 	now := time.Now()
 	creds, expires, err := p.identity.credentials(ctx, now, time.Minute)
 	if err != nil {
 		return outcomeFailed
 	}
-	form, err := p.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: []sigv4.Condition{
+	conditions := []sigv4.Condition{
 		sigv4.Exact("bucket", p.place.Name), sigv4.Exact("key", p.key(name)), sigv4.Exact("success_action_status", "201"),
 		sigv4.ContentLengthRange(4, 4),
-	}})
+	}
+	if named {
+		conditions = append(conditions, sigv4.Exact(field, value))
+	}
+	form, err := p.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
 	if err != nil {
 		return outcomeFailed
 	}
@@ -282,7 +309,7 @@ func (p *probe) form(ctx context.Context, name string, extra map[string]string) 
 	for _, f := range form {
 		_ = w.WriteField(f.Name, f.Value)
 	}
-	for field, value := range extra {
+	if !named {
 		_ = w.WriteField(field, value)
 	}
 	file, _ := w.CreateFormFile("file", "file")
@@ -328,12 +355,6 @@ func (p *probe) rejectsUnsigned(ctx context.Context) bool {
 		status := p.send(ctx, "PUT", signed, strings.NewReader("header"), map[string]string{name: value})
 		if _, err := p.store.Head(ctx, key); err == nil || status < 400 {
 			p.note("a header that nobody signed is taken: %s", name)
-			all = false
-		}
-	}
-	if p.found.Abilities.PostForms || p.form(ctx, "plain form", nil) == outcomeDone {
-		if p.form(ctx, "form with a field more", map[string]string{"x-amz-meta-probe": "1"}) == outcomeDone {
-			p.note("a form field that the policy does not name is taken: x-amz-meta-probe")
 			all = false
 		}
 	}

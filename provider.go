@@ -42,7 +42,8 @@ const (
 // Abilities are what a server can do. The zero value relies on nothing but the
 // plain operations of S3.
 type Abilities struct {
-	// PostForms: it takes POST policies.
+	// PostForms: it takes POST policies, and they hold: what they name is stored, and
+	// what they do not name is refused.
 	PostForms bool
 	// PutIfAbsent and CompleteIfAbsent: it honours If-None-Match: * on PutObject
 	// and on CompleteMultipartUpload.
@@ -62,8 +63,8 @@ type Abilities struct {
 	// CompleteSize: it holds the size of a multipart upload against
 	// x-amz-mp-object-size.
 	CompleteSize bool
-	// RejectsUnsigned: it rejects x-amz-* headers and form fields that were not
-	// signed, so that a grant does no more than it says.
+	// RejectsUnsigned: it rejects x-amz-* headers that were not signed, so that a
+	// grant does no more than it says.
 	RejectsUnsigned bool
 	// MaxParts is how many parts an upload may have; 0 is 10,000.
 	MaxParts int
@@ -133,7 +134,8 @@ var providers = map[Provider]provider{
 	Garage: {abilities: Abilities{PostForms: true, CopyPartIfMatch: true, RejectsUnsigned: true}},
 
 	// Tried on 4.53. Its forms take fields that the policy does not name, and no tags;
-	// ListParts tells no sums.
+	// ListParts tells no sums. What is put as application/octet-stream gets the type of
+	// its key's extension, and then earns no receipt.
 	SeaweedFS: {abilities: Abilities{
 		PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, DeleteIfMatch: true, RejectsUnsigned: true,
 	}},

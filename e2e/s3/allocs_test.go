@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/companion"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // Many connections send the largest body that a completion may have, without a
@@ -29,7 +29,7 @@ func TestLongListsOfStrangersAllocateLittle(t *testing.T) {
 		bodySize    = 1 << 20
 		limit       = bodySize * 5 / 2 // bytes that one request allocates in all
 	)
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""))
 	uppys, err := companion.New(h)
 	require.NoError(t, err)

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 func TestReplayAfterTheReceiptChangesNothing(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	other := bytes.ToUpper(content)
 	for name, s := range map[string]*site{
 		"a form with promotion": newSite(t, srv, true),
@@ -59,7 +59,7 @@ func uploadID(t testing.TB, h http.Handler, g grant) (key, id string) {
 }
 
 func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, inParts...)
 	large := big(5<<20 + 7)
 	claim := func(t *testing.T, g grant, parts ...map[string]any) answer {
@@ -130,7 +130,7 @@ func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
 }
 
 func TestKeyThatSomeoneElseTookIsAConflict(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, tc := range []struct {
 		name      string
 		promotion bool
@@ -187,7 +187,7 @@ func TestKeyThatSomeoneElseTookIsAConflict(t *testing.T) {
 
 // Nobody was there when it was looked for, and somebody is when the object is made.
 func TestKeyTakenAtTheLastMomentIsAConflict(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, tc := range []struct {
 		name, moment string
 		promotion    bool
@@ -213,7 +213,7 @@ func TestKeyTakenAtTheLastMomentIsAConflict(t *testing.T) {
 }
 
 func TestSameBytesTwice(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, promotion := range []bool{false, true} {
 		s := newSiteOfKeys(t, srv, promotion, "{sha256}")
 		sign := func(principal string) grant {
@@ -266,7 +266,7 @@ func TestSameBytesTwice(t *testing.T) {
 }
 
 func TestFinalKeyUnderTheStagingPrefixIsRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, key := range []string{"staging/x", "staging/" + strings.Repeat("0", 32)} {
 		h := newReplica(t, twoIdentities(t, srv, ""), postern.WithPromotion("staging/"), postern.WithKeyPolicy(
 			postern.KeyFunc(func(context.Context, *postern.Upload) (string, error) { return key, nil })))
@@ -277,7 +277,7 @@ func TestFinalKeyUnderTheStagingPrefixIsRefused(t *testing.T) {
 }
 
 func TestBytesOfAnotherTypeAreRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	svg := []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)
 	zip := []byte("PK\x03\x04\x14\x00\x00\x00\x00\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 	for _, tc := range []struct {

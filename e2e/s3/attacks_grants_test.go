@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // shot is a request to S3 that an attacker makes of a grant.
@@ -73,7 +73,7 @@ var lengthsAndHeaders = []struct {
 }
 
 func TestServerRefusesEveryAbuseOfAPUT(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, false)
 	for _, tc := range append(lengthsAndHeaders, []struct {
 		name   string
@@ -114,7 +114,7 @@ func TestServerRefusesEveryAbuseOfAPUT(t *testing.T) {
 }
 
 func TestPUTCanBeUsedOnce(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, false)
 	g := ask(t, s, fileOf(content))
 	require.Equal(t, http.StatusOK, putFile(t, g, content).Status)
@@ -126,7 +126,7 @@ func TestPUTCanBeUsedOnce(t *testing.T) {
 }
 
 func TestExpiredPUTAndPartURLsAreRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	past := time.Now().Add(-6 * time.Minute)
 	s := newSite(t, srv, false, append(inParts, postern.WithClock(func() time.Time { return past }))...)
 	a := putFile(t, ask(t, s, fileOf(content)), content)
@@ -139,7 +139,7 @@ func TestExpiredPUTAndPartURLsAreRefused(t *testing.T) {
 // S3 stores some headers of a PUT that were not signed. Completion then refuses
 // the object and deletes it.
 func TestUnsignedHeadersOfAPUTAreFoundAtCompletion(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for name, value := range map[string]string{
 		"Cache-Control":       "public, max-age=31536000, immutable",
 		"Content-Encoding":    "gzip",
@@ -172,7 +172,7 @@ func TestUnsignedHeadersOfAPUTAreFoundAtCompletion(t *testing.T) {
 }
 
 func TestServerRefusesEveryAbuseOfAPartURL(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, inParts...)
 	large := big(5<<20 + 7)
 	tail := large[5<<20:]
@@ -233,7 +233,7 @@ func TestServerRefusesEveryAbuseOfAPartURL(t *testing.T) {
 
 // Forms have no condition, and other servers know fields that reach further.
 func TestFieldsThatWereNotSignedDoNothing(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true)
 	for _, field := range []postern.Field{
 		{Name: "If-None-Match", Value: "*"},
@@ -265,7 +265,7 @@ func TestFieldsThatWereNotSignedDoNothing(t *testing.T) {
 
 // The credentials that sign cannot reach what was frozen, whatever is asked.
 func TestSigningCredentialsCannotTouchFinalKeys(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "staging/")
 	h := newReplica(t, bucket, postern.WithPromotion("staging/"))
 	g := ask(t, h, fileOf(content))

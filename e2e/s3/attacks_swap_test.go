@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // twins are two files of the same MD5, and so of the same ETag (Wang, Yu: "How to
@@ -56,7 +56,7 @@ func TestSwapUnderAnEqualETagIsSeenInTheReceipt(t *testing.T) {
 	require.NotEqual(t, first, second)
 	require.Equal(t, md5.Sum(first), md5.Sum(second))
 
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true)
 	g := ask(t, s, fileOf(first))
 	upload(t, s, g, first)
@@ -71,7 +71,7 @@ func TestSwapUnderAnEqualETagIsSeenInTheReceipt(t *testing.T) {
 
 func TestSwapUnderAnEqualETagAgainstASignedChecksum(t *testing.T) {
 	first, second := twins(t)
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, swapped := range []bool{false, true} {
 		s := newSite(t, srv, true)
 		g := ask(t, s, withSum(fileOf(first), first))
@@ -93,7 +93,7 @@ func TestSwapUnderAnEqualETagAgainstASignedChecksum(t *testing.T) {
 // The moments at which a replayed grant may swap a picture for a page of the same
 // length. A receipt is of a picture that is there, or there is none.
 func TestSwapAtAnyMomentNeverEarnsAReceipt(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	page := htmlFile(len(pngFile()))
 	for _, moment := range []string{
 		"HeadObject final", "HeadObject staging", "CreateMultipartUpload final", "UploadPartCopy final",
@@ -130,7 +130,7 @@ func TestSwapAtAnyMomentNeverEarnsAReceipt(t *testing.T) {
 }
 
 func TestSwapBetweenLookAndCopyIsRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, postern.WithSniffing())
 	g := ask(t, s, picture())
 	upload(t, s, g, pngFile())
@@ -142,7 +142,7 @@ func TestSwapBetweenLookAndCopyIsRefused(t *testing.T) {
 }
 
 func TestObjectThatChangesAllTheTimeIsNotFrozen(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true)
 	g := ask(t, s, fileOf(content))
 	upload(t, s, g, content)
@@ -161,7 +161,7 @@ func TestObjectThatChangesAllTheTimeIsNotFrozen(t *testing.T) {
 // Giving an upload up while it is frozen takes the staging object away; what was
 // frozen and refused must not stay for that.
 func TestAbortDuringVerificationDoesNotKeepWhatWasRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, postern.WithSniffing())
 	g := ask(t, s, picture())
 	upload(t, s, g, htmlFile(len(pngFile())))
@@ -176,7 +176,7 @@ func TestAbortDuringVerificationDoesNotKeepWhatWasRefused(t *testing.T) {
 // A replica that is slow to refuse a page must not delete the picture that took its
 // place and has a receipt.
 func TestLateRefusalDoesNotDeleteWhatHasAReceipt(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, late := range []string{"GetObject final", "DeleteObject final"} {
 		t.Run(late, func(t *testing.T) {
 			s := newSite(t, srv, true, postern.WithSniffing())
@@ -199,7 +199,7 @@ func TestLateRefusalDoesNotDeleteWhatHasAReceipt(t *testing.T) {
 // Replicas complete one upload at the same time, while its grant is replayed with
 // pictures and pages. There is one picture in the end, or nothing.
 func TestParallelCompletionsAmongSwapsAgree(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for range 6 {
 		s := newSite(t, srv, true, postern.WithSniffing())
 		replicas := []http.Handler{s, s.replica(t, postern.WithSniffing()), s.replica(t, postern.WithSniffing())}
@@ -249,7 +249,7 @@ func TestParallelCompletionsAmongSwapsAgree(t *testing.T) {
 // What the handler is granted by its own rights does not count as an upload
 // unless it is what was granted.
 func TestObjectOfAnotherMakingIsRefused(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	t.Run("a staging object without the id", func(t *testing.T) {
 		for _, id := range []string{"", strings.Repeat("0", 32)} {
 			s := newSite(t, srv, true)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // ticketActions are the actions for which a ticket is presented.
@@ -36,7 +36,7 @@ func refusesTicket(t testing.TB, h http.Handler, ticket string, status int, code
 }
 
 func TestTicketOpensNothingForAnyoneElse(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	got := &receipts{}
 	opts := append([]postern.HandlerOption{postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook)}, inParts...)
@@ -100,7 +100,7 @@ func TestTicketOpensNothingForAnyoneElse(t *testing.T) {
 }
 
 func TestTicketIsNothingToAnotherHandler(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	require.NoError(t, srv.CreateBucket(context.Background(), "another"))
 	bucket := twoIdentities(t, srv, "")
 	h := newReplica(t, bucket, inParts...)
@@ -131,7 +131,7 @@ func TestTicketIsNothingToAnotherHandler(t *testing.T) {
 }
 
 func TestRotatedKeysOpenUntilTheyAreDropped(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	first, second, third := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{3}, 32)
 	with := func(current []byte, previous ...[]byte) *postern.Handler {
@@ -149,7 +149,7 @@ func TestRotatedKeysOpenUntilTheyAreDropped(t *testing.T) {
 }
 
 func TestChangedTicketIsRefusedAtEveryPosition(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), inParts...)
 	ticket := ask(t, h, fileOf(big(5<<20+1))).Ticket
 	raw, err := base64.RawURLEncoding.DecodeString(ticket)
@@ -182,7 +182,7 @@ func TestChangedTicketIsRefusedAtEveryPosition(t *testing.T) {
 }
 
 func TestExpiredTicketOpensNothing(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	now := time.Now()
 	h := newReplica(t, twoIdentities(t, srv, ""), append(inParts, postern.WithTicketLifetime(time.Hour),
 		postern.WithClock(func() time.Time { return now }))...)
@@ -195,7 +195,7 @@ func TestExpiredTicketOpensNothing(t *testing.T) {
 }
 
 func TestTicketForTheWrongActionDoesNothing(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""))
 	g := ask(t, h, fileOf(content))
 	for _, action := range []string{"parts", "list"} {
@@ -209,7 +209,7 @@ func TestTicketForTheWrongActionDoesNothing(t *testing.T) {
 }
 
 func TestOnlyPartsOfTheUploadAreSigned(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 5<<40), postern.WithPartSize(5<<20), postern.WithMultipartThreshold(5<<20))
 	g := ask(t, h, fileOf(big(15<<20+1)))
 	require.Equal(t, 4, g.Parts)
@@ -245,7 +245,7 @@ func (c *chunks) Write(b []byte) (int, error) {
 }
 
 func TestTenThousandPartsAreSignedInOneStream(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 5<<40), postern.WithPartSize(5<<20))
 	g := ask(t, h, map[string]any{"filename": "movie.bin", "size": int64(10_000)*(5<<20) - 1})
 	require.Equal(t, 10_000, g.Parts)

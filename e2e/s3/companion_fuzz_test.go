@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // FuzzUppysCalls sends any request. TICKET in the path and KEY in the query stand for
@@ -58,7 +58,7 @@ func FuzzUppysCalls(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2], []byte(seed[3]))
 	}
 
-	srv := s3test.Start(f)
+	srv := foreign.Embedded(f)
 	h, _ := newCompanion(f, srv)
 	size := map[string]any{"size": 2*chunk + 1}
 	mine, other := create(f, h, size), create(f, h, size)

@@ -19,18 +19,18 @@ import (
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/companion"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 const chunk = 5 << 20
 
 // newCompanion speaks Uppy's protocol for a bucket of two identities, and files of up
 // to 100 MiB.
-func newCompanion(t testing.TB, srv *s3test.Server, opts ...postern.HandlerOption) (http.Handler, *postern.Handler) {
+func newCompanion(t testing.TB, srv *foreign.Server, opts ...postern.HandlerOption) (http.Handler, *postern.Handler) {
 	return newCompanionUpTo(t, srv, 100<<20, opts...)
 }
 
-func newCompanionUpTo(t testing.TB, srv *s3test.Server, maxSize int64, opts ...postern.HandlerOption) (http.Handler, *postern.Handler) {
+func newCompanionUpTo(t testing.TB, srv *foreign.Server, maxSize int64, opts ...postern.HandlerOption) (http.Handler, *postern.Handler) {
 	h := newReplica(t, twoIdentities(t, srv, ""), append([]postern.HandlerOption{postern.WithSizeLimit(1, maxSize)}, opts...)...)
 	c, err := companion.New(h)
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestUppyUploadsInParts(t *testing.T) {
 	} {
 		for _, size := range []any{2*chunk + 17, fmt.Sprint(2*chunk + 17)} { // 6.x sends a number, 5.x text
 			t.Run(fmt.Sprintf("%s %T", name, size), func(t *testing.T) {
-				srv := s3test.Start(t)
+				srv := foreign.Embedded(t)
 				h, _ := newCompanion(t, srv, option)
 				content := film(2*chunk + 17)
 
@@ -157,7 +157,7 @@ func TestUppyUploadsInParts(t *testing.T) {
 }
 
 func TestUppyAsksForManyPartsAtOnce(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h, _ := newCompanion(t, srv)
 	content := film(3 * chunk)
 	u := create(t, h, map[string]any{"size": len(content)})
@@ -177,7 +177,7 @@ func TestUppyAsksForManyPartsAtOnce(t *testing.T) {
 }
 
 func TestUppyUploadsAForm(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h, _ := newCompanion(t, srv)
 	a := uppy(t, h, "GET", "/params?filename=note.txt&type=text/plain&metadata[size]=5", nil)
 	require.Equal(t, 200, a.Status, "%s", a.Body)
@@ -193,7 +193,7 @@ func TestUppyUploadsAForm(t *testing.T) {
 }
 
 func TestUppysTicketsReachNothingButTheirOwnUpload(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h, native := newCompanion(t, srv, postern.WithPromotion("staging/"))
 	content := film(chunk + 100)
 	meta := map[string]any{"size": len(content)}
@@ -269,7 +269,7 @@ func TestUppyLeavesNothingWhenItCancels(t *testing.T) {
 		{"with promotion", []postern.HandlerOption{postern.WithPromotion("staging/")}, "object_missing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			srv := s3test.Start(t)
+			srv := foreign.Embedded(t)
 			h, _ := newCompanion(t, srv, tc.opts...)
 			content := film(2 * chunk)
 			u := create(t, h, map[string]any{"size": len(content)})
@@ -288,7 +288,7 @@ func TestUppyLeavesNothingWhenItCancels(t *testing.T) {
 }
 
 func TestUppyNeedsTheSizeUnlessPartsMayBeUnbounded(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h, _ := newCompanionUpTo(t, srv, 2*chunk, postern.AllowUnboundedParts())
 
 	u := create(t, h, nil)
@@ -313,7 +313,7 @@ func TestUppyNeedsTheSizeUnlessPartsMayBeUnbounded(t *testing.T) {
 }
 
 func TestUppysPartsGrowWithTheFile(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h, _ := newCompanionUpTo(t, srv, 5<<40)
 	const size = 60<<30 + 1 // above 10,000 parts of 5 MiB
 	u := create(t, h, map[string]any{"size": size})
@@ -331,7 +331,7 @@ func TestUppysPartsGrowWithTheFile(t *testing.T) {
 func TestUppyRetriesACompletionThatFailed(t *testing.T) {
 	for name, opts := range map[string][]postern.HandlerOption{"": nil, "with promotion": {postern.WithPromotion("staging/")}} {
 		t.Run(name, func(t *testing.T) {
-			srv := s3test.Start(t)
+			srv := foreign.Embedded(t)
 			got := &receipts{fail: errors.New("the database is down")}
 			h, _ := newCompanion(t, srv, append(opts, postern.WithOnComplete(got.hook))...)
 			content := film(chunk + 17)
@@ -357,7 +357,7 @@ func TestUppyWaitsForALongCompletion(t *testing.T) {
 	for name, result := range map[string]error{"succeeds": nil, "fails": errors.New("the database is down")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t)
+			srv := foreign.Embedded(t)
 			h, _ := newCompanion(t, srv, postern.WithOnComplete(func(context.Context, postern.Receipt) error {
 				time.Sleep(21 * time.Second) // a request waits for 20 s in silence
 				return result

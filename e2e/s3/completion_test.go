@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 func big(size int) []byte {
@@ -58,7 +58,7 @@ func TestCompletionOfEveryMode(t *testing.T) {
 		{"parts with promotion", "multipart", large, false, []postern.HandlerOption{postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6 << 20), postern.WithPromotion("staging/")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			srv := s3test.Start(t)
+			srv := foreign.Embedded(t)
 			got := &receipts{}
 			h := newReplica(t, twoIdentities(t, srv, ""), append([]postern.HandlerOption{
 				postern.WithOnComplete(got.hook),
@@ -118,7 +118,7 @@ func TestCompletionOfEveryMode(t *testing.T) {
 }
 
 func TestThreeReplicasShareOnlyTheKeys(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	replica := func() *postern.Handler {
 		return newReplica(t, bucket, postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20), postern.WithPartSize(5<<20))
@@ -144,7 +144,7 @@ func TestThreeReplicasShareOnlyTheKeys(t *testing.T) {
 }
 
 func TestPartChecksumsAreEnforced(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20))
 	content := big(9 << 20)
 	request := fileOf(content)
@@ -172,7 +172,7 @@ func TestPartChecksumsAreEnforced(t *testing.T) {
 }
 
 func TestAbortLeavesNothing(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20), postern.WithPromotion("staging/"))
 	content := big(9 << 20)
 	g := ask(t, h, fileOf(content))
@@ -194,7 +194,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 }
 
 func TestAbortDoesNotTouchACompletedUpload(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithPromotion("staging/"))
 	g := ask(t, h, fileOf(content))
 	upload(t, h, g, content)
@@ -204,7 +204,7 @@ func TestAbortDoesNotTouchACompletedUpload(t *testing.T) {
 }
 
 func TestHookThatFailsMayBeTriedAgain(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	got := &receipts{fail: errors.New("database is down: password=hunter2")}
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithPromotion("staging/"), postern.WithOnComplete(got.hook))
 	g := ask(t, h, fileOf(content))
@@ -221,7 +221,7 @@ func TestHookThatFailsMayBeTriedAgain(t *testing.T) {
 }
 
 func TestCompletionsInParallelGiveOneReceipt(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	got := &receipts{}
 	bucket := twoIdentities(t, srv, "")
 	var replicas [3]*postern.Handler

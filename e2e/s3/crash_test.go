@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // witness sees every step of a completion, of the hook too, and kills the process
@@ -85,7 +85,7 @@ func (w *witness) watch(x *exchange) {
 // completes the upload then gets the receipt that the dead one would have given.
 func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 	t.Parallel()
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	large := big(5<<20 + 1)
 	all := newTogether(3)
 	for _, tc := range []struct {

@@ -17,7 +17,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/stretchr/testify/require"
 
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/sigv4"
 )
 
@@ -125,7 +125,7 @@ func FuzzPresignLikeTheSDK(f *testing.F) {
 }
 
 func TestPresignedURLsOfAnyMethodAreAccepted(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	signer := sigv4.NewSigner(srv.Region)
 	creds := sigv4.Credentials{AccessKeyID: srv.AccessKeyID, SecretAccessKey: srv.SecretAccessKey}
 	presign := func(method, key string, header ...sigv4.Field) string {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // faults are what S3 and the network may do to a call.
@@ -103,7 +103,7 @@ var silent = []string{"HeadObject", "DeleteObject", "PutObject", "AbortMultipart
 // again after it ends where it would have.
 func TestEveryFaultOfEveryCall(t *testing.T) {
 	t.Parallel()
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	all := newTogether(16)
 	for _, e := range errands() {
 		for _, target := range e.calls {
@@ -127,7 +127,7 @@ func TestEveryFaultOfEveryCall(t *testing.T) {
 	all.wg.Wait()
 }
 
-func (e *errand) meets(t *testing.T, srv *s3test.Server, target, name string, fault func(*exchange), once bool) {
+func (e *errand) meets(t *testing.T, srv *foreign.Server, target, name string, fault func(*exchange), once bool) {
 	s := newSite(t, srv, e.promotion, e.opts...)
 	var g grant
 	request := e.request

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // paused stops the copy of a freeze until it is released.
@@ -32,7 +32,7 @@ func (s *site) paused() (reached chan struct{}, release func()) {
 }
 
 func TestCompletionGoesOnWhenTheBrowserHangsUp(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s, g := uploaded(t, srv)
 	reached, release := s.paused()
 	ctx, hangUp := context.WithCancel(context.Background())
@@ -56,7 +56,7 @@ func TestCompletionGoesOnWhenTheBrowserHangsUp(t *testing.T) {
 }
 
 func TestSecondCompletionJoinsTheFirst(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s, g := uploaded(t, srv)
 	reached, release := s.paused()
 	var all [3]receipt
@@ -76,7 +76,7 @@ func TestSecondCompletionJoinsTheFirst(t *testing.T) {
 }
 
 func TestHookThatPanicsCostsOneRequest(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	calls := 0
 	s, g := uploaded(t, srv)
 	s.got.before = func() {
@@ -91,7 +91,7 @@ func TestHookThatPanicsCostsOneRequest(t *testing.T) {
 }
 
 func TestTooManyCompletionsAreRefusedAsBusy(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s, g := uploaded(t, srv, postern.WithMaxCompletions(1))
 	second := ask(t, s, fileOf(content))
 	upload(t, s, second, content)
@@ -109,7 +109,7 @@ func TestTooManyCompletionsAreRefusedAsBusy(t *testing.T) {
 // takes long stands for a copy, which the tests allow less time.
 func TestCompletionThatTakesLongIsAnsweredWith202(t *testing.T) {
 	t.Parallel()
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	gate := make(chan struct{})
 	s, g := uploaded(t, srv)
 	s.got.before = func() { <-gate }

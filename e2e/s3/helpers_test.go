@@ -18,12 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // bucketOf describes the bucket of a test server. The grants are signed with a
 // key that may only put objects.
-func bucketOf(t testing.TB, srv *s3test.Server) postern.Bucket {
+func bucketOf(t testing.TB, srv *foreign.Server) postern.Bucket {
 	putOnly, err := srv.PutOnlyUser(context.Background(), "")
 	require.NoError(t, err)
 	return postern.Bucket{
@@ -41,7 +41,7 @@ func mustNew(t testing.TB, bucket postern.Bucket, opts ...postern.HandlerOption)
 }
 
 // newHandler is a handler whose tickets are its own.
-func newHandler(t testing.TB, srv *s3test.Server, opts ...postern.HandlerOption) *postern.Handler {
+func newHandler(t testing.TB, srv *foreign.Server, opts ...postern.HandlerOption) *postern.Handler {
 	return mustNew(t, bucketOf(t, srv), append([]postern.HandlerOption{postern.WithAuthorizer(principal)}, opts...)...)
 }
 
@@ -150,7 +150,7 @@ func do(t testing.TB, method, url string, body io.Reader, header http.Header) s3
 }
 
 // object reads an object back.
-func object(t testing.TB, srv *s3test.Server, key string) (*s3.GetObjectOutput, []byte) {
+func object(t testing.TB, srv *foreign.Server, key string) (*s3.GetObjectOutput, []byte) {
 	out, err := srv.Client().GetObject(context.Background(), &s3.GetObjectInput{Bucket: &srv.Bucket, Key: &key})
 	require.NoError(t, err)
 	defer out.Body.Close()
@@ -160,7 +160,7 @@ func object(t testing.TB, srv *s3test.Server, key string) (*s3.GetObjectOutput, 
 }
 
 // keys lists what the bucket holds.
-func keys(t testing.TB, srv *s3test.Server) (all []string) {
+func keys(t testing.TB, srv *foreign.Server) (all []string) {
 	out, err := srv.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &srv.Bucket})
 	require.NoError(t, err)
 	for _, o := range out.Contents {

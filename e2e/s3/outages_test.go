@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // uploaded is a site with an upload that waits for completion.
-func uploaded(t testing.TB, srv *s3test.Server, opts ...postern.HandlerOption) (*site, grant) {
+func uploaded(t testing.TB, srv *foreign.Server, opts ...postern.HandlerOption) (*site, grant) {
 	s := newSite(t, srv, true, opts...)
 	g := ask(t, s, fileOf(content))
 	require.Equal(t, http.StatusCreated, upload(t, s, g, content).Status)
@@ -32,7 +32,7 @@ func comesBack(t testing.TB, a answer, status int, code string) {
 }
 
 func TestWhatS3SaysDecidesAboutTryingAgain(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	all := newTogether(16)
 	for _, tc := range []struct {
 		status int
@@ -79,7 +79,7 @@ func TestWhatS3SaysDecidesAboutTryingAgain(t *testing.T) {
 
 // A quick answer to a call that was tried twice is that its work is done.
 func TestLostAnswerOfACopyIsRecognizedHoweverS3PutsIt(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	for _, tc := range []struct {
 		status int
 		code   string
@@ -105,7 +105,7 @@ func TestLostAnswerOfACopyIsRecognizedHoweverS3PutsIt(t *testing.T) {
 // That S3 fails when it is asked whether the object is there after all does not
 // mean that the file has not arrived.
 func TestFaultAfterAVanishedSourceIsAFault(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	s, g := uploaded(t, srv)
 	var looked atomic.Int32
 	s.proxy.with(func(x *exchange) {
@@ -143,7 +143,7 @@ func (f *fading) Retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 func TestCredentialsThatEndInTheMiddle(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	clock := &movedClock{}
 	signing, service := &fading{creds: bucket.Credentials, clock: clock}, &fading{creds: bucket.ServiceCredentials, clock: clock}
@@ -186,7 +186,7 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 
 // A grant of credentials that live for a short time is no longer valid than they.
 func TestGrantEndsWithItsCredentials(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	bucket.Credentials = &fading{creds: bucket.Credentials, clock: &movedClock{}}
 	h := newReplica(t, bucket, append(inParts, postern.WithMode(postern.ModePut))...)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 var content = []byte("hello, bucket")
@@ -24,7 +24,7 @@ var content = []byte("hello, bucket")
 var textFile = map[string]any{"filename": "hello.txt", "type": "text/plain", "size": len(content)}
 
 func TestGrantUploadsOneObjectWithEveryAttribute(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newHandler(t, srv,
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{uuid}{ext}")),
 		postern.WithClientMetadata("caption"),
@@ -60,7 +60,7 @@ func TestGrantUploadsOneObjectWithEveryAttribute(t *testing.T) {
 }
 
 func TestOddKeysAreAcceptedAndReadBack(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	bucket := bucketOf(t, srv)
 	bucket.Credentials = srv.Credentials()
 	for _, key := range oddKeys() {
@@ -85,7 +85,7 @@ func TestOddKeysAreAcceptedAndReadBack(t *testing.T) {
 }
 
 func TestCredentialsThatOnlyPutCannotRead(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newHandler(t, srv)
 	g := ask(t, h, textFile)
 	require.Equal(t, http.StatusCreated, postForm(t, g.URL, g.Fields, content).Status)
@@ -96,7 +96,7 @@ func TestCredentialsThatOnlyPutCannotRead(t *testing.T) {
 
 // Each abuse of a grant is refused by the server itself, with S3's own code.
 func TestServerRefusesEveryAbuseOfAGrant(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newHandler(t, srv)
 	require.NoError(t, srv.CreateBucket(context.Background(), "another"))
 
@@ -146,7 +146,7 @@ func TestServerRefusesEveryAbuseOfAGrant(t *testing.T) {
 }
 
 func TestServerRefusesAnExpiredGrant(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	past := time.Now().Add(-6 * time.Minute)
 	g := ask(t, newHandler(t, srv, postern.WithClock(func() time.Time { return past })), textFile)
 	answer := postForm(t, g.URL, g.Fields, content)
@@ -155,7 +155,7 @@ func TestServerRefusesAnExpiredGrant(t *testing.T) {
 }
 
 func TestChecksumBindsTheBytes(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	h := newHandler(t, srv, postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{sha256}{ext}")))
 	sum := sha256.Sum256(content)
 	request := map[string]any{
@@ -171,7 +171,7 @@ func TestChecksumBindsTheBytes(t *testing.T) {
 }
 
 func TestUnknownSizeIsBoundedByTheLimits(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	issuer, err := postern.NewIssuer(bucketOf(t, srv), postern.WithSizeLimit(5, 20))
 	require.NoError(t, err)
 	for size, code := range map[int]string{4: "EntityTooSmall", 5: "", 20: "", 21: "EntityTooLarge"} {
@@ -184,7 +184,7 @@ func TestUnknownSizeIsBoundedByTheLimits(t *testing.T) {
 }
 
 func TestRedirectSendsAFormBack(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	issuer, err := postern.NewIssuer(bucketOf(t, srv))
 	require.NoError(t, err)
 	g, err := issuer.Issue(context.Background(), &postern.Upload{

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -29,7 +30,7 @@ func TestProbeFindsWhatAServerDoes(t *testing.T) {
 	} {
 		t.Run(string(tc.like), func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t, s3test.Like(tc.like))
+			srv := foreign.Embedded(t, s3test.Like(tc.like))
 			b := twoIdentities(t, srv, "")
 			found, err := postern.Probe(t.Context(), b, "staging/", "https://app.example.com")
 			require.NoError(t, err)
@@ -47,13 +48,34 @@ func TestProbeFindsWhatAServerDoes(t *testing.T) {
 	}
 }
 
+// What a probe finds at a server of others is what the table says of it.
+func TestProbeAtServersOfOthers(t *testing.T) {
+	name, ok := foreign.Asked()
+	if !ok {
+		name = foreign.VersityGW
+	}
+	want := map[string]postern.Abilities{
+		foreign.VersityGW: {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true, PartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true},
+		foreign.MinIO:     {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true},
+		foreign.Ceph:      {PutIfAbsent: true, CopyPartSums: true},
+		foreign.SeaweedFS: {PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true, DeleteIfMatch: true, RejectsUnsigned: true},
+	}
+	srv := foreign.Start(t)
+	found, err := postern.Probe(t.Context(), twoIdentities(t, srv, ""), "staging/", "https://app.example.com")
+	require.NoError(t, err)
+	require.Equal(t, want[name], found.Abilities, "%s", found.Notes)
+	require.True(t, found.CORS, "%s", found.Notes)
+	site := &site{srv: srv, staging: "staging/", final: "x"}
+	require.Empty(t, site.keys(t), "nothing is left")
+}
+
 func with(a postern.Abilities, change func(*postern.Abilities)) postern.Abilities {
 	change(&a)
 	return a
 }
 
 func TestProbeSaysWhatCannotBeUsedAtAll(t *testing.T) {
-	srv := s3test.Start(t, s3test.WithCORSOrigins())
+	srv := foreign.Embedded(t, s3test.WithCORSOrigins())
 	b := twoIdentities(t, srv, "")
 	found, err := postern.Probe(t.Context(), b, "staging/", "https://app.example.com")
 	require.NoError(t, err)

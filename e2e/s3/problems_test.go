@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // problem is what a client reads of one.
@@ -25,7 +25,7 @@ func completing(t testing.TB, h http.Handler, g grant) (p problem) {
 }
 
 func TestProblemTellsWhetherTheUploadHasEnded(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	large := big(5<<20 + 1)
 
 	t.Run("nothing has arrived", func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestProblemTellsWhetherTheUploadHasEnded(t *testing.T) {
 
 // The browser reads that something differs, and the server's log what.
 func TestHeadersThatDifferAreForTheLogOnly(t *testing.T) {
-	srv := s3test.Start(t)
+	srv := foreign.Embedded(t)
 	var seen error
 	s := newSite(t, srv, false, postern.WithObserver(func(_ context.Context, d postern.Decision) { seen = d.Err }))
 	g := ask(t, s, fileOf(content))

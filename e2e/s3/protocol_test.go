@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -34,7 +35,7 @@ func principal(r *http.Request, u *postern.Upload) error {
 
 // twoIdentities describes the bucket as production has it: grants are signed by
 // a key that may only put under the prefix.
-func twoIdentities(t testing.TB, srv *s3test.Server, prefix string) postern.Bucket {
+func twoIdentities(t testing.TB, srv *foreign.Server, prefix string) postern.Bucket {
 	id, secret := "PUTONLY"+rand.Text(), rand.Text()
 	require.NoError(t, srv.AddUser(context.Background(), id, secret,
 		s3test.Permission{Action: "s3:PutObject", Keys: prefix + "*"},
@@ -179,7 +180,7 @@ func (r *receipts) count() int {
 }
 
 // unfinished counts the multipart uploads that the bucket holds.
-func unfinished(t testing.TB, srv *s3test.Server) int {
+func unfinished(t testing.TB, srv *foreign.Server) int {
 	out, err := srv.Client().ListMultipartUploads(context.Background(), &s3.ListMultipartUploadsInput{Bucket: &srv.Bucket})
 	require.NoError(t, err)
 	return len(out.Uploads)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -22,6 +23,22 @@ var likeEach = []postern.Provider{
 	postern.RustFS, postern.CloudflareR2, postern.BackblazeB2, postern.Wasabi, postern.DigitalOceanSpaces,
 	postern.GoogleCloudStorage, postern.Tigris, postern.Scaleway, postern.Hetzner, postern.Linode, postern.OVHcloud,
 	postern.Supabase, postern.IDriveE2, postern.OracleCloud, postern.IBMCloud, postern.AlibabaOSS, postern.TencentCOS,
+}
+
+// at is a server like a provider's: of others if the environment names one.
+func at(t testing.TB, p postern.Provider) *foreign.Server {
+	if _, ok := foreign.Asked(); ok {
+		return foreign.Start(t)
+	}
+	return foreign.Embedded(t, s3test.Like(p))
+}
+
+// these are the providers, or the one that the environment names.
+func these(all []postern.Provider) []postern.Provider {
+	if name, ok := foreign.Asked(); ok {
+		return []postern.Provider{postern.Provider(name)}
+	}
+	return all
 }
 
 // byMethod are a provider for each way to freeze.
@@ -51,7 +68,7 @@ func (l *sharedLock) Lock(ctx context.Context, name string) (context.Context, fu
 }
 
 // siteLike is a site at a server like a provider's.
-func siteLike(t testing.TB, srv *s3test.Server, p postern.Provider, opts ...postern.HandlerOption) *site {
+func siteLike(t testing.TB, srv *foreign.Server, p postern.Provider, opts ...postern.HandlerOption) *site {
 	n := sites.Add(1)
 	s := &site{srv: srv, got: &receipts{}, promotes: true, staging: fmt.Sprintf("staging-%d/", n), final: fmt.Sprintf("final-%d/", n)}
 	s.proxy = newProxy(t, srv, s.staging)
@@ -78,10 +95,10 @@ func (s *site) left(t testing.TB) []string {
 // Every provider that can store an object earns a true receipt, in every mode.
 func TestReceiptsAtEveryProvider(t *testing.T) {
 	large := big(6<<20 + 1)
-	for _, p := range likeEach {
+	for _, p := range these(likeEach) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t, s3test.Like(p))
+			srv := at(t, p)
 			for name, tc := range map[string]struct {
 				request map[string]any
 				content []byte
@@ -120,10 +137,10 @@ func TestReceiptsAtEveryProvider(t *testing.T) {
 // changes nothing after one.
 func TestSwapsAtEveryWayToFreeze(t *testing.T) {
 	page := htmlFile(len(pngFile()))
-	for _, p := range byMethod {
+	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t, s3test.Like(p))
+			srv := at(t, p)
 			for n := 1; ; n++ {
 				s := siteLike(t, srv, p, postern.WithSniffing())
 				g := ask(t, s, picture())
@@ -160,11 +177,11 @@ func TestSwapsAtEveryWayToFreeze(t *testing.T) {
 
 // A process that dies between any two calls, and a replica that goes on.
 func TestCrashAtEveryCallOfEveryWayToFreeze(t *testing.T) {
-	for _, p := range byMethod {
+	for _, p := range these(byMethod) {
 		for _, acted := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, and S3 has acted %t", p, acted), func(t *testing.T) {
 				t.Parallel()
-				srv := s3test.Start(t, s3test.Like(p))
+				srv := at(t, p)
 				for n := 1; ; n++ {
 					s := siteLike(t, srv, p, postern.WithSniffing())
 					g := ask(t, s, picture())
@@ -233,10 +250,10 @@ func (s *site) meet(n int) {
 
 // Three replicas complete one upload at the same time, while its bytes are swapped.
 func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
-	for _, p := range byMethod {
+	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t, s3test.Like(p))
+			srv := at(t, p)
 			for range 5 {
 				s := siteLike(t, srv, p)
 				g := ask(t, s, fileOf(content))
@@ -269,14 +286,14 @@ func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
 
 // Two uploads with one key: one of them gets it.
 func TestOneKeyIsOneUploadsAtEveryWayToFreeze(t *testing.T) {
-	for _, p := range byMethod {
+	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			srv := s3test.Start(t, s3test.Like(p))
+			srv := at(t, p)
 			s := siteLike(t, srv, p)
 			opts := []postern.HandlerOption{
 				postern.WithOnComplete(s.got.hook), postern.WithPromotion(s.staging), postern.WithLocker(replicasLock),
-				postern.WithKeyPolicy(postern.KeyTemplate(s.final + "report.pdf")),
+				postern.WithKeyPolicy(postern.KeyTemplate(s.final + "report.bin")),
 			}
 			tickets := make([]string, 4)
 			for k := range tickets {

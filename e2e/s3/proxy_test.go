@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 // proxy stands between the handler and the S3 server, and does to a call what a
@@ -47,7 +47,7 @@ type exchange struct {
 
 // newProxy starts a proxy for the length of a test. Keys under the staging prefix
 // are "staging", all others "final".
-func newProxy(t testing.TB, srv *s3test.Server, staging string) *proxy {
+func newProxy(t testing.TB, srv *foreign.Server, staging string) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	p := &proxy{

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/internal/store"
-	"github.com/postern-go/postern/s3test"
 )
 
 // TestMain also runs the servers that crash tests kill, and shortens what faults
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 // its own. Sites share a server, so that many can run at once.
 type site struct {
 	*postern.Handler
-	srv     *s3test.Server
+	srv     *foreign.Server
 	proxy   *proxy
 	bucket  postern.Bucket
 	got     *receipts
@@ -50,7 +50,7 @@ var sites atomic.Int32
 
 // identitiesOf are the same for all sites of a server: each user makes the bucket's
 // policy longer.
-func identitiesOf(t testing.TB, srv *s3test.Server) postern.Bucket {
+func identitiesOf(t testing.TB, srv *foreign.Server) postern.Bucket {
 	identities.Lock()
 	defer identities.Unlock()
 	b, ok := identities.of[srv]
@@ -63,17 +63,17 @@ func identitiesOf(t testing.TB, srv *s3test.Server) postern.Bucket {
 
 var identities = struct {
 	sync.Mutex
-	of map[*s3test.Server]postern.Bucket
-}{of: map[*s3test.Server]postern.Bucket{}}
+	of map[*foreign.Server]postern.Bucket
+}{of: map[*foreign.Server]postern.Bucket{}}
 
 // newSite is a site whose objects are named by chance.
-func newSite(t testing.TB, srv *s3test.Server, promotion bool, opts ...postern.HandlerOption) *site {
+func newSite(t testing.TB, srv *foreign.Server, promotion bool, opts ...postern.HandlerOption) *site {
 	return newSiteOfKeys(t, srv, promotion, "{uuid}{ext}", opts...)
 }
 
 // newSiteOfKeys is a site whose objects are named by a template, in its part of the
 // bucket.
-func newSiteOfKeys(t testing.TB, srv *s3test.Server, promotion bool, template string, opts ...postern.HandlerOption) *site {
+func newSiteOfKeys(t testing.TB, srv *foreign.Server, promotion bool, template string, opts ...postern.HandlerOption) *site {
 	n := sites.Add(1)
 	s := &site{srv: srv, got: &receipts{}, promotes: promotion, staging: fmt.Sprintf("staging-%d/", n), final: fmt.Sprintf("final-%d/", n)}
 	s.proxy = newProxy(t, srv, s.staging)

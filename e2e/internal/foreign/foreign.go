@@ -77,16 +77,7 @@ func Start(t testing.TB) *Server {
 	t.Helper()
 	name := os.Getenv(Variable)
 	if name == "" || name == VersityGW {
-		embedded := s3test.Start(t)
-		return &Server{
-			Name:            VersityGW,
-			Endpoint:        embedded.Endpoint,
-			Region:          embedded.Region,
-			Bucket:          embedded.Bucket,
-			AccessKeyID:     embedded.AccessKeyID,
-			SecretAccessKey: embedded.SecretAccessKey,
-			users:           embeddedUsers{embedded},
-		}
+		return Embedded(t)
 	}
 	require.Contains(t, processes, name, "%s names no server", Variable)
 	p, err := processes[name]()
@@ -103,6 +94,27 @@ func Start(t testing.TB) *Server {
 	}
 	require.NoError(t, s.CreateBucket(context.Background(), s.Bucket))
 	return s
+}
+
+// Embedded gives a test the server of s3test, whatever the environment says.
+func Embedded(t testing.TB, opts ...s3test.Option) *Server {
+	t.Helper()
+	embedded := s3test.Start(t, opts...)
+	return &Server{
+		Name:            VersityGW,
+		Endpoint:        embedded.Endpoint,
+		Region:          embedded.Region,
+		Bucket:          embedded.Bucket,
+		AccessKeyID:     embedded.AccessKeyID,
+		SecretAccessKey: embedded.SecretAccessKey,
+		users:           embeddedUsers{embedded},
+	}
+}
+
+// Asked reports whether the environment names a server of others, and which.
+func Asked() (name string, ok bool) {
+	name = os.Getenv(Variable)
+	return name, name != "" && name != VersityGW
 }
 
 // Credentials gives the root account's credentials.
