@@ -22,6 +22,8 @@
 // The form then sends the keys of the uploads under that name. postern-upload.d.ts
 // has its attributes, properties, events, parts and texts.
 //
+// Uploads in parts load crc64.js, which sums them in a worker.
+//
 // What is served is made of the sources in src, bundled and minified, by build.js.
 package client
 
@@ -44,6 +46,8 @@ var (
 	component []byte
 	//go:embed postern-upload.d.ts
 	componentTypes []byte
+	//go:embed dist/crc64.js
+	worker []byte
 )
 
 // file is one of the files, and how it is served.
@@ -67,6 +71,7 @@ func Handler() http.Handler {
 		"postern.d.ts":        newFile(types, "application/typescript; charset=utf-8"),
 		"postern-upload.js":   newFile(component, "text/javascript; charset=utf-8"),
 		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
+		"crc64.js":            newFile(worker, "text/javascript; charset=utf-8"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]
