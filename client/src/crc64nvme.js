@@ -28,13 +28,19 @@ export class CRC64NVME {
 
   /** @param {Uint8Array} bytes */
   update(bytes) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const eights = bytes.length - (bytes.length % 8);
+    this.#addEights(new DataView(bytes.buffer, bytes.byteOffset, eights));
+    this.#addBytes(bytes.subarray(eights));
+  }
+
+  // A method of its own: with the other loop in the same one, V8 makes it half as fast.
+  /** @param {DataView} view of a multiple of eight bytes */
+  #addEights(view) {
     const [high, low] = TABLES;
+    const { byteLength } = view;
     let h = this.#high;
     let l = this.#low;
-    let at = 0;
-    for (; at < eights; at += 8) {
+    for (let at = 0; at < byteLength; at += 8) {
       const a = l ^ view.getInt32(at, true);
       const b = h ^ view.getInt32(at + 4, true);
       const a0 = 1792 + (a & 255);
@@ -48,13 +54,18 @@ export class CRC64NVME {
       h = high[a0] ^ high[a1] ^ high[a2] ^ high[a3] ^ high[b0] ^ high[b1] ^ high[b2] ^ high[b3];
       l = low[a0] ^ low[a1] ^ low[a2] ^ low[a3] ^ low[b0] ^ low[b1] ^ low[b2] ^ low[b3];
     }
-    for (; at < bytes.length; at++) {
-      const byte = (l ^ bytes[at]) & 255;
-      l = ((l >>> 8) | (h << 24)) ^ low[byte];
-      h = (h >>> 8) ^ high[byte];
-    }
     this.#high = h;
     this.#low = l;
+  }
+
+  /** @param {Uint8Array} bytes */
+  #addBytes(bytes) {
+    const [high, low] = TABLES;
+    for (const byte of bytes) {
+      const i = (this.#low ^ byte) & 255;
+      this.#low = ((this.#low >>> 8) | (this.#high << 24)) ^ low[i];
+      this.#high = (this.#high >>> 8) ^ high[i];
+    }
   }
 }
 
