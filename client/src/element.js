@@ -225,7 +225,7 @@ export class PosternUpload extends Attributes {
       scope,
       headers,
       credentials: credentials || undefined,
-      checksum: checksum || undefined, // false is less than the default
+      checksum: checksum || undefined, // false would be less than the default
     };
   }
 
