@@ -7,13 +7,13 @@ import { build } from "esbuild";
 
 const NOTE = "// Postern, MIT License. The sources are in client/src of https://github.com/postern-go/postern";
 
-/** Bundles both modules, and leaves the files alone. */
+/** Bundles what is served, and leaves the files alone. */
 export function bundle() {
   return build({
     absWorkingDir: import.meta.dirname,
-    entryPoints: ["src/postern.js", "src/postern-upload.js"],
+    entryPoints: ["src/postern.js", "src/postern-upload.js", "src/crc64.js"],
     outdir: "dist",
-    external: ["./postern.js"], // one copy of the module on a page
+    external: ["./postern.js", "./crc64.js"], // one copy of the module on a page, and no more than is needed
     bundle: true,
     minify: true,
     format: "esm",

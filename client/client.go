@@ -22,6 +22,8 @@
 // The form then sends the keys of the uploads under that name. postern-upload.d.ts
 // has its attributes, properties, events, parts and texts.
 //
+// Uploads in parts load crc64.js, too: the worker that sums them.
+//
 // What is served is made of the sources in src, bundled and minified, by build.js.
 package client
 
@@ -44,6 +46,8 @@ var (
 	component []byte
 	//go:embed postern-upload.d.ts
 	componentTypes []byte
+	//go:embed dist/crc64.js
+	checksums []byte
 )
 
 // file is one of the files, and how it is served.
@@ -58,15 +62,16 @@ func newFile(content []byte, contentType string) *file {
 	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// Handler serves the modules and their types at any mount: the last segment of the
-// path names the file; every other address is 404. Browsers keep the files and ask
-// each time whether they are still the same.
+// Handler serves the modules, their types and the worker at any mount: the last
+// segment of the path names the file; every other address is 404. Browsers keep the
+// files and ask each time whether they are still the same.
 func Handler() http.Handler {
 	files := map[string]*file{
 		"postern.js":          newFile(module, "text/javascript; charset=utf-8"),
 		"postern.d.ts":        newFile(types, "application/typescript; charset=utf-8"),
 		"postern-upload.js":   newFile(component, "text/javascript; charset=utf-8"),
 		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
+		"crc64.js":            newFile(checksums, "text/javascript; charset=utf-8"),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := files[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]

@@ -69,7 +69,7 @@ export class PosternUpload extends HTMLElement {
   required: boolean;
   /** Takes no files, and no part in the form. What is on its way goes on. */
   disabled: boolean;
-  /** As in postern.js. */
+  /** As in postern.js, where false is as if it were not given. */
   checksum: boolean;
   /** As in postern.js: whose uploads, where several people use one browser. */
   scope: string;

@@ -51,8 +51,10 @@ export interface Options extends Place {
   /** Told of progress, which never goes back. */
   onProgress?: (progress: Progress) => void;
   /**
-   * Seals the grant to the file's SHA-256, up to 100 MiB, and above that each part
-   * to its own. Needs a secure context.
+   * Which checksums there are. Without it, the CRC64NVME of a file that goes up in
+   * parts, computed while it is sent: the server compares it with the bucket's. With
+   * true, the grant is also bound to the file's SHA-256, up to 100 MiB, and above that
+   * each part to its own, which needs a secure context. With false, none.
    */
   checksum?: boolean;
   /** How many parts are on their way at once: 4. */
@@ -80,6 +82,11 @@ export interface Stored {
   tenant?: string;
   metadata?: Record<string, string>;
   sha256?: string;
+  /**
+   * The CRC64NVME of the file in base64, where the bucket tells it. What the browser
+   * has computed was the same.
+   */
+  crc64nvme?: string;
   replayed?: boolean;
   duplicate?: boolean;
 }

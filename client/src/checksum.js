@@ -1,10 +1,25 @@
+// Sums in base64, as S3 writes them.
+
 /**
- * The SHA-256 of a blob, in base64. It reads the blob into memory whole, and needs a
+ * The SHA-256 of a blob. It reads the blob into memory whole, and needs a
  * secure context.
  *
  * @param {Blob} blob
  */
 export async function sha256(blob) {
-  const sum = await crypto.subtle.digest("SHA-256", await blob.arrayBuffer());
-  return btoa(String.fromCharCode(...new Uint8Array(sum)));
+  return base64(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
 }
+
+/**
+ * A CRC64NVME.
+ *
+ * @param {bigint} sum
+ */
+export function crc64nvme(sum) {
+  const bytes = new ArrayBuffer(8);
+  new DataView(bytes).setBigUint64(0, sum);
+  return base64(bytes);
+}
+
+/** @param {ArrayBuffer} bytes */
+const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes)));

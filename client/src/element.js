@@ -220,7 +220,13 @@ export class PosternUpload extends Attributes {
   /** @returns {Options} */
   #options() {
     const { endpoint, scope, headers, credentials, checksum } = this;
-    return { endpoint: endpoint.replace(/\/$/, ""), scope, headers, credentials: credentials || undefined, checksum };
+    return {
+      endpoint: endpoint.replace(/\/$/, ""),
+      scope,
+      headers,
+      credentials: credentials || undefined,
+      checksum: checksum || undefined, // false would be less than the default
+    };
   }
 
   /** @param {UploadItem["file"]} file */

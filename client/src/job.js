@@ -1,9 +1,9 @@
 // One upload, from the request for a grant to the receipt.
 
-import { sha256 } from "./checksum.js";
+import { crc64nvme, sha256 } from "./checksum.js";
 import { sendParts } from "./parts.js";
 import { passes, retry, sleep } from "./retry.js";
-import { Slot, local, partLength, slotName } from "./saved.js";
+import { Slot, local, partLength, slotName, unsummed, wholeSum } from "./saved.js";
 import { ask, send } from "./transport.js";
 import { UploadError, codeOf } from "./upload-error.js";
 
@@ -150,10 +150,11 @@ export class Job {
 
   /** @param {Saved} saved */
   async #sendParts(saved) {
+    if (this.#options.checksum !== false) saved.crc64 ??= unsummed();
     await sendParts({
       saved,
+      file: this.#file instanceof Blob ? this.#file : null,
       size: this.#file.size,
-      bytes: () => this.#bytes(),
       parallel: this.#options.parallel ?? 4,
       signal: this.signal,
       signParts: async (numbers, checksums, signal) =>
@@ -165,11 +166,14 @@ export class Job {
   }
 
   /** @param {Saved} saved @returns {Promise<API.Stored>} */
-  async #complete({ key, location, complete, ticket }) {
+  async #complete(saved) {
+    const { key, location, complete, ticket } = saved;
     const { name: filename, type, size } = this.#file;
     if (!complete) return { key, location, filename, type, size };
+    const sum = wholeSum(saved);
+    const checksum = sum === null ? undefined : { crc64nvme: crc64nvme(sum) };
     for (;;) {
-      const { body, status, retryAfter } = await this.#call("complete", { ticket });
+      const { body, status, retryAfter } = await this.#call("complete", { ticket, checksum });
       if (status !== 202) return body;
       await sleep(retryAfter * 1000 || 2000, this.signal);
     }

@@ -14,8 +14,17 @@
  * @property {number} parts how many there are
  * @property {boolean} sums whether each part is sealed to its SHA-256
  * @property {number[]} done the numbers of the parts that have arrived
+ * @property {Summed} [crc64] not where none is wanted
  * @property {boolean} [sent] whether nothing is left to send
  * @property {number} expires in ms since 1970
+ */
+
+/**
+ * The CRC64NVME of the file, as far as its parts were read: the XOR of their shares.
+ *
+ * @typedef {object} Summed
+ * @property {number[]} parts the numbers of those that are in it
+ * @property {string} sum in decimal digits
  */
 
 /** @typedef {{ endpoint: string, scope: string }} Place */
@@ -107,6 +116,30 @@ export const partLength = ({ part_size }, number, size) => Math.min(part_size, s
  * @param {number} size of the file, in bytes
  */
 export const bytesDone = (saved, size) => saved.done.reduce((sum, n) => sum + partLength(saved, n, size), 0);
+
+/** The sum of nothing. @returns {Summed} */
+export const unsummed = () => ({ parts: [], sum: "0" });
+
+/**
+ * Adds a part to the sum. One that was sent again, after its answer was lost, is in it
+ * already.
+ *
+ * @param {Summed} summed
+ * @param {number} number
+ * @param {bigint} share
+ */
+export function addShare(summed, number, share) {
+  if (summed.parts.includes(number)) return;
+  summed.parts.push(number);
+  summed.sum = String(BigInt(summed.sum) ^ share);
+}
+
+/**
+ * The sum of the file, or null where not every part is in it.
+ *
+ * @param {Pick<Saved, "crc64" | "parts">} saved
+ */
+export const wholeSum = ({ crc64, parts }) => (crc64?.parts.length === parts ? BigInt(crc64.sum) : null);
 
 /** The browser's own Storage, or null where it is forbidden. */
 export function local() {

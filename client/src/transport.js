@@ -76,6 +76,7 @@ function parse(text) {
  * @param {Sending} sending
  */
 export async function send(sending) {
+  sending.signal.throwIfAborted();
   try {
     await transmit(sending);
   } catch (error) {
@@ -120,7 +121,6 @@ function transmit({ method, url, headers = {}, body, signal, onLoaded }) {
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     signal.addEventListener("abort", cut);
     request.send(body);
-    if (signal.aborted) cut();
   });
 }
 

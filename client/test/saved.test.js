@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Slot, bytesDone, partLength, slotName, unfinishedIn } from "../src/saved.js";
+import { Slot, addShare, bytesDone, partLength, slotName, unfinishedIn, unsummed, wholeSum } from "../src/saved.js";
 
 /** @import { Saved } from "../src/saved.js" */
 
@@ -105,4 +105,27 @@ test("the last part has what remains", () => {
   assert.deepEqual([1, 2, 3].map((n) => partLength(saved, n, file.size)), [5 * MIB, 5 * MIB, 2 * MIB]);
   assert.equal(bytesDone(saved, file.size), 7 * MIB);
   assert.equal(bytesDone({ ...saved, done: [] }, file.size), 0);
+});
+
+test("the sum is whole once every part is in it, in any order, before and after a reload", () => {
+  const slot = new Slot(new Memory(), slotName(place, file));
+  const begun = { ...saved, crc64: unsummed() };
+  addShare(begun.crc64, 3, 0xffff_ffff_ffff_ffffn);
+  addShare(begun.crc64, 1, 0x0000_0000_ffff_ffffn);
+  assert.equal(wholeSum(begun), null);
+  slot.save(begun);
+  const resumed = slot.load(NOW);
+  assert.ok(resumed?.crc64);
+  addShare(resumed.crc64, 2, 0x1000_0000_0000_0001n);
+  assert.equal(wholeSum(resumed), 0xefff_ffff_0000_0001n);
+});
+
+test("a part that is sent again is in the sum once", () => {
+  const crc64 = unsummed();
+  for (const number of [1, 2, 1]) addShare(crc64, number, 5n);
+  assert.deepEqual(crc64, { parts: [1, 2], sum: "0" });
+});
+
+test("where no sum is wanted there is none", () => {
+  assert.equal(wholeSum(saved), null);
 });
