@@ -74,17 +74,21 @@ export class Job {
   async #sign() {
     const { metadata, checksum } = this.#options;
     const { name: filename, type, size } = this.#file;
-    let sums = !!checksum && size > HASHED;
-    const whole = checksum && !sums ? { sha256: await sha256(this.#bytes()) } : undefined;
-    // It is not cut off: what the answer begins must be given up.
-    const request = () =>
-      this.#call("sign", { filename, type, size, metadata, checksum: sums ? SUMS_OF_PARTS : whole }, { cut: never() });
+    // What is asked for, and what instead where a bucket or a file has no such sum.
+    /** @type {({ sha256: string } | typeof SUMS_OF_PARTS | undefined)[]} */
+    const wishes = checksum ? [SUMS_OF_PARTS, undefined] : [undefined];
+    if (checksum && size <= HASHED) wishes.unshift({ sha256: await sha256(this.#bytes()) });
     const asked = Date.now();
-    const { body } = await request().catch((error) => {
-      if (!whole || codeOf(error) !== "checksum_unsupported") throw error;
-      sums = true;
-      return request();
-    });
+    /** @returns {Promise<{ body: any }>} */
+    const request = () =>
+      // It is not cut off: what the answer begins must be given up.
+      this.#call("sign", { filename, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
+        if (wishes.length === 1 || codeOf(error) !== "checksum_unsupported") throw error;
+        wishes.shift();
+        return request();
+      });
+    const { body } = await request();
+    const sums = wishes[0] === SUMS_OF_PARTS;
     /** @type {Grant} */
     const grant = { ...body, sums, done: [], expires: asked + body.expires_in * 1000 };
     if (grant.mode === "multipart") this.#save(grant);
