@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/quickstart"
 	"github.com/postern-go/postern/e2e/internal/tap"
@@ -151,6 +152,16 @@ func TestTheSumIsKeptForAnUploadThatOnlyNeedsCompletion(t *testing.T) {
 		await upload(unfinished(options)[0], options);
 		return seen;`)
 	require.Equal(t, []string{sum}, got.Sums)
+}
+
+func TestChecksumsThatABucketDoesNotKeepAreLeftOut(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t, s3test.Like(postern.SeaweedFS))
+	page := browser.Open(t, quickstart.StartWith(t, srv, "-provider", string(postern.SeaweedFS)).URL)
+	page.AllowErrors() // the first request is refused
+	got := run[seen](page, noisy+`await upload(noise(), { ...options, checksum: true }); return seen;`)
+	require.Equal(t, []string{noiseSum()}, got.Sums)
+	require.Equal(t, 3, got.Sent)
 }
 
 func TestAFileThatWasStoredOtherwiseIsRefused(t *testing.T) {

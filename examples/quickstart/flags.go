@@ -22,8 +22,8 @@ type options struct {
 	s3Addr string
 
 	// A real bucket.
-	endpoint, bucket, region string
-	pathStyle, shared        bool
+	endpoint, bucket, region, provider string
+	pathStyle, shared                  bool
 }
 
 const usage = `Usage: quickstart [flags]
@@ -51,6 +51,7 @@ func parseFlags(args []string, help io.Writer) (*options, error) {
 	fs.StringVar(&o.bucket, "bucket", "", "`name` of a real bucket to use instead")
 	fs.StringVar(&o.region, "region", "", "the bucket's `region` (default: as the AWS environment says)")
 	fs.StringVar(&o.endpoint, "endpoint", "", "`URL` of the bucket's S3 server (default: Amazon's)")
+	fs.StringVar(&o.provider, "provider", "", "what the server is, such as minio (default: as the endpoint's host tells)")
 	fs.BoolVar(&o.pathStyle, "path-style", false, "put the bucket's name into the path, not the host name")
 	fs.BoolVar(&o.shared, "allow-shared-credentials", false,
 		"sign uploads with the AWS credentials even where a browser may then do more than upload; for development")
@@ -70,6 +71,7 @@ func (o *options) check() error {
 		}{
 			{"-endpoint", o.endpoint != ""},
 			{"-region", o.region != ""},
+			{"-provider", o.provider != ""},
 			{"-path-style", o.pathStyle},
 			{"-allow-shared-credentials", o.shared},
 		} {

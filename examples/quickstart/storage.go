@@ -87,6 +87,7 @@ func openBucket(ctx context.Context, opts *options) (*storage, error) {
 		Name:        opts.bucket,
 		Region:      cfg.Region,
 		Endpoint:    opts.endpoint,
+		Provider:    postern.Provider(opts.provider),
 		PathStyle:   opts.pathStyle,
 		Credentials: cfg.Credentials,
 	}
