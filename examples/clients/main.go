@@ -54,7 +54,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	}
 	defer s3.Close()
 
-	logger := zerolog.New(zerolog.SyncWriter(stderr)).With().Timestamp().Logger()
+	logger := zerolog.New(zerolog.SyncWriter(stderr)).Level(zerolog.InfoLevel).With().Timestamp().Logger()
 	handler, err := newSite(pages, s3, npm, logger)
 	if err != nil {
 		return err

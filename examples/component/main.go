@@ -62,7 +62,7 @@ func run(ctx context.Context) (err error) {
 		PathStyle:   true,
 		Provider:    postern.VersityGW,
 		Credentials: s3.Credentials(),
-	}, zerolog.New(zerolog.SyncWriter(os.Stderr)).With().Timestamp().Logger())
+	}, zerolog.New(zerolog.SyncWriter(os.Stderr)).Level(zerolog.InfoLevel).With().Timestamp().Logger())
 	if err != nil {
 		return err
 	}
