@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -12,8 +13,8 @@ import (
 
 // Attributes are what the server stores with an object. Each one that is set is
 // signed into the grant, so that the browser can neither change nor omit it. With
-// [WithPromotion] the ACL, the storage class, the tags and the website redirect are
-// set once the upload is verified.
+// [WithPromotion] the ACL, the language, the lock, the storage class, the tags and the
+// website redirect are set once the upload is verified.
 type Attributes struct {
 	// ACL is a canned ACL such as "public-read". Leave it empty where ACLs are
 	// disabled, as they are in new buckets: S3 then refuses any.
@@ -22,6 +23,9 @@ type Attributes struct {
 	CacheControl string
 	// ContentEncoding is the object's Content-Encoding header.
 	ContentEncoding string
+	// ContentLanguage is the object's Content-Language header, such as "de" or "de, en".
+	// It needs [WithPromotion], since forms have no such field.
+	ContentLanguage string
 	// Disposition says how browsers present the object: as an attachment unless
 	// said otherwise.
 	Disposition Disposition
@@ -39,6 +43,20 @@ type Attributes struct {
 	// WebsiteRedirect is where a bucket that is a website redirects requests for
 	// the object: a path or an http or https URL.
 	WebsiteRedirect string
+	// ObjectLock keeps the object from being deleted or replaced. It needs
+	// [WithPromotion], and a bucket with Object Lock.
+	ObjectLock ObjectLock
+}
+
+// ObjectLock is S3's Object Lock of an object ("Locking objects with Object Lock"). The
+// zero value leaves it to the bucket.
+type ObjectLock struct {
+	// Mode is "GOVERNANCE" or "COMPLIANCE", and holds until RetainUntil, which is later
+	// than the ticket's end. S3 counts in whole seconds.
+	Mode        string
+	RetainUntil time.Time
+	// LegalHold holds until somebody takes it away.
+	LegalHold bool
 }
 
 // Disposition says how browsers present an object that they open.
@@ -76,6 +94,9 @@ const (
 var (
 	errDisposition    = errors.New("the disposition is attachment, inline or none")
 	errEncryption     = errors.New("the encryption is AES256, aws:kms or aws:kms:dsse, and only the latter two have a key")
+	errLock           = errors.New("an Object Lock is GOVERNANCE or COMPLIANCE until a time after the ticket's end")
+	errLate           = errors.New("a Content-Language and an Object Lock are set by promotion: they need WithPromotion")
+	errReplace        = errors.New("to replace an object needs WithPromotion, and a provider that honours If-Match on CompleteMultipartUpload")
 	errTags           = errors.New("there are at most 10 tags, with keys of 1 to 128 and values of at most 256 letters, digits, spaces and + - = . _ : / @")
 	errMetadata       = errors.New("metadata has names in lower case letters, digits and hyphens that do not begin with postern-, values in printable ASCII, and 2048 bytes at most")
 	errAttributeValue = errors.New("an attribute is printable ASCII")
@@ -87,6 +108,7 @@ func (a *Attributes) values() object.Attributes {
 	v.Values[object.ACL] = a.ACL
 	v.Values[object.CacheControl] = a.CacheControl
 	v.Values[object.ContentEncoding] = a.ContentEncoding
+	v.Values[object.ContentLanguage] = a.ContentLanguage
 	v.Values[object.ContentDisposition] = string(a.Disposition)
 	v.Values[object.StorageClass] = a.StorageClass
 	v.Values[object.Encryption] = a.Encryption.Algorithm
@@ -94,6 +116,13 @@ func (a *Attributes) values() object.Attributes {
 	v.Values[object.WebsiteRedirect] = a.WebsiteRedirect
 	if a.Encryption.BucketKey {
 		v.Values[object.BucketKey] = "true"
+	}
+	v.Values[object.LockMode] = a.ObjectLock.Mode
+	if !a.ObjectLock.RetainUntil.IsZero() {
+		v.Values[object.LockUntil] = a.ObjectLock.RetainUntil.UTC().Format(time.RFC3339)
+	}
+	if a.ObjectLock.LegalHold {
+		v.Values[object.LegalHold] = "ON"
 	}
 	return v
 }
@@ -119,6 +148,14 @@ func checkAttributes(a *object.Attributes) error {
 	default:
 		return fmt.Errorf("%w, not %q", errEncryption, algorithm)
 	}
+	switch mode, until := a.Values[object.LockMode], a.Values[object.LockUntil]; mode {
+	case "", "GOVERNANCE", "COMPLIANCE":
+		if (mode == "") != (until == "") {
+			return fmt.Errorf("%w, not %q until %q", errLock, mode, until)
+		}
+	default:
+		return fmt.Errorf("%w, not %q", errLock, mode)
+	}
 	if len(a.Tags) > maxTags {
 		return fmt.Errorf("%w, not %d", errTags, len(a.Tags))
 	}
@@ -128,6 +165,17 @@ func checkAttributes(a *object.Attributes) error {
 		}
 	}
 	return checkMetadata(a.Metadata)
+}
+
+// checkLate finds what promotion could not set.
+func (i *Issuer) checkLate(a *object.Attributes, now time.Time) error {
+	if a.Late() && i.config.staging == "" {
+		return errLate
+	}
+	if until := a.Values[object.LockUntil]; until != "" && until <= now.Add(i.config.ticketLifetime).UTC().Format(time.RFC3339) {
+		return fmt.Errorf("%w, not until %s", errLock, until)
+	}
+	return nil
 }
 
 func checkMetadata(metadata map[string]string) error {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -86,6 +87,8 @@ func many(n int) map[string]string {
 	return m
 }
 
+var later = time.Now().AddDate(1, 0, 0)
+
 var wrongAttributes = map[string]postern.Attributes{
 	"an ACL with a line break":        {ACL: "private\r\nx: y"},
 	"a cache control beyond ASCII":    {CacheControl: "ä"},
@@ -98,6 +101,9 @@ var wrongAttributes = map[string]postern.Attributes{
 	"a KMS key with AES256":           {Encryption: postern.Encryption{Algorithm: "AES256", KMSKeyID: "k"}},
 	"a bucket key without KMS":        {Encryption: postern.Encryption{BucketKey: true}},
 	"a KMS key with a line break":     {Encryption: postern.Encryption{Algorithm: "aws:kms", KMSKeyID: "k\n"}},
+	"a lock without an end":           {ObjectLock: postern.ObjectLock{Mode: "COMPLIANCE"}},
+	"a lock of another kind":          {ObjectLock: postern.ObjectLock{Mode: "FOREVER", RetainUntil: later}},
+	"an end without a lock":           {ObjectLock: postern.ObjectLock{RetainUntil: later}},
 	"eleven tags":                     {Tags: many(11)},
 	"a tag without a key":             {Tags: map[string]string{"": "v"}},
 	"a tag with a long key":           {Tags: map[string]string{strings.Repeat("日", 129): "v"}},
@@ -139,6 +145,37 @@ func TestAttributesAtTheirLimitsAreFine(t *testing.T) {
 		Metadata: map[string]string{"a": strings.Repeat("x", 2047)},
 	}))
 	require.NoError(t, err)
+}
+
+func TestObjectLocksWaitForPromotionAndOutliveTheTicket(t *testing.T) {
+	locked := postern.Attributes{ObjectLock: postern.ObjectLock{Mode: "COMPLIANCE", RetainUntil: later, LegalHold: true}}
+	_, err := postern.New(bucket, postern.WithAuthorizer(asAda), postern.WithAttributes(locked))
+	require.Equal(t, []string{"WithAttributes"}, options(t, err))
+	h := newHandler(t, postern.WithAttributes(locked), postern.WithPromotion("staging/"))
+	require.NotContains(t, send(h, photo).Body.String(), "object-lock", "it comes with promotion")
+
+	_, err = postern.New(bucket, postern.WithAuthorizer(asAda), postern.WithAttributes(postern.Attributes{ContentLanguage: "de"}))
+	require.Equal(t, []string{"WithAttributes"}, options(t, err))
+	for name, lock := range map[string]postern.ObjectLock{
+		"a legal hold without promotion": {LegalHold: true},
+		"a lock without promotion":       locked.ObjectLock,
+	} {
+		h := newHandler(t, postern.WithAuthorizer(set(func(u *postern.Upload) { u.Attributes.ObjectLock = lock })))
+		require.Equal(t, "attributes_invalid", refused(t, send(h, photo)).Code, name)
+	}
+	h = newHandler(t, postern.WithPromotion("staging/"), postern.WithAuthorizer(set(func(u *postern.Upload) {
+		u.Attributes.ObjectLock = postern.ObjectLock{Mode: "GOVERNANCE", RetainUntil: u.Time().Add(24 * time.Hour)}
+	})))
+	require.Equal(t, "attributes_invalid", refused(t, send(h, photo)).Code, "it would end before the ticket")
+}
+
+func TestReplacingNeedsPromotionAndACondition(t *testing.T) {
+	replace := postern.WithAuthorizer(set(func(u *postern.Upload) { u.Replace = `"etag"` }))
+	require.Equal(t, "attributes_invalid", refused(t, send(newHandler(t, replace), photo)).Code)
+	granted(t, send(newHandler(t, replace, postern.WithPromotion("staging/")), photo))
+	b := bucket
+	b.Endpoint, b.Provider = "https://minio.example.com", postern.Garage
+	require.Equal(t, "attributes_invalid", refused(t, send(newHandlerFor(t, b, replace, postern.WithPromotion("staging/")), photo)).Code)
 }
 
 func TestAttributesOfAnUploadGoBeforeThoseOfTheHandler(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -15,6 +16,16 @@ func TestAllAttributesHaveAValue(t *testing.T) {
 	var fill func(v reflect.Value, name string)
 	var want []string
 	fill = func(v reflect.Value, name string) {
+		switch {
+		case v.Type() == reflect.TypeFor[time.Time]():
+			v.Set(reflect.ValueOf(time.Date(2033, 1, 2, 3, 4, 5, 6, time.UTC)))
+			want = append(want, "2033-01-02T03:04:05Z")
+			return
+		case name == "Attributes.ObjectLock.LegalHold":
+			v.SetBool(true)
+			want = append(want, "ON")
+			return
+		}
 		switch v.Kind() {
 		case reflect.String:
 			v.SetString(name)

@@ -191,6 +191,9 @@ func (c *config) check(b *resolved) (errs []error) {
 	if c.mode == ModePost && !server.PostForms {
 		fail("WithMode", errModeProvider)
 	}
+	if c.staging == "" && c.attributes.Late() {
+		fail("WithAttributes", errLate)
+	}
 	if c.staging == "" && b.StagingName != "" {
 		fail("Bucket.StagingName", errNoStaging)
 	}

@@ -131,7 +131,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := i.newClaim(u, mode, size)
+	c, err := i.newClaim(p, u, mode, size)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +303,7 @@ func checkRedirect(redirect string) error {
 }
 
 // newClaim gathers what the grant binds.
-func (i *Issuer) newClaim(u *Upload, mode Mode, size limits) (c claim.Claim, err error) {
+func (i *Issuer) newClaim(p *place, u *Upload, mode Mode, size limits) (c claim.Claim, err error) {
 	var id [16]byte
 	if err := u.readRandom(id[:]); err != nil {
 		return c, err
@@ -332,6 +332,12 @@ func (i *Issuer) newClaim(u *Upload, mode Mode, size limits) (c claim.Claim, err
 	if i.config.staging != "" {
 		c.StagingKey = i.config.staging + c.ID
 	}
+	if u.Replace != "" {
+		if i.config.staging == "" || !p.abilities.CompleteIfMatch {
+			return c, ErrAttributesInvalid.WithCause(errReplace)
+		}
+		c.Replaces = `"` + strings.Trim(u.Replace, `"`) + `"`
+	}
 	c.Attributes, c.Metadata, err = i.attributes(u)
 	return c, err
 }
@@ -340,7 +346,11 @@ func (i *Issuer) newClaim(u *Upload, mode Mode, size limits) (c claim.Claim, err
 // then the Issuer's, and the metadata that the browser may set.
 func (i *Issuer) attributes(u *Upload) (a object.Attributes, client map[string]string, err error) {
 	a = u.Attributes.values().WithDefaults(&i.config.attributes)
-	if err := checkAttributes(&a); err != nil {
+	err = checkAttributes(&a)
+	if err == nil {
+		err = i.checkLate(&a, u.Time())
+	}
+	if err != nil {
 		return a, nil, ErrAttributesInvalid.WithCause(err)
 	}
 	if len(u.Metadata) == 0 || len(i.config.clientMetadata) == 0 {

@@ -201,8 +201,11 @@ func WithAttributes(a Attributes) Option {
 	values := a.values()
 	values.Tags, values.Metadata = maps.Clone(a.Tags), maps.Clone(a.Metadata)
 	return set("WithAttributes", func(c *config) error {
+		if err := checkAttributes(&values); err != nil {
+			return err
+		}
 		c.attributes = values
-		return checkAttributes(&values)
+		return nil
 	})
 }
 

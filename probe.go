@@ -77,6 +77,7 @@ func Probe(ctx context.Context, b Bucket, prefix, origin string) (*Findings, err
 	p.found.Abilities = Abilities{
 		PutIfAbsent:      p.putIfAbsent(ctx),
 		CompleteIfAbsent: p.completeIfAbsent(ctx),
+		CompleteIfMatch:  p.completeIfMatch(ctx),
 		CopyPartIfMatch:  p.copyPart(ctx, "conditional part", false, `"00000000000000000000000000000000"`) == outcomeRefused,
 		PartSums:         p.partSums(ctx),
 		CopyPartSums:     p.copyPart(ctx, "part with a sum", true, "") == outcomeDone,
@@ -169,14 +170,39 @@ func (p *probe) assemble(ctx context.Context, name, content string, o store.Comp
 	}, o)
 }
 
+var ifAbsent = store.CompleteOptions{Condition: store.Condition{IfAbsent: true}}
+
 func (p *probe) completeIfAbsent(ctx context.Context) bool {
-	if err := p.assemble(ctx, "c", "free", store.CompleteOptions{IfAbsent: true}, 0); err != nil || !p.holds(ctx, "c", "free") {
+	if err := p.assemble(ctx, "c", "free", ifAbsent, 0); err != nil || !p.holds(ctx, "c", "free") {
 		p.note("If-None-Match on CompleteMultipartUpload: a write to a free key failed: %v", err)
 		return false
 	}
-	err := p.assemble(ctx, "c", "other", store.CompleteOptions{IfAbsent: true}, 0)
+	err := p.assemble(ctx, "c", "other", ifAbsent, 0)
 	if err == nil || !p.holds(ctx, "c", "free") {
 		p.note("If-None-Match on CompleteMultipartUpload is ignored: the object was replaced")
+		return false
+	}
+	return true
+}
+
+func (p *probe) completeIfMatch(ctx context.Context) bool {
+	if p.put(ctx, "e", "old") != nil {
+		return false
+	}
+	on := func(etag string) store.CompleteOptions {
+		return store.CompleteOptions{Condition: store.Condition{IfMatch: etag}}
+	}
+	err := p.assemble(ctx, "e", "other", on(`"00000000000000000000000000000000"`), 0)
+	if err == nil || !p.holds(ctx, "e", "old") {
+		p.note("If-Match on CompleteMultipartUpload is ignored: the object was replaced")
+		return false
+	}
+	old, err := p.store.Head(ctx, p.prefix+"e")
+	if err == nil {
+		err = p.assemble(ctx, "e", "new", on(old.ETag), 0)
+	}
+	if err != nil || !p.holds(ctx, "e", "new") {
+		p.note("If-Match on CompleteMultipartUpload: replacing an object failed: %v", err)
 		return false
 	}
 	return true

@@ -48,6 +48,9 @@ type Abilities struct {
 	// PutIfAbsent and CompleteIfAbsent: it honours If-None-Match: * on PutObject
 	// and on CompleteMultipartUpload.
 	PutIfAbsent, CompleteIfAbsent bool
+	// CompleteIfMatch: it honours If-Match on CompleteMultipartUpload, so that an
+	// upload can replace an object: see [Upload.Replace].
+	CompleteIfMatch bool
 	// CopyPartIfMatch: it honours x-amz-copy-source-if-match on UploadPartCopy.
 	CopyPartIfMatch bool
 	// PartSums: it holds parts against their SHA-256, and lists it.
@@ -97,7 +100,7 @@ var providers = map[Provider]provider{
 	Generic: {abilities: Abilities{PostForms: true}},
 
 	// S3 API Reference: POST Policy, PutObject, UploadPartCopy,
-	// CompleteMultipartUpload (If-None-Match, x-amz-mp-object-size), DeleteObject
+	// CompleteMultipartUpload (If-Match, If-None-Match, x-amz-mp-object-size), DeleteObject
 	// (If-Match). Unsigned headers: the answer "There were headers present in the
 	// request which were not signed".
 	AmazonS3: {
@@ -107,21 +110,23 @@ var providers = map[Provider]provider{
 			"*.amazonaws.com", "*.amazonaws.com.cn", "*.amazonaws.eu", "*.c2s.ic.gov", "*.sc2s.sgov.gov", "*.csp.hci.ic.gov", "*.cloud.adc-e.uk",
 		},
 		abilities: Abilities{
-			PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true, CopyPartSums: true,
-			DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
+			PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true,
+			PartSums: true, CopyPartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
 		},
 	},
 
 	// Tried on 1.8.0, the server of s3test.
 	VersityGW: {abilities: Abilities{
-		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true, CopyPartSums: true,
-		DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
+		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true,
+		PartSums: true, CopyPartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true,
 	}},
 
 	// Tried. minio/minio cmd/signature-v4-utils.go checks x-amz-meta-* headers only,
 	// and unsigned x-amz-copy-source copies any object. UploadPartCopy into an upload
 	// with a checksum algorithm is InvalidArgument.
-	MinIO: {abilities: Abilities{PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true}},
+	MinIO: {abilities: Abilities{
+		PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, PartSums: true,
+	}},
 
 	// Tried on 16.2 and 18.2. Its forms drop Content-Disposition, so that browsers
 	// would show what should be downloaded; its checksums are ignored. The check of
@@ -137,7 +142,8 @@ var providers = map[Provider]provider{
 	// ListParts tells no sums. What is put as application/octet-stream gets the type of
 	// its key's extension, and then earns no receipt.
 	SeaweedFS: {abilities: Abilities{
-		PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, DeleteIfMatch: true, RejectsUnsigned: true,
+		PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, DeleteIfMatch: true,
+		RejectsUnsigned: true,
 	}},
 
 	// rustfs/rustfs 1.0.0-rc.3: storage/options.rs, ecstore/set_disk/ops

@@ -99,6 +99,12 @@ type Upload struct {
 	// Attributes are stored with the object. What is not set here is as
 	// [WithAttributes] says.
 	Attributes Attributes
+	// Replace is the ETag of the object that this upload replaces, as its [Receipt] had
+	// it, for a key that stays the same, such as an avatar's. If another object is
+	// there when the upload is completed, or none, it ends with object_conflict. It
+	// needs [WithPromotion] and a provider with CompleteIfMatch. The old object is
+	// replaced in one step, once the new one is verified.
+	Replace string
 	// SuccessRedirect is where the bucket sends the browser after an upload by a
 	// form without JavaScript: an absolute http or https URL. Without it the
 	// bucket answers 201.

@@ -18,10 +18,15 @@ func TestProbeFindsWhatAServerDoes(t *testing.T) {
 		found postern.Abilities
 	}{
 		{postern.AmazonS3, with(strict, func(a *postern.Abilities) {
-			a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartIfMatch, a.CopyPartSums, a.DeleteIfMatch, a.CompleteSize = true, true, true, true, true, true
+			a.PutIfAbsent, a.CompleteIfAbsent, a.CompleteIfMatch, a.CopyPartIfMatch = true, true, true, true
+			a.CopyPartSums, a.DeleteIfMatch, a.CompleteSize = true, true, true
 		})},
-		{postern.MinIO, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartIfMatch = true, true, true })},
-		{postern.CloudflareR2, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CompleteIfAbsent, a.CopyPartSums = true, true, true })},
+		{postern.MinIO, with(strict, func(a *postern.Abilities) {
+			a.PutIfAbsent, a.CompleteIfAbsent, a.CompleteIfMatch, a.CopyPartIfMatch = true, true, true, true
+		})},
+		{postern.CloudflareR2, with(strict, func(a *postern.Abilities) {
+			a.PutIfAbsent, a.CompleteIfAbsent, a.CompleteIfMatch, a.CopyPartSums = true, true, true, true
+		})},
 		{postern.DigitalOceanSpaces, with(strict, func(a *postern.Abilities) { a.PutIfAbsent = true })},
 		{postern.CephRGW, with(strict, func(a *postern.Abilities) { a.PutIfAbsent, a.CopyPartSums, a.PartSums = true, true, false })},
 		{postern.Garage, with(strict, func(a *postern.Abilities) { a.CopyPartIfMatch, a.CopyPartSums = true, true })},
@@ -55,10 +60,10 @@ func TestProbeAtServersOfOthers(t *testing.T) {
 		name = foreign.VersityGW
 	}
 	want := map[string]postern.Abilities{
-		foreign.VersityGW: {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true, PartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true},
-		foreign.MinIO:     {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, PartSums: true},
+		foreign.VersityGW: {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, CopyPartSums: true, PartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true},
+		foreign.MinIO:     {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, PartSums: true},
 		foreign.Ceph:      {PutIfAbsent: true, CopyPartSums: true},
-		foreign.SeaweedFS: {PutIfAbsent: true, CompleteIfAbsent: true, CopyPartIfMatch: true, CopyPartSums: true, DeleteIfMatch: true, RejectsUnsigned: true},
+		foreign.SeaweedFS: {PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, CopyPartSums: true, DeleteIfMatch: true, RejectsUnsigned: true},
 	}
 	srv := foreign.Start(t)
 	found, err := postern.Probe(t.Context(), twoIdentities(t, srv, ""), "staging/", "https://app.example.com")

@@ -39,6 +39,7 @@ type Claim struct {
 	Bucket     string // which, where it is not the Issuer's own
 	Key        string // of the object in the end
 	StagingKey string // where the browser writes, if that is another place
+	Replaces   string // the quoted ETag of the object at Key that this one replaces, or ""
 
 	Size             int64 // or UnknownSize
 	MinSize, MaxSize int64
@@ -144,7 +145,12 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [1]*string { return [...]*string{&c.Bucket} }
+func (c *Claim) extensions() [6]*string {
+	v := &c.Attributes.Values
+	return [...]*string{
+		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
+	}
+}
 
 func (c *Claim) appendExtensions(b []byte) []byte {
 	for k, field := range c.extensions() {

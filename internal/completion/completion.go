@@ -120,7 +120,7 @@ type found struct {
 // look finds what there is to complete. The error tells that there is nothing, or
 // not all of it.
 func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f found, err error) {
-	if f.final, err = e.Store.Head(ctx, c.Key); !errors.Is(err, store.ErrNotFound) {
+	if f.final, err = e.final(ctx, c); !errors.Is(err, store.ErrNotFound) {
 		return f, err
 	}
 	absent := err
@@ -143,10 +143,19 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 		return f, absent
 	}
 	// Another replica may have completed it since.
-	if f.final, err = e.Store.Head(ctx, c.Key); errors.Is(err, store.ErrNotFound) {
+	if f.final, err = e.final(ctx, c); errors.Is(err, store.ErrNotFound) {
 		return f, absent
 	}
 	return f, err
+}
+
+// final looks at the final key. The object that is to be replaced does not count.
+func (e *Engine) final(ctx context.Context, c *claim.Claim) (*store.Object, error) {
+	o, err := e.Store.Head(ctx, c.Key)
+	if err == nil && c.Replaces != "" && o.ETag == c.Replaces && o.Header.ID != c.ID {
+		return nil, store.ErrNotFound
+	}
+	return o, err
 }
 
 // checkParts holds the parts that S3 lists against the claim, and what the browser
@@ -232,7 +241,9 @@ func (e *Engine) assemble(ctx context.Context, c *claim.Claim, parts []store.Par
 	if len(parts) == 0 {
 		return nil
 	}
-	err := e.Staging.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, store.CompleteOptions{IfAbsent: e.CompleteIfAbsent, Size: e.CompleteSize})
+	err := e.Staging.CompleteMultipart(ctx, c.WriteKey(), c.UploadID, parts, store.CompleteOptions{
+		Condition: store.Condition{IfAbsent: e.CompleteIfAbsent}, Size: e.CompleteSize,
+	})
 	if errors.Is(err, store.ErrNoUpload) || errors.Is(err, store.ErrExists) {
 		return nil // perhaps an earlier try; the object's id tells
 	}

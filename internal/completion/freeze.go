@@ -38,7 +38,7 @@ func (e *Engine) freeze(ctx context.Context, c *claim.Claim, source *store.Objec
 		return nil
 	}
 	once := e.copyConditionally
-	if e.Method() != "conditional" {
+	if e.publishes(c) {
 		once = e.publish
 	}
 	for try := 1; ; try++ {
@@ -53,7 +53,7 @@ func (e *Engine) freeze(ctx context.Context, c *claim.Claim, source *store.Objec
 		}
 		// Another completion, or an earlier try whose answer was lost, may have made
 		// the object: the key tells.
-		if _, headErr := e.Store.Head(ctx, c.Key); !errors.Is(headErr, store.ErrNotFound) {
+		if _, headErr := e.final(ctx, c); !errors.Is(headErr, store.ErrNotFound) {
 			return headErr
 		}
 		if errors.Is(err, store.ErrNotFound) || try == freezeTries {
@@ -82,10 +82,15 @@ func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.O
 // copyConditionally makes the final object in one step: the copy is bound to the
 // source's ETag, and completed only if the key is free.
 func (e *Engine) copyConditionally(ctx context.Context, c *claim.Claim, source *store.Object) error {
+	return e.copyFinal(ctx, c, c.StagingKey, source, store.Condition{IfAbsent: true})
+}
+
+// copyFinal copies an object of the staging bucket to the final key on a condition.
+func (e *Engine) copyFinal(ctx context.Context, c *claim.Claim, from string, source *store.Object, on store.Condition) error {
 	if source.Size == 0 {
-		return e.Store.PutEmpty(ctx, c.Key, c.Header(), true)
+		return e.Store.PutEmpty(ctx, c.Key, c.Header(), on)
 	}
-	return e.copyParts(ctx, c.StagingKey, source, e.Store, c.Key, c.Header(), partSize(source.Size, object.MaxSingle), c.SHA256 != nil && e.CopyPartSums, true)
+	return e.copyParts(ctx, from, source, e.Store, c.Key, c.Header(), partSize(source.Size, object.MaxSingle), c.SHA256 != nil && e.CopyPartSums, on)
 }
 
 // copyTo copies an object of the staging bucket to a key, whatever is there.
@@ -93,23 +98,23 @@ func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, 
 	const atOnce = 4 << 30 // some servers copy a little less than 5 GiB
 	switch {
 	case source.Size == 0:
-		return in.PutEmpty(ctx, to, h, false)
+		return in.PutEmpty(ctx, to, h, store.Condition{})
 	case source.Size <= atOnce:
 		return in.Copy(ctx, e.Staging, from, source.ETag, to, h)
 	default:
-		return e.copyParts(ctx, from, source, in, to, h, partSize(source.Size, atOnce), false, false)
+		return e.copyParts(ctx, from, source, in, to, h, partSize(source.Size, atOnce), false, store.Condition{})
 	}
 }
 
 // copyParts copies an object of the staging bucket as the parts of a multipart upload.
-func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header, size int64, sums, ifAbsent bool) error {
+func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header, size int64, sums bool, on store.Condition) error {
 	uploadID, err := in.CreateMultipart(ctx, to, h, sums)
 	if err != nil {
 		return err
 	}
 	parts, err := e.copyAll(ctx, from, source, in, to, uploadID, size)
 	if err == nil {
-		err = in.CompleteMultipart(ctx, to, uploadID, parts, store.CompleteOptions{IfAbsent: ifAbsent, Size: e.CompleteSize})
+		err = in.CompleteMultipart(ctx, to, uploadID, parts, store.CompleteOptions{Condition: on, Size: e.CompleteSize})
 	}
 	if err != nil {
 		e.abandon(ctx, in, to, uploadID)

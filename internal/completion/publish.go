@@ -29,10 +29,16 @@ import (
 // made since, of the same upload or of another with the same key. Final keys with a
 // {uuid} leave of this that one verified attempt of an upload replaces another.
 
+// publishes reports whether a freeze has two steps: also where a wrong object at the
+// final key could not be taken back, since it has replaced another or is locked.
+func (e *Engine) publishes(c *claim.Claim) bool {
+	return c.Staged() && (e.Method() != "conditional" || c.Replaces != "" || c.Attributes.Locked())
+}
+
 // publish freezes by way of an attempt.
 func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
 	attempt := e.Prefix + "attempts/" + c.ID + "-" + strings.ToLower(rand.Text())
-	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header()); err != nil {
+	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header().Unlocked()); err != nil {
 		return err
 	}
 	elected := ""
@@ -55,7 +61,15 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 		}
 		return err
 	}
-	if e.Method() == "election" {
+	switch {
+	case c.Replaces != "":
+		err = e.copyFinal(ctx, c, attempt, frozen, store.Condition{IfMatch: c.Replaces})
+		if errors.Is(err, store.ErrNotFound) {
+			err = ErrConflict // what was to be replaced is gone
+		}
+	case e.Method() == "conditional":
+		err = e.copyFinal(ctx, c, attempt, frozen, store.Condition{IfAbsent: true})
+	case e.Method() == "election":
 		elected, err = e.elect(ctx, c, attempt)
 		if err != nil {
 			return err
@@ -66,7 +80,7 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 			}
 		}
 		err = e.copyTo(ctx, elected, frozen, e.Store, c.Key, c.Header())
-	} else {
+	default:
 		err = e.publishLocked(ctx, c, attempt, frozen)
 	}
 	if err != nil {

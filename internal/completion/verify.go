@@ -23,7 +23,7 @@ func identify(c *claim.Claim, final *store.Object) (duplicate bool, err error) {
 	switch {
 	case final.Header.ID == want.ID:
 		return false, nil
-	case c.SHA256 != nil && final.Header.Owner == want.Owner:
+	case c.SHA256 != nil && c.Replaces == "" && final.Header.Owner == want.Owner:
 		return true, nil
 	}
 	return false, ErrConflict
@@ -49,7 +49,7 @@ func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object
 	if err := compare(c, final, duplicate); err != nil {
 		return err
 	}
-	published := c.Staged() && !duplicate && e.Method() != "conditional" // once it was verified
+	published := !duplicate && e.publishes(c) // once it was verified
 	if published || !e.reads(c, final) || e.verified.has(c.ID, final.ETag) {
 		return nil
 	}

@@ -1,12 +1,15 @@
 package object
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Attribute is one of the properties that S3 stores with an object.
 type Attribute int
 
-// The attributes, in the order of the table. Tickets are encoded in this order:
-// a new one goes to the end.
+// The attributes, in the order of the table. Tickets are encoded in this order up to
+// the bucket key; what came later is an extension of the claim.
 const (
 	ACL Attribute = iota
 	CacheControl
@@ -18,8 +21,12 @@ const (
 	WebsiteRedirect
 	BucketKey
 
-	// What a server of ours never sets, and whoever holds a PUT grant can add.
 	ContentLanguage
+	LockMode
+	LockUntil
+	LegalHold
+
+	// What a server of ours never sets, and whoever holds a PUT grant can add.
 	Expires
 
 	count
@@ -59,7 +66,10 @@ var table = [...]row{
 	WebsiteRedirect: {form: "x-amz-website-redirect-location", header: "x-amz-website-redirect-location", final: true, same: equal},
 	BucketKey: {form: "x-amz-server-side-encryption-bucket-key-enabled", header: "x-amz-server-side-encryption-bucket-key-enabled",
 		encryption: true, flag: true},
-	ContentLanguage: {form: "Content-Language", header: "content-language", same: equal},
+	ContentLanguage: {form: "Content-Language", header: "content-language", final: true, same: equal},
+	LockMode:        {form: "x-amz-object-lock-mode", header: "x-amz-object-lock-mode", final: true, same: ifTold},
+	LockUntil:       {form: "x-amz-object-lock-retain-until-date", header: "x-amz-object-lock-retain-until-date", final: true, same: sameTime},
+	LegalHold:       {form: "x-amz-object-lock-legal-hold", header: "x-amz-object-lock-legal-hold", final: true, same: ifTold},
 	Expires:         {form: "Expires", header: "expires", same: equal},
 }
 
@@ -73,6 +83,16 @@ func equal(stored, want string) bool { return stored == want }
 
 // ifWanted is for what a bucket may add by itself.
 func ifWanted(stored, want string) bool { return want == "" || stored == want }
+
+// ifTold is for what a bucket may add by itself, and S3 tells only to who may read it.
+func ifTold(stored, want string) bool { return stored == "" || ifWanted(stored, want) }
+
+// sameTime is ifTold of a time, which S3 writes with fractions.
+func sameTime(stored, want string) bool {
+	is, err := time.Parse(time.RFC3339, stored)
+	wanted, wantedErr := time.Parse(time.RFC3339, want)
+	return ifTold(stored, want) || err == nil && wantedErr == nil && is.Truncate(time.Second).Equal(wanted)
+}
 
 // sameClass knows that S3 does not tell the usual class.
 func sameClass(stored, want string) bool {

@@ -81,6 +81,13 @@ func (a Attributes) Staging() Attributes {
 	return a
 }
 
+// Locked reports whether the object cannot be deleted for a while.
+func (a *Attributes) Locked() bool { return a.Values[LockMode] != "" || a.Values[LegalHold] != "" }
+
+// Late reports whether there are attributes that only promotion can set: S3's forms
+// have no Content-Language, and a locked object cannot be taken back.
+func (a *Attributes) Late() bool { return a.Locked() || a.Values[ContentLanguage] != "" }
+
 // Header is what is stored with an object, as S3 has it.
 type Header struct {
 	Type     string
@@ -103,6 +110,12 @@ func (a *Attributes) Header(mediaType, name string) Header {
 	default:
 		h.Values[ContentDisposition] = filename.Disposition(kind, name)
 	}
+	return h
+}
+
+// Unlocked returns the header of a copy that can be deleted.
+func (h Header) Unlocked() Header {
+	h.Values[LockMode], h.Values[LockUntil], h.Values[LegalHold] = "", "", ""
 	return h
 }
 

@@ -61,16 +61,35 @@ func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *str
 	out, err := s.client.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumberMarker: marker, MaxParts: aws.Int32(1000),
 	})
-	return out, fail("ListParts", err)
+	err = fail("ListParts", err)
+	if errors.Is(err, ErrNotFound) { // so Ceph calls an upload that is gone
+		err = &Error{Op: "ListParts", Kind: ErrNoUpload, Err: err}
+	}
+	return out, err
+}
+
+// Condition is a condition on what is at a key when it is written; at most one of
+// them.
+type Condition struct {
+	IfAbsent bool   // nothing
+	IfMatch  string // the object of this ETag, with its quotes
+}
+
+func (c Condition) fields() (ifMatch, ifNoneMatch *string) {
+	if c.IfAbsent {
+		ifNoneMatch = aws.String("*")
+	}
+	return optional(c.IfMatch), ifNoneMatch
 }
 
 // CompleteOptions are conditions on the end of a multipart upload.
 type CompleteOptions struct {
-	IfAbsent bool // unless there is an object at the key
-	Size     bool // unless the parts do not add up
+	Condition
+	Size bool // the parts add up
 }
 
-// CompleteMultipart makes an object of parts: [ErrExists]. After a retry,
+// CompleteMultipart makes an object of parts: [ErrExists] if the condition does not
+// hold, [ErrNotFound] if IfMatch finds nothing. After a retry,
 // [ErrNoUpload] and ErrExists may mean that an earlier try has done it: look at the
 // object.
 func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, o CompleteOptions) error {
@@ -86,9 +105,7 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, par
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID,
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
 	}
-	if o.IfAbsent {
-		in.IfNoneMatch = aws.String("*")
-	}
+	in.IfMatch, in.IfNoneMatch = o.fields()
 	if o.Size {
 		var size int64
 		for _, p := range parts {
@@ -105,15 +122,15 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, par
 func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 	const tries = 5
 	for try := range tries {
-		err := s.abortOnce(ctx, key, uploadID)
-		if err != nil && !errors.Is(err, ErrNoUpload) {
-			return err
-		}
-		_, err = s.partsPage(ctx, key, uploadID, nil)
-		if errors.Is(err, ErrNoUpload) {
+		aborted := s.abortOnce(ctx, key, uploadID)
+		// What counts is what is there: some servers answer 500, and have done it.
+		_, err := s.partsPage(ctx, key, uploadID, nil)
+		switch {
+		case errors.Is(err, ErrNoUpload):
 			return nil
-		}
-		if err != nil {
+		case aborted != nil && !errors.Is(aborted, ErrNoUpload):
+			return aborted
+		case err != nil:
 			return err
 		}
 		select {

@@ -155,15 +155,14 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	return nil
 }
 
-// PutEmpty makes an object of no bytes; ifAbsent unless there is one: [ErrExists].
-// It stands in for a copy, since no part can be empty.
-func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, ifAbsent bool) error {
+// PutEmpty makes an object of no bytes: [ErrExists] if the condition does not hold,
+// [ErrNotFound] if IfMatch finds nothing. It stands in for a copy, since no part can be
+// empty.
+func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, on Condition) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
 	defer cancel()
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0)}
-	if ifAbsent {
-		in.IfNoneMatch = aws.String("*")
-	}
+	in.IfMatch, in.IfNoneMatch = on.fields()
 	_, err := s.client.PutObject(ctx, in, storing(&h))
 	return fail("PutObject", err)
 }
