@@ -6,8 +6,8 @@ import (
 )
 
 // Locker keeps two completions from writing to one key at the same time, where the
-// server has no conditional writes. Replicas need one that they share; packages for
-// Redis and PostgreSQL are beside this one.
+// server has no conditional writes. Replicas need one that they share: the modules
+// lock/redis and lock/postgres, beside this one, are such.
 type Locker interface {
 	// Lock waits for the lock of a name, until ctx ends. held ends before anyone
 	// else can have the lock: what is done under it stops then. unlock gives it back

@@ -139,7 +139,7 @@ export function addShare(summed, number, share) {
  *
  * @param {Pick<Saved, "crc64" | "parts">} saved
  */
-export const wholeSum = ({ crc64, parts }) => (crc64?.parts.length === parts ? BigInt(crc64.sum) : null);
+export const wholeSum = ({ crc64, parts }) => (crc64 && crc64.parts.length === parts ? BigInt(crc64.sum) : null);
 
 /** The browser's own Storage, or null where it is forbidden. */
 export function local() {

@@ -128,4 +128,5 @@ test("a part that is sent again is in the sum once", () => {
 
 test("where no sum is wanted there is none", () => {
   assert.equal(wholeSum(saved), null);
+  assert.equal(wholeSum(/** @type {any} */ ({ mode: "put" })), null);
 });

@@ -1,0 +1,411 @@
+package pglock_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern"
+	pglock "github.com/postern-go/postern/lock/postgres"
+)
+
+var _ postern.Locker = (*pglock.Locker)(nil)
+
+// long is a TTL that does not pass while a test runs.
+const long = time.Hour
+
+func TestReplicasTakeTurns(t *testing.T) {
+	const replicas, sections = 3, 200
+	journal := filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, os.WriteFile(journal, nil, 0o600))
+	var all []*process
+	name := rand.Text()
+	for range replicas {
+		p := startReplica(t, shared, role{Name: name, TTL: long, Journal: journal, Sections: sections})
+		p.await(t, "ready")
+		all = append(all, p)
+	}
+	for _, p := range all {
+		require.NoError(t, p.tell("go"))
+	}
+	for _, p := range all {
+		require.NoError(t, p.Wait())
+	}
+	written, err := os.ReadFile(journal)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(written)), "\n")
+	require.Len(t, lines, 2*replicas*sections)
+	for k := 0; k < len(lines); k += 2 {
+		id, begins := strings.CutPrefix(lines[k], "begin ")
+		require.True(t, begins, "line %d: %s", k, lines[k])
+		require.Equal(t, "end "+id, lines[k+1], "line %d", k+1)
+	}
+}
+
+func TestTheLockOfAKilledHolderIsFreeLongBeforeItsTTL(t *testing.T) {
+	t.Parallel()
+	name := rand.Text()
+	holder := startReplica(t, shared, role{Name: name, TTL: long})
+	holder.await(t, "held")
+	require.NoError(t, holder.Process.Kill())
+	lock(t, pglock.New(shared.pool(t)), name)
+}
+
+func TestAHolderThatWasStoppedFindsItsLockLost(t *testing.T) {
+	t.Parallel()
+	name := rand.Text()
+	holder := startReplica(t, shared, role{Name: name, TTL: 2 * time.Second})
+	holder.await(t, "held")
+	require.NoError(t, holder.Process.Signal(syscall.SIGSTOP))
+	held := lock(t, pglock.New(shared.pool(t), pglock.WithTTL(long)), name)
+	require.NoError(t, holder.Process.Signal(syscall.SIGCONT))
+	holder.await(t, "lost")
+	require.NoError(t, holder.Wait())
+	require.NoError(t, context.Cause(held))
+}
+
+func TestHeldEndsBeforeAnotherHasTheLock(t *testing.T) {
+	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
+		network := newProxy(t, shared.addr())
+		name := rand.Text()
+		held := lock(t, pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(4*time.Second)), name)
+		network.freeze(t)
+		lock(t, pglock.New(shared.pool(t)), name)
+		require.ErrorIs(t, context.Cause(held), pglock.ErrLost)
+	})
+}
+
+func TestALockLivesLongerThanItsTTL(t *testing.T) {
+	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
+		asked := make(tracer, 1000)
+		pool := shared.pool(t, kind, asked.trace("SELECT 1"))
+		held := lock(t, pglock.New(pool, pglock.WithTTL(6*time.Second)), rand.Text())
+		for range 4 { // a third of the TTL each
+			<-asked
+		}
+		require.NoError(t, context.Cause(held))
+	})
+}
+
+func TestHeldEndsWhenTheConnectionDoes(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *server, *pgxpool.Pool){
+		"the session is terminated": func(t *testing.T, _ *server, admin *pgxpool.Pool) {
+			_, err := admin.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+			require.NoError(t, err)
+		},
+		"the server is shut down": func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGINT) },
+		"the server crashes":      func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGQUIT) },
+		"the server is killed":    func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGKILL) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := ownServer(t)
+			held := lock(t, pglock.New(server.pool(t), pglock.WithTTL(long)), "name")
+			end(t, server, server.pool(t))
+			<-held.Done()
+			require.ErrorIs(t, context.Cause(held), pglock.ErrLost)
+		})
+	}
+}
+
+func TestLocksCanBeHadAfterARestart(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	locker := pglock.New(server.pool(t), pglock.WithTTL(long))
+	held, unlock, err := locker.Lock(t.Context(), "name")
+	require.NoError(t, err)
+	server.stop(syscall.SIGINT)
+	<-held.Done()
+	unlock()
+	require.NoError(t, server.start())
+	lock(t, locker, "name")
+}
+
+func TestWaitingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	name := rand.Text()
+	_, unlock, err := pglock.New(shared.pool(t)).Lock(t.Context(), name)
+	require.NoError(t, err)
+
+	refused := make(tracer, 1000)
+	waiter := pglock.New(shared.pool(t, refused.trace("ROLLBACK")), pglock.WithTTL(long))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-refused
+		<-refused
+		cancel()
+	}()
+	_, _, err = waiter.Lock(ctx, name)
+	require.ErrorIs(t, err, context.Canceled)
+
+	unlock()
+	lock(t, waiter, name)
+}
+
+func TestWaitingEndsWithItsContextAlthoughTheServerHangs(t *testing.T) {
+	t.Parallel()
+	network := newProxy(t, shared.addr())
+	locker := pglock.New(shared.pool(t, via(network)), pglock.WithTTL(long))
+	lock(t, locker, rand.Text())
+	network.freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, _, err := locker.Lock(ctx, rand.Text())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestUnlockReturnsAlthoughTheServerHangs(t *testing.T) {
+	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
+		network := newProxy(t, shared.addr())
+		_, unlock, err := pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(long)).Lock(t.Context(), rand.Text())
+		require.NoError(t, err)
+		network.freeze(t)
+		unlock()
+	})
+}
+
+func TestUnlockingTwiceLeavesTheNextHoldersLock(t *testing.T) {
+	t.Parallel()
+	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 1 }) // so that they have the same connection
+	locker := pglock.New(pool, pglock.WithTTL(long))
+	name := rand.Text()
+	held, unlock, err := locker.Lock(t.Context(), name)
+	require.NoError(t, err)
+	unlock()
+	require.ErrorIs(t, context.Cause(held), context.Canceled)
+
+	next := lock(t, locker, name)
+	unlock()
+	require.NoError(t, context.Cause(next))
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(tracer, 1000)
+	go func() {
+		<-refused
+		cancel()
+	}()
+	_, _, err = pglock.New(shared.pool(t, refused.trace("ROLLBACK"))).Lock(ctx, name)
+	require.ErrorIs(t, err, context.Canceled, "the next holder's lock is gone")
+}
+
+func TestHeldEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	held, unlock, err := pglock.New(shared.pool(t)).Lock(ctx, rand.Text())
+	require.NoError(t, err)
+	defer unlock()
+	cancel()
+	require.ErrorIs(t, held.Err(), context.Canceled)
+}
+
+func TestUnlockWorksAfterItsContextHasEnded(t *testing.T) {
+	t.Parallel()
+	locker := pglock.New(shared.pool(t), pglock.WithTTL(long))
+	name := rand.Text()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, unlock, err := locker.Lock(ctx, name)
+	require.NoError(t, err)
+	cancel()
+	unlock()
+	lock(t, locker, name)
+}
+
+func TestLocksOfOtherNamesAreFree(t *testing.T) {
+	t.Parallel()
+	locker := pglock.New(shared.pool(t), pglock.WithTTL(long))
+	name := rand.Text()
+	lock(t, locker, name)
+	lock(t, locker, name+"/other")
+}
+
+func TestWaitersHaveNoConnection(t *testing.T) {
+	t.Parallel()
+	const waiters = 20
+	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 4 })
+	locker := pglock.New(pool, pglock.WithTTL(long))
+	name := rand.Text()
+	_, unlock, err := locker.Lock(t.Context(), name)
+	require.NoError(t, err)
+	errs := make(chan error)
+	for range waiters {
+		go func() {
+			_, unlock, err := locker.Lock(t.Context(), name)
+			if err == nil {
+				unlock()
+			}
+			errs <- err
+		}()
+	}
+	lock(t, locker, rand.Text()) // while they wait
+	unlock()
+	for range waiters {
+		require.NoError(t, <-errs)
+	}
+}
+
+func TestHoldersLeaveTheApplicationHalfOfTheConnections(t *testing.T) {
+	t.Parallel()
+	const holders = 20
+	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 4 })
+	locker := pglock.New(pool, pglock.WithTTL(long))
+	locked, done := make(chan error, holders), make(chan struct{})
+	finish := sync.OnceFunc(func() { close(done) })
+	t.Cleanup(finish)
+	for range holders {
+		go func() {
+			_, unlock, err := locker.Lock(t.Context(), rand.Text())
+			locked <- err
+			if err == nil {
+				<-done
+				unlock()
+			}
+		}()
+	}
+	require.NoError(t, <-locked)
+	require.NoError(t, <-locked)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for range 2 {
+		conn, err := pool.Acquire(ctx)
+		require.NoError(t, err)
+		defer conn.Release()
+	}
+	finish()
+	for range holders - 2 {
+		require.NoError(t, <-locked)
+	}
+}
+
+func TestAConnectionComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 1 })
+	state := func() (pid, locks int, timeout string) {
+		err := pool.QueryRow(t.Context(), `SELECT pg_backend_pid(), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+			current_setting('idle_in_transaction_session_timeout')`).Scan(&pid, &locks, &timeout)
+		require.NoError(t, err)
+		return pid, locks, timeout
+	}
+	before, _, _ := state()
+	_, unlock, err := pglock.New(pool).Lock(t.Context(), rand.Text())
+	require.NoError(t, err)
+	unlock()
+	pid, locks, timeout := state()
+	require.Equal(t, before, pid)
+	require.Zero(t, locks)
+	require.Equal(t, "0", timeout)
+}
+
+func TestAHolderHoldsVacuumUpForNothing(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
+	pool := server.pool(t, func(c *pgxpool.Config) {
+		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "repeatable read"
+	})
+	lock(t, pglock.New(pool), "name")
+	var free bool
+	err := server.pool(t).QueryRow(t.Context(), `SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity
+		WHERE pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`).Scan(&free)
+	require.NoError(t, err)
+	require.True(t, free)
+}
+
+func TestFailuresOfPostgreSQLHaveNoSecrets(t *testing.T) {
+	t.Parallel()
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, gone.Close())
+	for name, addr := range map[string]string{
+		"the password is wrong": shared.addr(),
+		"nobody listens":        gone.Addr().String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", "hunter2"), Host: addr}
+			pool, err := pgxpool.New(t.Context(), u.String())
+			require.NoError(t, err)
+			t.Cleanup(pool.Close)
+			_, _, err = pglock.New(pool).Lock(t.Context(), rand.Text())
+			require.ErrorContains(t, err, "pglock: ")
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+func TestATTLBelowOneSecondPanics(t *testing.T) {
+	for _, ttl := range []time.Duration{0, -time.Second, time.Second - 1} {
+		require.Panics(t, func() { pglock.WithTTL(ttl) }, ttl)
+	}
+}
+
+// lock takes a lock, which is given back when the test ends.
+func lock(t *testing.T, l *pglock.Locker, name string) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	held, unlock, err := l.Lock(ctx, name)
+	require.NoError(t, err)
+	t.Cleanup(unlock)
+	return held
+}
+
+// eachPool runs a test with a pool as it is by default, and with one whose queries may
+// go on for long after their context has ended.
+func eachPool(t *testing.T, test func(t *testing.T, kind func(*pgxpool.Config))) {
+	for name, kind := range map[string]func(*pgxpool.Config){
+		"default": func(*pgxpool.Config) {},
+		"patient": func(c *pgxpool.Config) {
+			c.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+				return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, kind)
+		})
+	}
+}
+
+// via leads connections through a proxy.
+func via(p *proxy) func(*pgxpool.Config) {
+	return func(c *pgxpool.Config) {
+		addr := p.listener.Addr().(*net.TCPAddr)
+		c.ConnConfig.Host, c.ConnConfig.Port = addr.IP.String(), uint16(addr.Port)
+	}
+}
+
+// tracer tells of each answer to one statement.
+type tracer chan struct{}
+
+func (answers tracer) trace(statement string) func(*pgxpool.Config) {
+	return func(c *pgxpool.Config) { c.ConnConfig.Tracer = statementTracer{answers, statement} }
+}
+
+type statementTracer struct {
+	answers   tracer
+	statement string
+}
+
+type isTraced struct{}
+
+func (s statementTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, isTraced{}, data.SQL == s.statement)
+}
+
+func (s statementTracer) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+	if is, _ := ctx.Value(isTraced{}).(bool); is && data.Err == nil {
+		s.answers <- struct{}{}
+	}
+}
