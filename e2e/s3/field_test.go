@@ -358,3 +358,75 @@ func TestGrantsOfAClockThatIsAheadAreTaken(t *testing.T) {
 		})
 	}
 }
+
+// Honest files whose first bytes were taken for something else, or whose type was not
+// recognized as one that is allowed.
+func TestFilesThatWereMistakenElsewhereAreVerified(t *testing.T) {
+	srv := foreign.Embedded(t)
+	for _, tc := range []struct{ source, name, declared, allowed, content, want string }{
+		{"rails/rails issue 32632", "test.csv", "text/csv", "text/csv",
+			"Article dates analysis for Dataset\n\"\"\nYear,Number of Documents\n1895,1\n1896,0.0\n", "text/csv"},
+		{"mimemagicrb/mimemagic issue 67", "parts.csv", "text/csv", "text/csv", "MZABC\n", "text/csv"},
+		{"rails/marcel issue 111", "test.csv", "text/csv", "text/csv", "title,width,height,body\nTest,100,100,\"<svg></svg>\"\n", "text/csv"},
+		{"rails/marcel issue 77", "A-453.zip", "application/zip", "application/zip",
+			"PK\x03\x04\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x04\x00\x00\x00\x05\x00\x00\x00a.txtwmv2", "application/zip"},
+		{"rails/marcel issue 128", "a.bz2", "application/x-bzip2", "application/x-bzip2", "BZh91AY&SY\x01\x02\x03\x04", "application/x-bzip2"},
+		{"rails/marcel issue 14", "data.json", "application/json", "application/json", "{\"data\": \"test\"}\n", "application/json"},
+		{"rails/rails issue 39944", "sample.ts", "video/vnd.dlna.mpeg-tts", "video/*", strings.Repeat("G@\x00\x10"+strings.Repeat("\xff", 184), 4), "video/mp2t"},
+		{"transloadit/uppy issue 1988", "webcam.webm", `video/webm; codecs="vp8, opus"`, "video/webm", "\x1a\x45\xdf\xa3\x01\x00", "video/webm"},
+		{"HelloCSV/HelloCSV issue 256", "data.csv", "application/vnd.ms-excel", "text/csv application/vnd.ms-excel", "a;b\n1;2\n", "application/vnd.ms-excel"},
+	} {
+		t.Run(tc.source, func(t *testing.T) {
+			s := newSite(t, srv, true, postern.WithContentTypes(strings.Fields(tc.allowed)...), postern.WithSniffing())
+			g := ask(t, s, map[string]any{"filename": tc.name, "type": tc.declared, "size": len(tc.content)})
+			a := upload(t, s, g, []byte(tc.content))
+			require.Less(t, a.Status, 300, a.Body)
+			r := complete(t, s, g.Ticket)
+			require.Equal(t, tc.want, r.Type)
+			require.Equal(t, tc.name, r.Filename)
+			s.isRight(t, r, []byte(tc.content))
+		})
+	}
+}
+
+// Credentials that are replaced while a file goes up do not end the upload: others may
+// sign its parts (TTLabs/EvaporateJS issue 76), and others complete it (boto/botocore
+// issue 228).
+func TestCredentialsMayChangeBetweenTheParts(t *testing.T) {
+	srv := foreign.Embedded(t)
+	s := newSite(t, srv, true, inParts...)
+	content := big(10<<20 + 1)
+	g := ask(t, s, fileOf(content))
+	require.Equal(t, http.StatusOK, putPart(t, s, g, 1, content).Status)
+
+	bucket := twoIdentities(t, srv, "")
+	service := "SERVICE" + g.Key[len(s.final):][:8]
+	require.NoError(t, srv.AddUser(context.Background(), service, "secret", s3test.Permission{Action: "s3:*", Keys: "*"}))
+	bucket.ServiceCredentials = credentials.NewStaticCredentialsProvider(service, "secret", "")
+	next := newReplica(t, bucket, append(s.ways(), inParts...)...)
+	for n := 2; n <= g.Parts; n++ {
+		require.Equal(t, http.StatusOK, putPart(t, next, g, n, content).Status)
+	}
+	s.isRight(t, complete(t, next, g.Ticket), content)
+}
+
+// A plus and a percent sign in Uppy's query are what the file has, and not a space
+// (aws/aws-sdk-js issue 1134, aws/aws-sdk-ruby issue 562).
+func TestUppysQueryKeepsPlusSigns(t *testing.T) {
+	srv := foreign.Embedded(t)
+	h, _ := newCompanion(t, srv, postern.WithContentTypes("image/svg+xml"))
+	query := url.Values{"filename": {"a+b 100%25.svg"}, "type": {"image/svg+xml"}, "metadata[size]": {fmt.Sprint(len(content))}}
+	a := uppy(t, h, "GET", "/params?"+query.Encode(), nil)
+	require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
+	var form struct {
+		URL    string
+		Fields fields
+	}
+	a.into(t, &form)
+	require.Equal(t, http.StatusCreated, postForm(t, form.URL, form.Fields, content).Status)
+	out, _ := object(t, srv, form.Fields.get("key"))
+	require.Equal(t, "image/svg+xml", aws.ToString(out.ContentType))
+	_, params, err := mime.ParseMediaType(aws.ToString(out.ContentDisposition))
+	require.NoError(t, err)
+	require.Equal(t, "a+b 100%25.svg", params["filename"])
+}
