@@ -99,8 +99,8 @@ func TestMetadataThatBrokeSignaturesAtEveryProvider(t *testing.T) {
 	}
 }
 
-// Keys that were escaped once too often or not at all where they are in a path, or
-// in the source of a copy.
+// Keys that were escaped once too often or not at all: in the path of a PUT, and with
+// promotion in the source of a copy and its destination.
 func TestKeysThatBrokeCopiesAreCompleted(t *testing.T) {
 	srv := foreign.Embedded(t)
 	for _, tc := range []struct{ source, key string }{
@@ -113,8 +113,9 @@ func TestKeysThatBrokeCopiesAreCompleted(t *testing.T) {
 	} {
 		for _, promotion := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, promotion %t", tc.source, promotion), func(t *testing.T) {
-				s := newSite(t, srv, promotion, postern.WithMode(postern.ModePut))
+				s := newSite(t, srv, promotion)
 				key := s.final + tc.key
+				s.staging += tc.key + "/"
 				h := newReplica(t, s.bucket, append(s.ways(), postern.WithMode(postern.ModePut),
 					postern.WithKeyPolicy(postern.KeyFunc(func(context.Context, *postern.Upload) (string, error) { return key, nil })))...)
 				g := ask(t, h, fileOf(content))
@@ -400,9 +401,8 @@ func TestCredentialsMayChangeBetweenTheParts(t *testing.T) {
 	require.Equal(t, http.StatusOK, putPart(t, s, g, 1, content).Status)
 
 	bucket := twoIdentities(t, srv, "")
-	service := "SERVICE" + g.Key[len(s.final):][:8]
-	require.NoError(t, srv.AddUser(context.Background(), service, "secret", s3test.Permission{Action: "s3:*", Keys: "*"}))
-	bucket.ServiceCredentials = credentials.NewStaticCredentialsProvider(service, "secret", "")
+	require.NoError(t, srv.AddUser(context.Background(), "next", "secret", s3test.Permission{Action: "s3:*", Keys: "*"}))
+	bucket.ServiceCredentials = credentials.NewStaticCredentialsProvider("next", "secret", "")
 	next := newReplica(t, bucket, append(s.ways(), inParts...)...)
 	for n := 2; n <= g.Parts; n++ {
 		require.Equal(t, http.StatusOK, putPart(t, next, g, n, content).Status)
