@@ -289,7 +289,10 @@ func (i *Issuer) checkMode(p *place, mode Mode, u *Upload) error {
 	return checkRedirect(u.SuccessRedirect)
 }
 
-var errRedirectMode = errors.New("only a form can redirect")
+var (
+	errRedirectMode  = errors.New("only a form can redirect")
+	errRedirectMagic = errors.New("S3 replaces ${filename} in a redirect, and then refuses the form")
+)
 
 func checkRedirect(redirect string) error {
 	if redirect == "" {
@@ -298,6 +301,9 @@ func checkRedirect(redirect string) error {
 	u, err := url.Parse(redirect)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !printableASCII(redirect) {
 		return ErrRedirectInvalid
+	}
+	if hasFilenameVariable(redirect) {
+		return ErrRedirectInvalid.WithCause(errRedirectMagic)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func TestRedirectTakesThePlaceOfTheStatus(t *testing.T) {
 }
 
 func TestRedirectMustBeAnAbsoluteAddress(t *testing.T) {
-	for _, redirect := range []string{"/done", "//evil.example", "javascript:alert(1)", "data:text/html,x", "https://", "https://a.example/ü", "https://a\r\nb"} {
+	for _, redirect := range []string{"/done", "//evil.example", "javascript:alert(1)", "data:text/html,x", "https://", "https://a.example/ü", "https://a\r\nb", "https://a.example/?name=${filename}"} {
 		_, err := newIssuer(t).Issue(t.Context(), &postern.Upload{Subject: "ada", Filename: "a", Size: 1, SuccessRedirect: redirect})
 		var p *postern.Problem
 		require.ErrorAs(t, err, &p, redirect)

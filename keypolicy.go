@@ -361,8 +361,14 @@ func checkKey(key string) error {
 			return errKeySegment
 		}
 	}
-	if strings.Contains(key, "${") && strings.Contains(strings.ToLower(key), "${filename}") {
+	if hasFilenameVariable(key) {
 		return errKeyMagic
 	}
 	return nil
+}
+
+// hasFilenameVariable reports whether S3 replaces a part of a form's field, so that it
+// is no longer what was signed.
+func hasFilenameVariable(field string) bool {
+	return strings.Contains(field, "${") && strings.Contains(strings.ToLower(field), "${filename}")
 }
