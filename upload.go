@@ -106,8 +106,8 @@ type Upload struct {
 	// replaced in one step, once the new one is verified.
 	Replace string
 	// SuccessRedirect is where the bucket sends the browser after an upload by a
-	// form without JavaScript: an absolute http or https URL. Without it the
-	// bucket answers 201.
+	// form without JavaScript: an absolute http or https URL without "${filename}".
+	// Without it the bucket answers 201. SeaweedFS and Ceph spoil a query in it.
 	SuccessRedirect string
 
 	issuer  *Issuer   // that began the chain, or issues
