@@ -82,7 +82,7 @@ func New(c Config) *Store {
 			// Servers other than Amazon's need not know the newer checksums.
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		}, signLittle)
+		}, signLittle, markCutOff)
 	}
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
