@@ -87,11 +87,12 @@ type victim struct {
 	end func()
 }
 
-func startVictim(t testing.TB, c victimConfig) *victim {
+// startVictim starts a process, with more in its environment.
+func startVictim(t testing.TB, c victimConfig, environment ...string) *victim {
 	config, err := json.Marshal(c)
 	require.NoError(t, err)
 	v := &victim{cmd: exec.Command(os.Args[0])}
-	v.cmd.Env = append(os.Environ(), victimEnv+"="+string(config))
+	v.cmd.Env = append(append(os.Environ(), environment...), victimEnv+"="+string(config))
 	v.cmd.Stderr = os.Stderr
 	stdin, err := v.cmd.StdinPipe()
 	require.NoError(t, err)

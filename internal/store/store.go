@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,9 +29,10 @@ import (
 // Limits bound the calls. They are variables for the tests of e2e, which set them
 // before anything runs.
 var Limits = struct {
-	// Attempt is how long S3 may take to begin its answer, before the SDK tries
-	// again: a connection that hangs must not use up the whole call. It does not
-	// apply where S3 moves bytes before it answers.
+	// Attempt is how long S3 may take each to accept a connection, to agree on TLS
+	// and to begin its answer, before the SDK tries again: a connection that hangs
+	// must not use up the whole call. Its answer may take longer where S3 moves bytes
+	// before.
 	Attempt time.Duration
 	// Call bounds a call with all its attempts.
 	Call time.Duration
@@ -60,7 +62,7 @@ type Store struct {
 
 // New returns a Store. It calls nothing.
 func New(c Config) *Store {
-	client := func(attempt time.Duration) *s3.Client {
+	client := func(answer time.Duration) *s3.Client {
 		return s3.New(s3.Options{
 			Region:       c.Region,
 			BaseEndpoint: aws.String(c.Endpoint),
@@ -75,14 +77,17 @@ func New(c Config) *Store {
 					return aws.UnknownTernary
 				}))
 			}),
-			HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			HTTPClient: awshttp.NewBuildableClient().WithDialerOptions(func(d *net.Dialer) {
+				d.Timeout = Limits.Attempt
+			}).WithTransportOptions(func(t *http.Transport) {
 				t.MaxIdleConnsPerHost = 64
-				t.ResponseHeaderTimeout = attempt
+				t.TLSHandshakeTimeout = Limits.Attempt
+				t.ResponseHeaderTimeout = answer
 			}),
 			// Servers other than Amazon's need not know the newer checksums.
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		}, signLittle)
+		}, signLittle, markCutOff)
 	}
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
