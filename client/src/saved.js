@@ -135,11 +135,11 @@ export function addShare(summed, number, share) {
 }
 
 /**
- * The sum of the file, or null where not every part is in it.
+ * The sum of the file, or null where not every part is in it, or it did not go up in parts.
  *
- * @param {Pick<Saved, "crc64" | "parts">} saved
+ * @param {Partial<Pick<Saved, "crc64" | "parts">>} saved
  */
-export const wholeSum = ({ crc64, parts }) => (crc64?.parts.length === parts ? BigInt(crc64.sum) : null);
+export const wholeSum = ({ crc64, parts }) => (crc64 && crc64.parts.length === parts ? BigInt(crc64.sum) : null);
 
 /** The browser's own Storage, or null where it is forbidden. */
 export function local() {

@@ -126,6 +126,7 @@ test("a part that is sent again is in the sum once", () => {
   assert.deepEqual(crc64, { parts: [1, 2], sum: "0" });
 });
 
-test("where no sum is wanted there is none", () => {
+test("where no sum is wanted, and where there are no parts, there is none", () => {
   assert.equal(wholeSum(saved), null);
+  assert.equal(wholeSum({}), null);
 });
