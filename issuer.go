@@ -423,6 +423,15 @@ func (i *Issuer) accept(ctx context.Context, r *Receipt) error {
 // JavaScript.
 func (i *Issuer) Origin() string { return i.home.upload.endpoint }
 
+// OriginIn is [Issuer.Origin] for one of the buckets of [WithBuckets].
+func (i *Issuer) OriginIn(b Bucket) (string, error) {
+	p, err := i.places.get(b)
+	if err != nil {
+		return "", err
+	}
+	return p.upload.endpoint, nil
+}
+
 // PresignGet returns a URL with which a browser reads an object until ttl has
 // passed: 1 s to 7 days, and never longer than the credentials live. It does not
 // ask S3 whether the object is there. Who may read what is the caller's to

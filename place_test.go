@@ -183,3 +183,12 @@ func TestPresignedGetOfOneOfSeveralBuckets(t *testing.T) {
 	_, err = i.PresignGetIn(t.Context(), postern.Bucket{Name: "x"}, "a.png", 60e9)
 	require.ErrorIs(t, err, postern.ErrBucketInvalid)
 }
+
+func TestOriginOfOneOfSeveralBuckets(t *testing.T) {
+	i := newIssuer(t, postern.WithBuckets(postern.BucketsFunc(byRegion)))
+	origin, err := i.OriginIn(american)
+	require.NoError(t, err)
+	require.Equal(t, "https://acme-us.s3.us-east-1.amazonaws.com", origin)
+	_, err = i.OriginIn(postern.Bucket{Name: "x"})
+	require.ErrorIs(t, err, postern.ErrBucketInvalid)
+}

@@ -22,7 +22,9 @@
 // shouldUseMultipart to true. Empty files can't be uploaded then: they have no
 // parts, and Uppy 6 sends them as single uploads nevertheless. A single upload is
 // always a form: providers that take none, such as Cloudflare R2, need
-// shouldUseMultipart: true as well.
+// shouldUseMultipart: true as well. Uppy 6.3 does without this package for single
+// uploads, forms and PUTs, and has them completed: its signRequest takes the
+// grants of h as they are.
 //
 // Uppy doesn't send the size of a file. Put it into the file's meta, as above,
 // and grants bind it. Multipart uploads without it are refused with

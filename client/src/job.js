@@ -3,7 +3,7 @@
 import { crc64nvme, sha256 } from "./checksum.js";
 import { sendParts } from "./parts.js";
 import { passes, retry, sleep } from "./retry.js";
-import { Slot, local, partLength, slotName, unsummed, wholeSum } from "./saved.js";
+import { Slot, local, partLength, unsummed, wholeSum } from "./saved.js";
 import { ask, send } from "./transport.js";
 import { UploadError, codeOf } from "./upload-error.js";
 
@@ -35,7 +35,7 @@ export class Job {
     this.signal = signal;
     this.#file = file;
     this.#options = options;
-    this.#slot = new Slot(store, slotName({ endpoint, scope }, file));
+    this.#slot = new Slot(store, { endpoint, scope }, file);
     this.#saved = this.#slot.load(Date.now());
   }
 

@@ -30,6 +30,9 @@
 /** @typedef {{ endpoint: string, scope: string }} Place */
 
 const PREFIX = "postern";
+const TYPES = "string,string,string,number,number,string"; // of what follows in a name
+const DIGITS = /^\d{1,20}$/; // of 64 bits
+const MAX_PARTS = 10_000; // of S3
 
 /**
  * @param {Place} place
@@ -39,43 +42,104 @@ export function slotName({ endpoint, scope }, { name, size, lastModified, type }
   return PREFIX + JSON.stringify([endpoint, scope, name, size, lastModified, type]);
 }
 
+/**
+ * What a slot's name says, or null where it is not one: a page has its own entries.
+ *
+ * @param {string} slot
+ */
+function parseName(slot) {
+  if (!slot.startsWith(`${PREFIX}[`)) return null;
+  const parsed = parse(slot.slice(PREFIX.length));
+  if (!Array.isArray(parsed) || parsed.map((value) => typeof value).join() !== TYPES) return null;
+  const [endpoint, scope, name, size, lastModified, type] = parsed;
+  return { endpoint, scope, name, size, lastModified, type };
+}
+
+/** @param {string | null | undefined} text @returns {any} what it says in JSON, or null */
+function parse(text) {
+  try {
+    return JSON.parse(text ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Whether a value is whole: the page, or another version of this module, may have
+ * written something else there.
+ *
+ * @param {any} value
+ * @param {number} size of the file, in bytes
+ * @returns {value is Saved}
+ */
+function isSaved(value, size) {
+  const { ticket, key, location, complete, mode, expires, sent, crc64 } = value ?? {};
+  if (![ticket, key, location].every((text) => typeof text === "string")) return false;
+  if (typeof complete !== "boolean" || !Number.isFinite(expires)) return false;
+  return mode === "multipart" ? hasParts(value, size) : ["post", "put"].includes(mode) && sent === true && !crc64;
+}
+
+/** @param {Record<string, any>} value @param {number} size */
+function hasParts({ part_size, parts, done, crc64 }, size) {
+  if (!(part_size > 0 && parts > 0 && parts <= MAX_PARTS) || parts !== Math.ceil(size / part_size)) return false;
+  return areNumbers(done, parts) && (crc64 === undefined || (areNumbers(crc64?.parts, parts) && DIGITS.test(crc64.sum)));
+}
+
+/** Whether a value has numbers of parts, each once. @param {unknown} value @param {number} parts how many there are */
+const areNumbers = (value, parts) =>
+  Array.isArray(value) && new Set(value).size === value.length && value.every((n) => Number.isInteger(n) && n > 0 && n <= parts);
+
+/**
+ * What a Storage answers, or null where it throws: one may be forbidden, or full.
+ *
+ * @template T
+ * @param {() => T} use
+ */
+function tried(use) {
+  try {
+    return use();
+  } catch {
+    return null;
+  }
+}
+
 /** One file's place in a Storage, or in none. */
 export class Slot {
   #store;
   #name;
+  #size;
 
-  /** @param {Storage | null} store @param {string} name */
-  constructor(store, name) {
+  /** @param {Storage | null} store @param {Place} place @param {Pick<File, "name" | "size" | "lastModified" | "type">} file */
+  constructor(store, place, file) {
     this.#store = store;
-    this.#name = name;
+    this.#name = slotName(place, file);
+    this.#size = file.size;
   }
 
   /**
-   * What was saved, unless it has expired.
+   * What was saved, unless it has expired or is not whole.
    *
    * @param {number} now in ms since 1970
    * @returns {Saved | null}
    */
   load(now) {
-    const saved = JSON.parse(this.#store?.getItem(this.#name) ?? "null");
-    return saved?.expires > now ? saved : null;
+    const saved = parse(tried(() => this.#store?.getItem(this.#name)));
+    return isSaved(saved, this.#size) && saved.expires > now ? saved : null;
   }
 
-  /** @param {Saved} saved */
+  /** Where it cannot be kept, the upload ends with the page. @param {Saved} saved */
   save(saved) {
-    try {
-      this.#store?.setItem(this.#name, JSON.stringify(saved));
-    } catch {} // full, or forbidden: the upload then ends with the page
+    tried(() => this.#store?.setItem(this.#name, JSON.stringify(saved)));
   }
 
   clear() {
-    this.#store?.removeItem(this.#name);
+    tried(() => this.#store?.removeItem(this.#name));
   }
 }
 
 /**
  * The uploads of a place that can go on, the oldest first. Whatever has expired is
- * removed, of every place.
+ * removed, of every place; what is not whole is left alone until then.
  *
  * @param {Storage | null} store
  * @param {Place} place
@@ -83,22 +147,22 @@ export class Slot {
  * @returns {API.Unfinished[]}
  */
 export function unfinishedIn(store, place, now) {
-  if (!store) return [];
-  const names = Array.from({ length: store.length }, (_, i) => store.key(i) ?? "");
   const found = [];
-  for (const slot of names) {
-    if (!slot.startsWith(`${PREFIX}[`)) continue;
-    const [endpoint, scope, name, size, lastModified, type] = JSON.parse(slot.slice(PREFIX.length));
-    /** @type {Saved} */
-    const saved = JSON.parse(store.getItem(slot) ?? "{}");
-    const { expires, sent } = saved;
-    if (expires < now) store.removeItem(slot);
-    else if (endpoint === place.endpoint && scope === place.scope) {
-      found.push({ name, size, type, lastModified, expires, loaded: sent ? size : bytesDone(saved, size) });
+  for (const slot of namesIn(store)) {
+    const file = parseName(slot);
+    if (!file) continue;
+    const { endpoint, scope, ...kept } = file;
+    const saved = parse(tried(() => store?.getItem(slot)));
+    if (typeof saved?.expires === "number" && saved.expires < now) tried(() => store?.removeItem(slot));
+    else if (endpoint === place.endpoint && scope === place.scope && isSaved(saved, kept.size)) {
+      found.push({ ...kept, expires: saved.expires, loaded: saved.sent ? kept.size : bytesDone(saved, kept.size) });
     }
   }
   return found.sort((a, b) => a.expires - b.expires);
 }
+
+/** @param {Storage | null} store @returns {string[]} */
+const namesIn = (store) => tried(() => store && Array.from({ length: store.length }, (_, i) => store.key(i) ?? "")) ?? [];
 
 /**
  * How long a part is: the last one has what remains.
@@ -135,9 +199,9 @@ export function addShare(summed, number, share) {
 }
 
 /**
- * The sum of the file, or null where not every part is in it.
+ * The sum of the file, or null where not every part is in it, or it did not go up in parts.
  *
- * @param {Pick<Saved, "crc64" | "parts">} saved
+ * @param {Partial<Pick<Saved, "crc64" | "parts">>} saved
  */
 export const wholeSum = ({ crc64, parts }) => (crc64 && crc64.parts.length === parts ? BigInt(crc64.sum) : null);
 

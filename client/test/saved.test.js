@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { test } from "node:test";
+import { discard, unfinished, upload } from "../src/postern.js";
 import { Slot, addShare, bytesDone, partLength, slotName, unfinishedIn, unsummed, wholeSum } from "../src/saved.js";
 
 /** @import { Saved } from "../src/saved.js" */
@@ -33,7 +35,7 @@ class Memory {
 
 /** @param {Memory} store @param {Partial<typeof place>} where @param {Partial<typeof file>} what @param {Partial<Saved>} how */
 const keep = (store, where, what, how) =>
-  new Slot(store, slotName({ ...place, ...where }, { ...file, ...what })).save({ ...saved, ...how });
+  new Slot(store, { ...place, ...where }, { ...file, ...what }).save({ ...saved, ...how });
 
 test("a slot is one file's, of one endpoint and scope", () => {
   const names = [
@@ -49,7 +51,7 @@ test("a slot is one file's, of one endpoint and scope", () => {
 });
 
 test("what was saved is there until it expires or is cleared", () => {
-  const slot = new Slot(new Memory(), slotName(place, file));
+  const slot = new Slot(new Memory(), place, file);
   assert.equal(slot.load(NOW), null);
   slot.save(saved);
   assert.deepEqual(slot.load(NOW), saved);
@@ -58,17 +60,8 @@ test("what was saved is there until it expires or is cleared", () => {
   assert.equal(slot.load(NOW), null);
 });
 
-test("a store that is full ends nothing", () => {
-  const store = new Memory();
-  store.setItem = () => {
-    throw new DOMException("full", "QuotaExceededError");
-  };
-  new Slot(store, slotName(place, file)).save(saved);
-  assert.equal(store.length, 0);
-});
-
 test("without a store nothing is kept", () => {
-  const slot = new Slot(null, slotName(place, file));
+  const slot = new Slot(null, place, file);
   slot.save(saved);
   slot.clear();
   assert.equal(slot.load(NOW), null);
@@ -101,6 +94,148 @@ test("what has expired is removed, whosever it was", () => {
   assert.equal(store.length, 0);
 });
 
+// What may be found where something of ours should be.
+/** @type {[string, string][]} */
+const NOT_WHOLE = [
+  ["nothing", ""],
+  ["no JSON", "{"],
+  ["null", "null"],
+  ["a number", "5"],
+  ["a text", '"saved"'],
+  ["an array", "[1, 2]"],
+  ["an empty object", "{}"],
+  ["arrays without end", "[".repeat(2 ** 20)],
+  ["another program's", JSON.stringify({ id: 7, expires: NOW + 1000 })],
+  .../** @type {[string, object][]} */ ([
+    ["no ticket", { ticket: undefined }],
+    ["a ticket that is no text", { ticket: 1 }],
+    ["no key", { key: null }],
+    ["an odd mode", { mode: "tus" }],
+    ["no mode", { mode: undefined }],
+    ["completion that is neither true nor false", { complete: "yes" }],
+    ["a form that was not sent", { mode: "post" }],
+    ["a form with a sum of parts", { mode: "post", sent: true, crc64: 5 }],
+    ["no time at which it expires", { expires: NaN }],
+    ["a time in words", { expires: "tomorrow" }],
+    ["parts that are a text", { parts: "3" }],
+    ["more parts than the file has", { parts: 4 }],
+    ["more parts than S3 has", { part_size: 1, parts: file.size }],
+    ["parts without a length", { part_size: 0 }],
+    ["no parts", { part_size: undefined, parts: undefined }],
+    ["done that is no array", { done: { 1: true } }],
+    ["done without numbers", { done: ["1"] }],
+    ["a part that the file has not", { done: [4] }],
+    ["a part that is done twice", { done: [1, 1] }],
+    ["a sum that is a text", { crc64: "1" }],
+    ["a sum that is no number", { crc64: { parts: [1], sum: "0x1g" } }],
+    ["a sum that is too large", { crc64: { parts: [1], sum: "1".repeat(1000) } }],
+    ["a sum of what is no array", { crc64: { parts: 1, sum: "1" } }],
+  ]).map(([what, how]) => /** @type {[string, string]} */ ([what, JSON.stringify({ ...saved, ...how })])),
+];
+
+for (const [what, value] of NOT_WHOLE) {
+  test(`what is not whole is ignored and left alone: ${what}`, () => {
+    const store = new Memory();
+    store.setItem(slotName(place, file), value);
+    keep(store, {}, { name: "whole.pdf" }, {});
+    assert.deepEqual(unfinishedIn(store, place, NOW).map(({ name }) => name), ["whole.pdf"]);
+    assert.equal(store.getItem(slotName(place, file)), value);
+    assert.equal(new Slot(store, place, file).load(NOW), null);
+  });
+}
+
+for (const name of [
+  "postern[", "postern[]", "postern[1, 2", "postern{}", "postern[null]", "postern[[],[],[],[],[],[]]",
+  'postern["/uploads","","a.pdf",12582912,1]', 'postern["/uploads","","a.pdf","12582912",1,""]',
+  'postern["/uploads","","a.pdf",null,1,""]', 'postern["/uploads","","a.pdf",12582912,1,"",""]',
+]) {
+  test(`an entry whose name only looks like ours is left alone: ${name}`, () => {
+    const store = new Memory();
+    store.setItem(name, JSON.stringify({ ...saved, expires: NOW - 1 }));
+    assert.deepEqual(unfinishedIn(store, place, NOW), []);
+    assert.equal(store.length, 1);
+  });
+}
+
+test("a form that was sent can be completed", () => {
+  const store = new Memory();
+  keep(store, {}, {}, { mode: "post", sent: true, done: [], part_size: undefined, parts: undefined });
+  assert.equal(unfinishedIn(store, place, NOW)[0]?.loaded, file.size);
+});
+
+test("what has expired is removed, whole or not", () => {
+  const store = new Memory();
+  store.setItem(slotName(place, file), JSON.stringify({ expires: NOW - 1 }));
+  assert.deepEqual(unfinishedIn(store, place, NOW), []);
+  assert.equal(store.length, 0);
+});
+
+test("what was saved before there were sums goes on", () => {
+  const { sums, ...older } = saved;
+  const store = new Memory();
+  store.setItem(slotName(place, file), JSON.stringify(older));
+  assert.deepEqual(new Slot(store, place, file).load(NOW), older);
+  assert.equal(unfinishedIn(store, place, NOW).length, 1);
+});
+
+// Runs a test at a server that refuses to sign, and tells which actions it was asked for.
+/** @param {(endpoint: string) => Promise<void>} run */
+async function atServer(run) {
+  /** @type {string[]} */
+  const asked = [];
+  const server = createServer((request, response) => {
+    asked.push(String(request.url));
+    response.writeHead(401, { "Content-Type": "application/problem+json", Connection: "close" });
+    response.end(JSON.stringify({ code: "unauthenticated" }));
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", () => listening(null)));
+  const address = /** @type {import("node:net").AddressInfo} */ (server.address());
+  try {
+    await run(`http://127.0.0.1:${address.port}`);
+  } finally {
+    server.close();
+  }
+  return asked;
+}
+
+const blob = () => new File(["content"], "a.txt", { type: "text/plain", lastModified: 1 });
+
+for (const [what, value] of [["foreign", "[1, 2]"], ["broken", "{"], ["odd", JSON.stringify({ ...saved, done: 1, expires: 1e15 })]]) {
+  test(`upload begins anew, and discard asks nobody, where what was kept is ${what}`, async () => {
+    const store = new Memory();
+    const asked = await atServer(async (endpoint) => {
+      const options = { endpoint, store };
+      store.setItem(slotName({ endpoint, scope: "" }, blob()), value);
+      await assert.rejects(upload(blob(), options), { code: "unauthenticated" });
+      await discard(blob(), options);
+    });
+    assert.deepEqual(asked, ["/sign"]);
+    assert.equal(store.length, 0, "it had the name of the file that was given up");
+  });
+}
+
+// Safari's private mode, a quota that is used up, and cookies that are blocked.
+for (const member of /** @type {const} */ (["getItem", "setItem", "removeItem", "key", "length"])) {
+  test(`a store whose ${member} throws ends nothing`, async () => {
+    const store = new Memory();
+    keep(store, {}, {}, { expires: NOW - 1 });
+    Object.defineProperty(store, member, {
+      get() {
+        throw new DOMException("forbidden", "SecurityError");
+      },
+    });
+    const slot = new Slot(store, place, file);
+    slot.save(saved);
+    slot.load(NOW);
+    slot.clear();
+    assert.deepEqual(unfinished({ ...place, store }), []);
+    await atServer(async (endpoint) => {
+      await assert.rejects(upload(blob(), { endpoint, store }), { code: "unauthenticated" });
+      await discard(blob(), { endpoint, store });
+    });
+  });
+}
+
 test("the last part has what remains", () => {
   assert.deepEqual([1, 2, 3].map((n) => partLength(saved, n, file.size)), [5 * MIB, 5 * MIB, 2 * MIB]);
   assert.equal(bytesDone(saved, file.size), 7 * MIB);
@@ -108,7 +243,7 @@ test("the last part has what remains", () => {
 });
 
 test("the sum is whole once every part is in it, in any order, before and after a reload", () => {
-  const slot = new Slot(new Memory(), slotName(place, file));
+  const slot = new Slot(new Memory(), place, file);
   const begun = { ...saved, crc64: unsummed() };
   addShare(begun.crc64, 3, 0xffff_ffff_ffff_ffffn);
   addShare(begun.crc64, 1, 0x0000_0000_ffff_ffffn);
@@ -126,7 +261,7 @@ test("a part that is sent again is in the sum once", () => {
   assert.deepEqual(crc64, { parts: [1, 2], sum: "0" });
 });
 
-test("where no sum is wanted there is none", () => {
+test("where no sum is wanted, and where there are no parts, there is none", () => {
   assert.equal(wholeSum(saved), null);
-  assert.equal(wholeSum(/** @type {any} */ ({ mode: "put" })), null);
+  assert.equal(wholeSum({}), null);
 });

@@ -176,6 +176,56 @@ func TestUppyShowsTheStatusOfARefusal(t *testing.T) {
 	require.Empty(t, s.stored("acme"))
 }
 
+// TestUppyUploadsWithoutCompanion has signRequest return the grant, and a postprocessor
+// complete.
+func TestUppyUploadsWithoutCompanion(t *testing.T) {
+	for _, mode := range []string{"forms", "puts"} {
+		t.Run(mode, func(t *testing.T) {
+			open := func(t *testing.T) (*site, *browser.Page) {
+				s := start(t)
+				page := s.open("uppy", "acme")
+				page.Do(chromedp.Navigate(s.URL + "/uppy/?" + mode))
+				return s, page
+			}
+			says := func(page *browser.Page, words string) {
+				page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
+			}
+			t.Run("an upload is completed", func(t *testing.T) {
+				s, page := open(t)
+				f := fixture.PNG(t, "evening at sea.png", 900, 600)
+				chooseInUppy(page, f)
+				page.Click(uppyUpload)
+				page.Wait(uppyDone)
+
+				stored := s.stored("acme")
+				require.Len(t, stored, 1)
+				require.Equal(t, "image/png", stored[0].contentType)
+				require.Equal(t, f.Bytes, stored[0].bytes)
+				require.Contains(t, s.Log(), `"action":"complete","outcome":"granted"`)
+				require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+			})
+			t.Run("a refusal to sign is shown in the server's words", func(t *testing.T) {
+				s, page := open(t)
+				page.AllowErrors() // Uppy writes them to the console
+				chooseInUppy(page, fixture.Write(t, "page.html", []byte("<!doctype html>")))
+				page.Click(uppyUpload)
+				page.Wait(uppyFailed)
+				says(page, "not accepted")
+				require.Empty(t, s.stored("acme"))
+			})
+			t.Run("a refusal to complete is shown, too", func(t *testing.T) {
+				s, page := open(t)
+				page.AllowErrors() // Uppy writes them to the console
+				chooseInUppy(page, fixture.Write(t, "page.png", []byte("<!doctype html><script>alert(1)</script>")))
+				page.Click(uppyUpload)
+				page.Wait(uppyFailed)
+				says(page, "The file says that it is image/png, but its content is text/html.")
+				require.Empty(t, s.stored("acme"))
+			})
+		})
+	}
+}
+
 func TestSingleUploadsAreRefusedWhereUppyWouldHaveToCompleteThem(t *testing.T) {
 	s := start(t)
 	r, err := http.NewRequest("GET", s.URL+"/uppy/parts/s3/params?filename=a.png&type=image/png", nil)

@@ -4,12 +4,16 @@ package gallery_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -49,21 +53,44 @@ func onEach(t *testing.T, test func(t *testing.T, database []string)) {
 // start runs the gallery with the S3 server that it brings along.
 func start(t *testing.T, args ...string) *program.Program {
 	t.Helper()
-	return program.Start(t, "gallery", append([]string{"-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0"}, args...), nil)
+	return program.Start(t, "gallery", append([]string{"-addr", "127.0.0.1:0", "-eu-s3-addr", "127.0.0.1:0", "-us-s3-addr", "127.0.0.1:0"}, args...), nil)
 }
 
-// startWith runs the gallery on the bucket of an S3 server.
+// american is the bucket of the organisations of the United States; that of Europe's is
+// the server's first.
+const american = "gallery-us"
+
+// startWith runs the gallery on two buckets of an S3 server, which makes the second.
 func startWith(t *testing.T, srv *s3test.Server, args ...string) *program.Program {
 	t.Helper()
 	signing, err := srv.PutOnlyUser(t.Context(), "staging/")
 	require.NoError(t, err)
 	keys, err := signing.Retrieve(t.Context())
 	require.NoError(t, err)
-	return program.Start(t, "gallery", append([]string{"-addr", "127.0.0.1:0", "-bucket", srv.Bucket}, args...), []string{
-		"AWS_ENDPOINT_URL=" + srv.Endpoint, "AWS_REGION=" + srv.Region,
+	makeAmerican(t, srv)
+	return program.Start(t, "gallery", append([]string{"-addr", "127.0.0.1:0", "-eu-bucket", srv.Bucket, "-eu-region", srv.Region,
+		"-us-bucket", american, "-us-region", srv.Region}, args...), []string{
+		"AWS_ENDPOINT_URL=" + srv.Endpoint,
 		"AWS_ACCESS_KEY_ID=" + srv.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + srv.SecretAccessKey,
 		"POSTERN_SIGNING_ACCESS_KEY_ID=" + keys.AccessKeyID, "POSTERN_SIGNING_SECRET_ACCESS_KEY=" + keys.SecretAccessKey,
 	})
+}
+
+// makeAmerican makes the second bucket, in which the accounts of the first may do the same.
+func makeAmerican(t *testing.T, srv *s3test.Server) {
+	t.Helper()
+	ctx, client := t.Context(), srv.Client()
+	err := srv.CreateBucket(ctx, american)
+	var exists *types.BucketAlreadyOwnedByYou
+	if !errors.As(err, &exists) {
+		require.NoError(t, err)
+	}
+	first, err := client.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &srv.Bucket})
+	require.NoError(t, err)
+	_, err = client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{
+		Bucket: aws.String(american), Policy: aws.String(strings.ReplaceAll(*first.Policy, ":::"+srv.Bucket, ":::"+american)),
+	})
+	require.NoError(t, err)
 }
 
 // signIn signs somebody in by the form.
@@ -107,15 +134,15 @@ func photos(page *browser.Page) (names, ids []string) {
 	return names, ids
 }
 
-// objects reads the whole bucket.
-func objects(t *testing.T, srv *s3test.Server) map[string][]byte {
+// objects reads a whole bucket.
+func objects(t *testing.T, srv *s3test.Server, bucket string) map[string][]byte {
 	t.Helper()
 	ctx, client := context.Background(), srv.Client()
-	list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &srv.Bucket})
+	list, err := client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &bucket})
 	require.NoError(t, err)
 	found := map[string][]byte{}
 	for _, entry := range list.Contents {
-		got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &srv.Bucket, Key: entry.Key})
+		got, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: entry.Key})
 		require.NoError(t, err)
 		content, err := io.ReadAll(got.Body)
 		require.NoError(t, err)

@@ -45,12 +45,15 @@ func TestOrganisationsNeitherSeeNorReachEachOthersPhotos(t *testing.T) {
 		sea, hill, lake := fixture.PNG(t, "sea.png", 300, 200), fixture.PNG(t, "hill & <dale>.png", 240, 240), fixture.PNG(t, "lake.png", 320, 180)
 		upload(acme, sea, hill)
 		upload(globex, lake)
-		stored := objects(t, srv)
-		require.Len(t, stored, 3, "and nothing is left in staging")
+		european, americans := objects(t, srv, srv.Bucket), objects(t, srv, american)
+		require.Len(t, european, 2, "and nothing is left in staging")
+		require.Len(t, americans, 1)
 		keyOf := func(f fixture.File) (key string) {
-			for k, content := range stored {
-				if string(content) == string(f.Bytes) {
-					key = k
+			for _, stored := range []map[string][]byte{european, americans} {
+				for k, content := range stored {
+					if string(content) == string(f.Bytes) {
+						key = k
+					}
 				}
 			}
 			return key
@@ -77,13 +80,14 @@ func TestOrganisationsNeitherSeeNorReachEachOthersPhotos(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, status(acme, "GET", "/photos/"+theirIDs[0]))
 			require.Equal(t, http.StatusNotFound, status(globex, "POST", "/photos/"+ids[0]+"/delete"))
 			require.Equal(t, http.StatusNotFound, status(globex, "GET", "/photos/"+strings.Repeat("0", 32)), "as if it were not there")
-			require.Len(t, objects(t, srv), 3)
+			require.Len(t, objects(t, srv, american), 1)
+			require.Len(t, objects(t, srv, srv.Bucket), 2)
 		})
 		t.Run("by a link that was made for another photo", func(t *testing.T) {
 			link := browser.Eval[string](globex, `fetch("/photos/`+theirIDs[0]+`").then((r) => r.url)`)
 			require.Contains(t, link, "X-Amz-Expires=60&")
-			require.Contains(t, link, keyOf(lake))
-			response, err := http.Get(strings.Replace(link, keyOf(lake), keyOf(sea), 1))
+			require.Contains(t, link, "/"+american+"/"+keyOf(lake))
+			response, err := http.Get(strings.Replace(link, "/"+american+"/"+keyOf(lake), "/"+srv.Bucket+"/"+keyOf(sea), 1))
 			require.NoError(t, err)
 			defer response.Body.Close()
 			require.Equal(t, http.StatusForbidden, response.StatusCode)
@@ -110,8 +114,8 @@ func TestOrganisationsNeitherSeeNorReachEachOthersPhotos(t *testing.T) {
 			acme.Wait(`document.querySelector(":popover-open > img").naturalWidth === 300`)
 			acme.Click(`[aria-label="Delete sea.png for good"]`)
 			acme.Wait(`document.readyState === "complete" && document.querySelectorAll("[data-photo]").length === 1`)
-			left := objects(t, srv)
-			require.Len(t, left, 2)
+			left := objects(t, srv, srv.Bucket)
+			require.Len(t, left, 1)
 			require.NotContains(t, left, keyOf(sea))
 			require.Contains(t, left, keyOf(hill))
 		})
@@ -135,20 +139,20 @@ func TestLimitsAreThoseOfThePlan(t *testing.T) {
 			return browser.Eval[string](page, row+`.querySelector(".message").innerText`)
 		}
 		signIn(page, ada)
-		require.Equal(t, "Free plan Photos up to 2 MB each", plan())
+		require.Equal(t, "Free plan Photos up to 2 MB each, kept in Europe", plan())
 		page.Choose("#picker", large.Path, fake.Path, text.Path)
 		require.Equal(t, "Your plan allows photos up to 2 MB.", says(large))
 		require.Equal(t, "This is not a photo of an accepted type.", says(fake))
 		require.Equal(t, "This is not a photo of an accepted type.", says(text))
-		require.Empty(t, objects(t, srv))
+		require.Empty(t, objects(t, srv, srv.Bucket))
 		page.Click(`[aria-label="Dismiss large.png"]`)
 		require.Equal(t, 2, browser.Eval[int](page, `document.querySelectorAll(".upload").length`))
 
 		signOut(page)
 		signIn(page, grace)
-		require.Equal(t, "Studio plan Photos up to 25 MB each", plan())
+		require.Equal(t, "Studio plan Photos up to 25 MB each, kept in the United States", plan())
 		upload(page, large)
-		require.Len(t, objects(t, srv), 1)
+		require.Len(t, objects(t, srv, american), 1)
 	})
 }
 

@@ -12,7 +12,7 @@ var uppyPage = &page{
 	Title: "Uppy Dashboard",
 	NPM:   "@uppy/aws-s3",
 	About: "Uppy’s own user interface. It uploads in parts, can pause, and goes on after a reload with Golden Retriever.",
-	Cannot: "Its single uploads never call back, so that they have no receipt. Of a refusal it shows the HTTP status only. " +
+	Cannot: "By Companion’s protocol, single uploads never call back, so that they have no receipt, and of a refusal it shows the HTTP status only. " +
 		"After a reload it has files of up to 10 MB again by itself; larger ones must be chosen again.",
 	Styles: []string{"@uppy/core/dist/style.min.css", "@uppy/dashboard/dist/style.min.css"},
 	imports: map[string]string{
@@ -27,7 +27,17 @@ var uppyPage = &page{
 			return err
 		}
 		// Single forms, which Uppy cannot complete.
-		return s.mountCompanion(mux, "/uppy/single/")
+		if err := s.mountCompanion(mux, "/uppy/single/"); err != nil {
+			return err
+		}
+		// Without Companion the page completes: forms at /uploads/, and PUTs, for
+		// buckets that take no forms.
+		puts, err := s.newHandler("puts", postern.WithMode(postern.ModePut), postern.WithPromotion("staging/"), postern.WithSniffing())
+		if err != nil {
+			return err
+		}
+		mux.Handle("/uppy/puts/", puts)
+		return nil
 	},
 }
 

@@ -25,15 +25,16 @@ func demonstrates() bool { return *demo && local() }
 type user struct {
 	Email, Name          string
 	Tenant, Organisation string // the organisation's ID and name
+	Region, RegionName   string // where its new photos are kept
 	Plan                 string
 	MaxBytes             int64 // of one photo
 }
 
 type userKey struct{}
 
-// userFrom returns who makes the request, or nil.
-func userFrom(r *http.Request) *user {
-	u, _ := r.Context().Value(userKey{}).(*user)
+// userFrom returns who makes the request, or nil, by its context.
+func userFrom(ctx context.Context) *user {
+	u, _ := ctx.Value(userKey{}).(*user)
 	return u
 }
 
@@ -66,9 +67,10 @@ const noHash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 func (a *app) findUser(ctx context.Context, email string) (*user, string, error) {
 	var hash string
 	u := &user{Email: email}
-	err := a.db.QueryRowContext(ctx, `SELECT users.name, users.password, tenants.id, tenants.name, plans.name, plans.max_bytes
-		FROM users JOIN tenants ON tenants.id = users.tenant JOIN plans ON plans.id = tenants.plan WHERE users.email = $1`, email).
-		Scan(&u.Name, &hash, &u.Tenant, &u.Organisation, &u.Plan, &u.MaxBytes)
+	err := a.db.QueryRowContext(ctx, `SELECT users.name, users.password, tenants.id, tenants.name, regions.id, regions.name, plans.name, plans.max_bytes
+		FROM users JOIN tenants ON tenants.id = users.tenant JOIN regions ON regions.id = tenants.region JOIN plans ON plans.id = tenants.plan
+		WHERE users.email = $1`, email).
+		Scan(&u.Name, &hash, &u.Tenant, &u.Organisation, &u.Region, &u.RegionName, &u.Plan, &u.MaxBytes)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noHash, nil
 	}

@@ -1,8 +1,8 @@
 -- The accounts of the demo. The password of all is open-sesame.
 
-INSERT INTO tenants (id, name, plan) VALUES
-	('acme', 'Acme', 'free'),
-	('globex', 'Globex', 'studio')
+INSERT INTO tenants (id, name, plan, region) VALUES
+	('acme', 'Acme', 'free', 'eu'),
+	('globex', 'Globex', 'studio', 'us')
 ON CONFLICT (id) DO NOTHING;
 
 INSERT INTO users (email, name, tenant, password) VALUES

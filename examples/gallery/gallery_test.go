@@ -23,11 +23,14 @@ import (
 
 // open runs the gallery, with its own S3 server, for the length of a test.
 func open(t *testing.T) (*app, *httptest.Server) {
-	*dir, *s3Addr = t.TempDir(), "127.0.0.1:0"
+	*dir = t.TempDir()
+	for _, s := range sites {
+		*s.s3Addr = "127.0.0.1:0"
+	}
 	a := &app{}
 	require.NoError(t, a.openDatabase(t.Context()))
 	t.Cleanup(func() { _ = a.db.Close() })
-	require.NoError(t, a.openBucket(t.Context()))
+	require.NoError(t, a.openRegions(t.Context()))
 	require.NoError(t, a.newUploads(t.Context()))
 	routes, err := a.routes("'self'")
 	require.NoError(t, err)
@@ -168,6 +171,71 @@ func TestAnUploadBecomesOnePhoto(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ada.complete(ticket, nil), "a photo that was deleted does not come back")
 }
 
+// keys lists what a region's bucket has.
+func keys(t *testing.T, a *app, region string) (list []string) {
+	t.Helper()
+	r := a.regions[region]
+	found, err := r.objects.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &r.bucket.Name})
+	require.NoError(t, err)
+	for _, o := range found.Contents {
+		list = append(list, *o.Key)
+	}
+	return list
+}
+
+// link returns where a photo of somebody is read.
+func (p *person) link(id string) string {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.at+"/photos/"+id, nil)
+	require.NoError(p.t, err)
+	client := *p.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	require.NoError(p.t, err)
+	require.NoError(p.t, response.Body.Close())
+	require.Equal(p.t, http.StatusSeeOther, response.StatusCode)
+	return response.Header.Get("Location")
+}
+
+func TestPhotosStayInTheRegionOfTheirOrganisation(t *testing.T) {
+	a, gallery := open(t)
+	for email, tc := range map[string]struct{ region, other string }{
+		"ada@acme.example":     {"eu", "us"},
+		"grace@globex.example": {"us", "eu"},
+	} {
+		p := signIn(t, gallery, email)
+		elsewhere := keys(t, a, tc.other)
+		var receipt struct{ ID, Key string }
+		require.Equal(t, http.StatusOK, p.complete(p.upload(dot(t)), &receipt))
+		require.Equal(t, []string{receipt.Key}, keys(t, a, tc.region), email)
+		require.Equal(t, elsewhere, keys(t, a, tc.other), "nothing of it is in the other bucket")
+
+		bucket := a.regions[tc.region].bucket
+		require.True(t, strings.HasPrefix(p.link(receipt.ID), bucket.Endpoint+"/"+bucket.Name+"/"+receipt.Key+"?"), email)
+		require.Equal(t, http.StatusOK, p.ask(http.MethodGet, "/photos/"+receipt.ID, "", nil), "the bucket's answer")
+		require.Equal(t, http.StatusOK, p.ask(http.MethodPost, "/photos/"+receipt.ID+"/delete", "", nil))
+		require.Empty(t, keys(t, a, tc.region))
+	}
+}
+
+func TestAnOrganisationThatMovesKeepsItsPhotosWhereTheyAre(t *testing.T) {
+	a, gallery := open(t)
+	ada := signIn(t, gallery, "ada@acme.example")
+	var old, next struct{ ID string }
+	require.Equal(t, http.StatusOK, ada.complete(ada.upload(dot(t)), &old))
+	begun := ada.upload(dot(t))
+	_, err := a.db.ExecContext(t.Context(), "UPDATE tenants SET region = 'us' WHERE id = 'acme'")
+	require.NoError(t, err)
+
+	var problem struct{ Code string }
+	require.Equal(t, http.StatusConflict, ada.complete(begun, &problem), "what was begun begins again")
+	require.Equal(t, postern.ErrBucketChanged.Code(), problem.Code)
+	require.Equal(t, http.StatusOK, ada.complete(ada.upload(dot(t)), &next))
+	require.Contains(t, ada.link(old.ID), "/gallery-eu/")
+	require.Contains(t, ada.link(next.ID), "/gallery-us/")
+	require.Equal(t, http.StatusOK, ada.ask(http.MethodGet, "/photos/"+old.ID, "", nil), "the bucket's answer")
+}
+
 func TestWhatFailsCanBeTriedAgain(t *testing.T) {
 	a, gallery := open(t)
 	ada := signIn(t, gallery, "ada@acme.example")
@@ -188,12 +256,12 @@ func TestWhatFailsCanBeTriedAgain(t *testing.T) {
 	ada.ask(http.MethodGet, "/", "", &home)
 	require.Len(t, home.Photos, 1)
 	photo := "/photos/" + home.Photos[0].ID
-	objects := a.objects
-	a.objects = s3.New(objects.Options(), func(o *s3.Options) {
+	objects := a.regions["eu"].objects
+	a.regions["eu"].objects = s3.New(objects.Options(), func(o *s3.Options) {
 		o.BaseEndpoint, o.RetryMaxAttempts = aws.String("http://127.0.0.1:1"), 1 // nobody is there
 	})
 	require.Equal(t, http.StatusInternalServerError, ada.ask(http.MethodPost, photo+"/delete", "", nil))
-	a.objects = objects
+	a.regions["eu"].objects = objects
 	require.Equal(t, http.StatusOK, ada.ask(http.MethodGet, photo, "", nil), "it is still there")
 	require.Equal(t, http.StatusOK, ada.ask(http.MethodPost, photo+"/delete", "", &home))
 	require.Empty(t, home.Photos)

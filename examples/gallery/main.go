@@ -4,8 +4,8 @@
 //	go -C examples run ./gallery
 //
 // Postern's part is uploads.go. Around it are accounts.go (people and sessions),
-// photos.go (the page, links to images, delete) and storage.go (the database and
-// the bucket). Flags stand where they are used; -h lists them.
+// photos.go (the page, links to images, delete), storage.go (the database) and
+// regions.go (the buckets: each organisation's photos stay in its region). Flags stand where they are used; -h lists them.
 //
 // What a product needs besides: a way to register, a limit on attempts to sign in,
 // small copies of large images, pages for long lists, a lifecycle rule that expires
@@ -28,7 +28,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/cors"
@@ -46,8 +45,7 @@ var (
 // app is what the handlers share.
 type app struct {
 	db       *sql.DB
-	bucket   postern.Bucket
-	objects  *s3.Client
+	regions  map[string]*region
 	sessions *scs.SessionManager
 	uploads  *postern.Handler
 }
@@ -64,7 +62,7 @@ func main() {
 // run serves the gallery until the context ends.
 func run(ctx context.Context) error {
 	a := &app{}
-	for _, step := range []func(context.Context) error{a.openDatabase, a.openBucket, a.newUploads} {
+	for _, step := range []func(context.Context) error{a.openDatabase, a.openRegions, a.newUploads} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -73,7 +71,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	routes, err := a.routes(a.uploads.Issuer().Origin())
+	origins, err := a.origins()
+	if err != nil {
+		return err
+	}
+	routes, err := a.routes(origins)
 	if err != nil {
 		return err
 	}
@@ -87,16 +89,17 @@ func run(ctx context.Context) error {
 	return <-stopped
 }
 
-// routes puts the parts together. Pages may talk to this server and to the bucket.
-func (a *app) routes(bucket string) (http.Handler, error) {
+// routes puts the parts together. Pages may talk to this server and to the
+// buckets.
+func (a *app) routes(buckets string) (http.Handler, error) {
 	fromHere, err := sameOrigin()
 	if err != nil {
 		return nil, err
 	}
 	r := chi.NewRouter()
 	r.Use(
-		middleware.SetHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "+bucket+
-			"; connect-src 'self' "+bucket+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
+		middleware.SetHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "+buckets+
+			"; connect-src 'self' "+buckets+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
 		middleware.SetHeader("Referrer-Policy", "same-origin"), // with no-referrer, forms would hide their origin
 		middleware.SetHeader("X-Content-Type-Options", "nosniff"),
 	)

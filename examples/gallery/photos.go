@@ -56,7 +56,7 @@ func (a *app) photos(ctx context.Context, tenant string) (list []photo, err erro
 }
 
 func (a *app) home(w http.ResponseWriter, r *http.Request) (err error) {
-	v := view{User: userFrom(r), Types: imageTypes}
+	v := view{User: userFrom(r.Context()), Types: imageTypes}
 	if v.User != nil {
 		if v.Photos, err = a.photos(r.Context(), v.User.Tenant); err != nil {
 			return err
@@ -79,24 +79,35 @@ func render(w http.ResponseWriter, r *http.Request, status int, v view) error {
 	return page.Execute(w, v)
 }
 
-// own finds the key of the photo that is asked for. Another organisation's is not there.
-func (a *app) own(fn func(w http.ResponseWriter, r *http.Request, key string) error) http.HandlerFunc {
+// object is where a photo is.
+type object struct {
+	*region
+	key string
+}
+
+// own finds the photo that is asked for. Another organisation's is not there.
+func (a *app) own(fn func(w http.ResponseWriter, r *http.Request, o object) error) http.HandlerFunc {
 	return try(func(w http.ResponseWriter, r *http.Request) error {
-		u, key := userFrom(r), ""
+		u := userFrom(r.Context())
 		if u == nil {
 			return sql.ErrNoRows
 		}
-		err := a.db.QueryRowContext(r.Context(), `SELECT key FROM photos WHERE tenant = $1 AND id = $2`, u.Tenant, chi.URLParam(r, "id")).Scan(&key)
+		var bucket, key string
+		err := a.db.QueryRowContext(r.Context(), `SELECT bucket, key FROM photos WHERE tenant = $1 AND id = $2`, u.Tenant, chi.URLParam(r, "id")).Scan(&bucket, &key)
 		if err != nil {
 			return err
 		}
-		return fn(w, r, key)
+		at, err := a.regionOf(bucket)
+		if err != nil {
+			return err
+		}
+		return fn(w, r, object{at, key})
 	})
 }
 
 // showPhoto sends the browser on to the bucket, by a link that lives just long enough.
-func (a *app) showPhoto(w http.ResponseWriter, r *http.Request, key string) error {
-	link, err := a.uploads.Issuer().PresignGet(r.Context(), key, time.Minute)
+func (a *app) showPhoto(w http.ResponseWriter, r *http.Request, o object) error {
+	link, err := a.uploads.Issuer().PresignGetIn(r.Context(), o.bucket, o.key, time.Minute)
 	if err == nil {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, link, http.StatusSeeOther)
@@ -105,10 +116,10 @@ func (a *app) showPhoto(w http.ResponseWriter, r *http.Request, key string) erro
 }
 
 // deletePhoto deletes the object first: while the row stays, one can try again.
-func (a *app) deletePhoto(w http.ResponseWriter, r *http.Request, key string) error {
-	_, err := a.objects.DeleteObject(r.Context(), &s3.DeleteObjectInput{Bucket: &a.bucket.Name, Key: &key})
+func (a *app) deletePhoto(w http.ResponseWriter, r *http.Request, o object) error {
+	_, err := o.objects.DeleteObject(r.Context(), &s3.DeleteObjectInput{Bucket: &o.bucket.Name, Key: &o.key})
 	if err == nil {
-		_, err = a.db.ExecContext(r.Context(), `DELETE FROM photos WHERE key = $1`, key)
+		_, err = a.db.ExecContext(r.Context(), `DELETE FROM photos WHERE bucket = $1 AND key = $2`, o.bucket.Name, o.key)
 	}
 	if err == nil {
 		http.Redirect(w, r, "/", http.StatusSeeOther)

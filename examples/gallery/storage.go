@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"database/sql"
 	_ "embed"
 	"flag"
@@ -11,24 +10,14 @@ import (
 
 	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/sqlite3store"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	_ "github.com/jackc/pgx/v5/stdlib" // PostgreSQL
 	_ "modernc.org/sqlite"             // SQLite
-
-	"github.com/postern-go/postern"
-	"github.com/postern-go/postern/s3test"
 )
 
 var (
-	dir    = flag.String("dir", "data", "`folder` of the SQLite database and of the S3 server that comes along")
-	s3Addr = flag.String("s3-addr", "127.0.0.1:9000", "`address` of the S3 server that comes along")
-	dbURL  = flag.String("db", "", "`URL` of a PostgreSQL database, postgres://…, to use instead (default: DATABASE_URL)")
-	bucket = flag.String("bucket", "", "`name` of a real bucket to use instead: where it is and the credentials come from the AWS environment (AWS_REGION, AWS_ENDPOINT_URL, …), "+
-		"those that sign uploads from POSTERN_SIGNING_ACCESS_KEY_ID, POSTERN_SIGNING_SECRET_ACCESS_KEY and POSTERN_SIGNING_SESSION_TOKEN")
-	demo = flag.Bool("demo", true, "on 127.0.0.1 without -https: make accounts to try it out, and tell their password to everybody")
+	dir   = flag.String("dir", "data", "`folder` of the SQLite database and of the S3 servers that come along")
+	dbURL = flag.String("db", "", "`URL` of a PostgreSQL database, postgres://…, to use instead (default: DATABASE_URL)")
+	demo  = flag.Bool("demo", true, "on 127.0.0.1 without -https: make accounts to try it out, and tell their password to everybody")
 )
 
 //go:embed schema.sql
@@ -55,35 +44,4 @@ func (a *app) openDatabase(ctx context.Context) (err error) {
 		_, err = a.db.ExecContext(ctx, demoAccounts)
 	}
 	return err
-}
-
-// openBucket finds the real bucket, whose CORS rules must allow POST from the
-// page's origin, or starts an S3 server, whose secrets last as long as the program.
-func (a *app) openBucket(ctx context.Context) error {
-	if *bucket == "" {
-		server, err := s3test.New(*dir+"/s3", *s3Addr, s3test.WithCredentials("GALLERY", rand.Text()))
-		if err != nil {
-			return err
-		}
-		a.objects, a.bucket.Name, a.bucket.Provider = server.Client(), server.Bucket, postern.VersityGW
-		// The last run's signing user may do no more.
-		_, _ = a.objects.DeleteBucketPolicy(ctx, &s3.DeleteBucketPolicyInput{Bucket: &server.Bucket})
-		if a.bucket.Credentials, err = server.PutOnlyUser(ctx, staging); err != nil {
-			return err
-		}
-	} else {
-		cfg, err := config.LoadDefaultConfig(ctx)
-		if err != nil {
-			return err
-		}
-		a.objects = s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil })
-		a.bucket.Name, a.bucket.Credentials = *bucket, cfg.Credentials
-		if id := os.Getenv("POSTERN_SIGNING_ACCESS_KEY_ID"); id != "" {
-			a.bucket.Credentials = credentials.NewStaticCredentialsProvider(id, os.Getenv("POSTERN_SIGNING_SECRET_ACCESS_KEY"), os.Getenv("POSTERN_SIGNING_SESSION_TOKEN"))
-		}
-	}
-	o := a.objects.Options()
-	a.bucket.Region, a.bucket.Endpoint, a.bucket.PathStyle = o.Region, aws.ToString(o.BaseEndpoint), o.UsePathStyle
-	a.bucket.ServiceCredentials = o.Credentials
-	return nil
 }

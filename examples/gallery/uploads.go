@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -25,13 +26,14 @@ func (a *app) newUploads(ctx context.Context) (err error) {
 		ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING value`, ticket.RandomKey()).Scan(&ticketKey); err != nil {
 		return err
 	}
-	a.uploads, err = postern.New(a.bucket,
+	a.uploads, err = postern.New(a.regions["eu"].bucket,
+		postern.WithBuckets(postern.BucketsFunc(a.bucketFor)),
 		postern.WithAuthorizer(authorize),
 		postern.WithTrustedOrigins(strings.Fields(*frontEnd)...),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
 		postern.WithContentTypes(imageTypes...),
 		postern.WithSizeLimitFunc(func(r *http.Request, _ *postern.Upload) (min, max int64) {
-			return 1, userFrom(r).MaxBytes
+			return 1, userFrom(r.Context()).MaxBytes
 		}),
 		postern.WithPromotion(staging), // out of the grant's reach, before anybody looks
 		postern.WithSniffing(),
@@ -44,7 +46,7 @@ func (a *app) newUploads(ctx context.Context) (err error) {
 
 // authorize lets everybody upload for their own organisation.
 func authorize(r *http.Request, u *postern.Upload) error {
-	user := userFrom(r)
+	user := userFrom(r.Context())
 	if user == nil {
 		return postern.ErrUnauthenticated
 	}
@@ -52,10 +54,21 @@ func authorize(r *http.Request, u *postern.Upload) error {
 	return nil
 }
 
+// bucketFor keeps what an organisation uploads in its region. Should it move before an
+// upload is complete, that one begins again.
+func (a *app) bucketFor(ctx context.Context, _ *postern.Upload) (postern.Bucket, error) {
+	id := userFrom(ctx).Region
+	r, ok := a.regions[id]
+	if !ok {
+		return postern.Bucket{}, fmt.Errorf("region %q has no bucket", id)
+	}
+	return r.bucket, nil
+}
+
 // addPhoto takes note of an upload. It may be told of the same one again.
 func (a *app) addPhoto(ctx context.Context, r postern.Receipt) error {
-	_, err := a.db.ExecContext(ctx, `INSERT INTO photos (id, tenant, owner, key, filename, size, added)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-		r.ID, r.Tenant, r.Subject, r.Key, r.Filename, r.Size, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	_, err := a.db.ExecContext(ctx, `INSERT INTO photos (id, tenant, owner, bucket, key, filename, size, added)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
+		r.ID, r.Tenant, r.Subject, r.Bucket, r.Key, r.Filename, r.Size, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 	return err
 }
