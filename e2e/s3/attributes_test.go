@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,13 +139,12 @@ func TestReplacingSurvivesACrashAtEveryProviderThatCan(t *testing.T) {
 				h := s.avatars(t, first.ETag)
 				g := ask(t, h, picture())
 				require.Less(t, upload(t, h, g, pngFile()).Status, 300)
-				calls, died := 0, false
+				var calls atomic.Int32
 				s.proxy.with(func(x *exchange) {
-					switch calls++; {
-					case calls < n:
+					switch call := int(calls.Add(1)); {
+					case call < n:
 						x.pass()
-					case calls == n:
-						died = true
+					case call == n:
 						x.lose()
 					default:
 						x.reset()
@@ -155,7 +155,7 @@ func TestReplacingSurvivesACrashAtEveryProviderThatCan(t *testing.T) {
 				r := complete(t, s.avatars(t, first.ETag), g.Ticket)
 				s.isRight(t, r, pngFile())
 				require.NotEqual(t, first.ID, r.ID)
-				if !died {
+				if int(calls.Load()) < n {
 					require.Greater(t, n, 5)
 					return
 				}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,11 +174,13 @@ func (r *receipts) hook(_ context.Context, got postern.Receipt) error {
 	return r.fail
 }
 
-func (r *receipts) count() int {
+func (r *receipts) seen() []postern.Receipt {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	return len(r.all)
+	return slices.Clone(r.all)
 }
+
+func (r *receipts) count() int { return len(r.seen()) }
 
 // unfinished counts the multipart uploads that the bucket holds.
 func unfinished(t testing.TB, srv *foreign.Server) int {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,10 +146,9 @@ func TestSwapsAtEveryWayToFreeze(t *testing.T) {
 				s := siteLike(t, srv, p, postern.WithSniffing())
 				g := ask(t, s, picture())
 				require.Less(t, upload(t, s, g, pngFile()).Status, 300)
-				calls, reached := 0, false
+				var calls atomic.Int32
 				s.proxy.with(func(x *exchange) {
-					if calls++; calls == n {
-						reached = true
+					if int(calls.Add(1)) == n {
 						upload(t, s, g, page) // as a form may be used again
 					}
 					x.pass()
@@ -166,7 +166,7 @@ func TestSwapsAtEveryWayToFreeze(t *testing.T) {
 					require.Zero(t, s.got.count())
 					require.Empty(t, slices.DeleteFunc(s.keys(t), func(key string) bool { return !strings.HasPrefix(key, s.final) }), "nothing at the final key")
 				}
-				if !reached {
+				if int(calls.Load()) < n {
 					require.Greater(t, n, 5)
 					return
 				}
@@ -186,30 +186,27 @@ func TestCrashAtEveryCallOfEveryWayToFreeze(t *testing.T) {
 					s := siteLike(t, srv, p, postern.WithSniffing())
 					g := ask(t, s, picture())
 					require.Less(t, upload(t, s, g, pngFile()).Status, 300)
-					calls, died := 0, false
+					var calls atomic.Int32
 					s.proxy.with(func(x *exchange) {
-						calls++
-						switch {
-						case calls < n:
+						switch call := int(calls.Add(1)); {
+						case call < n:
 							x.pass()
-						case calls == n && acted:
-							died = true
+						case call == n && acted:
 							x.lose()
 						default:
-							died = true
 							x.reset()
 						}
 					})
 					a := call(t, s, "complete", ticketOf(g))
 					s.proxy.with(nil)
-					if !died {
+					if int(calls.Load()) < n {
 						require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
 						require.Greater(t, n, 5)
 						return
 					}
 					r := complete(t, newReplica(t, s.bucket, s.options(postern.WithSniffing())...), g.Ticket)
 					s.isRight(t, r, pngFile())
-					for _, seen := range s.got.all {
+					for _, seen := range s.got.seen() {
 						require.Equal(t, r.ID, seen.ID)
 						require.Equal(t, r.ETag, seen.ETag)
 					}
