@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/program"
 	"github.com/postern-go/postern/s3test"
 )
@@ -43,7 +44,9 @@ func StartWith(t testing.TB, s3 *s3test.Server, args ...string) *Program {
 		s3test.Permission{Action: "s3:ListMultipartUploadParts", Keys: "*"},
 		s3test.Permission{Action: "s3:AbortMultipartUpload", Keys: "*"}))
 	return Start(t,
-		append([]string{"-endpoint", s3.Endpoint, "-bucket", s3.Bucket, "-region", s3.Region, "-path-style"}, args...),
+		append([]string{
+			"-endpoint", s3.Endpoint, "-bucket", s3.Bucket, "-region", s3.Region, "-path-style", "-provider", string(postern.VersityGW),
+		}, args...),
 		[]string{
 			"POSTERN_SIGNING_ACCESS_KEY_ID=" + signer.AccessKeyID, "POSTERN_SIGNING_SECRET_ACCESS_KEY=" + signer.SecretAccessKey,
 			"AWS_ACCESS_KEY_ID=" + service, "AWS_SECRET_ACCESS_KEY=service-secret",
