@@ -48,7 +48,7 @@ function inWorker(signal) {
   /** @type {Map<number, (share: bigint | null) => void>} */
   const waiting = new Map();
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./crc64.js", import.meta.url), { type: "module", name: "postern-crc64" });
+    const worker = new Worker(address(), { type: "module", name: "postern-crc64" });
     const end = () => {
       worker.terminate();
       for (const give of waiting.values()) give(null);
@@ -68,6 +68,23 @@ function inWorker(signal) {
     worker.onerror = reject;
     signal.addEventListener("abort", end);
   });
+}
+
+/**
+ * What the module needs of Trusted Types (W3C), which the compiler does not know.
+ *
+ * @typedef {object} TrustedTypes
+ * @property {(name: string, rules: { createScriptURL: () => string }) => { createScriptURL: (given: string) => string }} createPolicy
+ */
+
+/** For all uploads, as a page may allow the policy to be made only once. @type {string | undefined} */
+let known;
+
+/** The address of the worker, as one that the page's policy trusts. */
+function address() {
+  const { href } = new URL("./crc64.js", import.meta.url);
+  const { trustedTypes } = /** @type {{ trustedTypes?: TrustedTypes }} */ (globalThis);
+  return (known ??= trustedTypes?.createPolicy("postern", { createScriptURL: () => href }).createScriptURL("") ?? href);
 }
 
 // In chunks, between which the page goes on.
