@@ -23,6 +23,7 @@ var faults = []struct {
 	{"no answer", (*exchange).hang},
 	{"a reset before acting", (*exchange).reset},
 	{"a reset after acting", (*exchange).lose},
+	{"500 InternalError after acting", (*exchange).lie},
 	{"an answer cut off", (*exchange).cut},
 }
 
@@ -153,7 +154,9 @@ func (e *errand) meets(t *testing.T, srv *foreign.Server, target, name string, f
 	// What moves bytes may take minutes, so its first answer is waited for; and
 	// nobody can ask again for the rest of a body.
 	moves := name == "no answer" && (strings.HasPrefix(target, "UploadPartCopy") || strings.HasPrefix(target, "Complete"))
-	hidden := once && !moves && !(name == "an answer cut off" && e.action == "complete" && strings.HasPrefix(target, "GetObject") && len(e.content) > 0)
+	// An abort is judged by what is there after it.
+	aborted := strings.HasPrefix(target, "AbortMultipartUpload") && strings.HasSuffix(name, "after acting")
+	hidden := aborted || once && !moves && !(name == "an answer cut off" && e.action == "complete" && strings.HasPrefix(target, "GetObject") && len(e.content) > 0)
 	swept := target == "DeleteObject staging" && e.action == "complete" // nobody waits for that
 	if !hidden && !swept {
 		require.Equal(t, http.StatusServiceUnavailable, a.Status, "%s", a.Body)

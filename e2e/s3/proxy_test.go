@@ -202,6 +202,12 @@ func (x *exchange) lose() {
 	x.reset()
 }
 
+// lie has S3 act, and says that it failed.
+func (x *exchange) lie() {
+	_, _, _ = x.actInVain()
+	x.say(http.StatusInternalServerError, "InternalError")
+}
+
 // actInVain counts the uploads whose id nobody will learn.
 func (x *exchange) actInVain() (*http.Response, []byte, error) {
 	res, body, err := x.act()
