@@ -238,14 +238,8 @@ func (i *identity) call() (aws.Credentials, error) {
 func (i *identity) finish(r *renewal, c aws.Credentials) {
 	held := i.held.Load()
 	if r.err != nil && held != nil {
-		if p, ok := i.provider.(aws.HandleFailRefreshCredentialsCacheStrategy); ok {
-			err := hook.GuardAll(func() (err error) {
-				c, err = p.HandleFailToRefresh(context.Background(), *held, r.err)
-				return err
-			})
-			if err == nil {
-				r.err = nil
-			}
+		if kept, err := i.failToRefresh(context.Background(), *held, r.err); err == nil {
+			c, r.err = kept, nil
 		}
 	}
 	i.mutex.Lock()
@@ -263,6 +257,20 @@ func (i *identity) finish(r *renewal, c aws.Credentials) {
 	// It failed, or had nothing better.
 	i.next = time.Now().Add(min(time.Second<<min(i.failures, 10), maxBackoff))
 	i.failures++
+}
+
+// failToRefresh does what the provider does where its credentials cannot be renewed:
+// nothing but to say why, unless it has a strategy.
+func (i *identity) failToRefresh(ctx context.Context, c aws.Credentials, cause error) (aws.Credentials, error) {
+	strategy, ok := i.provider.(aws.HandleFailRefreshCredentialsCacheStrategy)
+	if !ok {
+		return aws.Credentials{}, cause
+	}
+	err := hook.GuardAll(func() (err error) {
+		c, err = strategy.HandleFailToRefresh(ctx, c, cause)
+		return err
+	})
+	return c, err
 }
 
 // await waits for the end of a renewal.
@@ -310,15 +318,7 @@ func (p guardedProvider) Retrieve(context.Context) (aws.Credentials, error) { re
 // HandleFailToRefresh does what the provider does where a cache cannot renew its
 // credentials.
 func (p guardedProvider) HandleFailToRefresh(ctx context.Context, c aws.Credentials, cause error) (aws.Credentials, error) {
-	strategy, ok := p.provider.(aws.HandleFailRefreshCredentialsCacheStrategy)
-	if !ok {
-		return aws.Credentials{}, cause
-	}
-	err := hook.GuardAll(func() (err error) {
-		c, err = strategy.HandleFailToRefresh(ctx, c, cause)
-		return err
-	})
-	return c, err
+	return p.failToRefresh(ctx, c, cause)
 }
 
 // AdjustExpiresBy does what the provider does with a cache's window.

@@ -135,9 +135,6 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p != i.home {
-		c.Bucket = p.id()
-	}
 	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	switch mode {
@@ -330,6 +327,9 @@ func (i *Issuer) newClaim(p *place, u *Upload, mode Mode, size limits) (c claim.
 		Tenant:        u.Tenant,
 		PartSize:      u.PartSize,
 		PartChecksums: u.PartChecksums,
+	}
+	if p != i.home {
+		c.Bucket = p.id()
 	}
 	if !i.config.keepExtensions {
 		essence, _, _ := strings.Cut(c.Type, ";")

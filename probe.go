@@ -2,6 +2,7 @@ package postern
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -56,13 +57,13 @@ func Probe(ctx context.Context, b Bucket, prefix, origin string) (*Findings, err
 	if r.ServiceCredentials != nil {
 		provider = r.ServiceCredentials
 	}
+	identity := newIdentity(provider, time.Now)
 	p := &probe{
 		place: &r,
 		store: store.New(store.Config{
-			Bucket: r.Name, Region: r.Region, Endpoint: r.server.base, PathStyle: r.server.pathStyle,
-			Credentials: newIdentity(provider, time.Now),
+			Bucket: r.Name, Region: r.Region, Endpoint: r.server.base, PathStyle: r.server.pathStyle, Credentials: identity,
 		}),
-		identity: newIdentity(provider, time.Now),
+		identity: identity,
 		signer:   sigv4.NewSigner(r.Region),
 		prefix:   prefix + "probe-" + strings.ToLower(rand.Text()) + "/",
 		client:   &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
@@ -78,10 +79,10 @@ func Probe(ctx context.Context, b Bucket, prefix, origin string) (*Findings, err
 		PutIfAbsent:      p.putIfAbsent(ctx),
 		CompleteIfAbsent: p.completeIfAbsent(ctx),
 		CompleteIfMatch:  p.completeIfMatch(ctx),
-		CopyPartIfMatch:  p.copyPart(ctx, "conditional part", false, `"00000000000000000000000000000000"`) == outcomeRefused,
+		CopyPartIfMatch:  errors.Is(p.copyPart(ctx, "conditional part", false, otherETag), store.ErrChanged),
 		PartSums:         p.partSums(ctx),
-		CopyPartSums:     p.copyPart(ctx, "part with a sum", true, "") == outcomeDone,
-		NoPartCopy:       p.copyPart(ctx, "part", false, "") != outcomeDone,
+		CopyPartSums:     p.copyPart(ctx, "part with a sum", true, "") == nil,
+		NoPartCopy:       p.copyPart(ctx, "part", false, "") != nil,
 		DeleteIfMatch:    p.deleteIfMatch(ctx),
 		CompleteSize:     p.completeSize(ctx),
 		PostForms:        p.forms(ctx),
@@ -105,14 +106,8 @@ type probe struct {
 	found    Findings
 }
 
-// tryOutcome is how a try ended.
-type tryOutcome int
-
-const (
-	outcomeFailed  tryOutcome = iota // nobody knows
-	outcomeDone                      // it had its effect
-	outcomeRefused                   // it had none
-)
+// otherETag is that of no object of the probe.
+const otherETag = `"00000000000000000000000000000000"`
 
 func (p *probe) note(format string, args ...any) {
 	p.found.Notes = append(p.found.Notes, fmt.Sprintf(format, args...))
@@ -151,14 +146,22 @@ func (p *probe) putIfAbsent(ctx context.Context) bool {
 	return p.holds(ctx, "b", "free")
 }
 
+// begin begins a multipart upload at a key, which cleanUp ends.
+func (p *probe) begin(ctx context.Context, name string, sums bool) (key, id string, err error) {
+	key = p.key(name)
+	id, err = p.store.CreateMultipart(ctx, key, object.Header{}, sums)
+	if err == nil {
+		p.uploads = append(p.uploads, [2]string{key, id})
+	}
+	return key, id, err
+}
+
 // assemble completes a multipart upload of one small part at a key.
 func (p *probe) assemble(ctx context.Context, name, content string, o store.CompleteOptions, wrong int64) error {
-	key := p.key(name)
-	id, err := p.store.CreateMultipart(ctx, key, object.Header{}, false)
+	key, id, err := p.begin(ctx, name, false)
 	if err != nil {
 		return err
 	}
-	p.uploads = append(p.uploads, [2]string{key, id})
 	part, err := p.store.Client().UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &p.place.Name, Key: &key, UploadId: &id, PartNumber: aws.Int32(1), Body: strings.NewReader(content),
 	})
@@ -192,7 +195,7 @@ func (p *probe) completeIfMatch(ctx context.Context) bool {
 	on := func(etag string) store.CompleteOptions {
 		return store.CompleteOptions{Condition: store.Condition{IfMatch: etag}}
 	}
-	err := p.assemble(ctx, "e", "other", on(`"00000000000000000000000000000000"`), 0)
+	err := p.assemble(ctx, "e", "other", on(otherETag), 0)
 	if err == nil || !p.holds(ctx, "e", "old") {
 		p.note("If-Match on CompleteMultipartUpload is ignored: the object was replaced")
 		return false
@@ -217,13 +220,11 @@ func (p *probe) completeSize(ctx context.Context) bool {
 }
 
 func (p *probe) partSums(ctx context.Context) bool {
-	key := p.key("sums")
-	id, err := p.store.CreateMultipart(ctx, key, object.Header{}, true)
+	key, id, err := p.begin(ctx, "sums", true)
 	if err != nil {
 		p.note("an upload with sums of its parts: %v", err)
 		return false
 	}
-	p.uploads = append(p.uploads, [2]string{key, id})
 	upload := func(number int32, summed string) error {
 		sum := sha256.Sum256([]byte(summed))
 		_, err := p.store.Client().UploadPart(ctx, &s3.UploadPartInput{
@@ -244,43 +245,45 @@ func (p *probe) partSums(ctx context.Context) bool {
 	return err == nil && len(parts) == 1 && parts[0].SHA256 != ""
 }
 
-// copyPart copies an object as a part; an ETag that is not its own must be
-// refused.
-func (p *probe) copyPart(ctx context.Context, name string, sums bool, etag string) tryOutcome {
-	key := p.key(name)
-	id, err := p.store.CreateMultipart(ctx, key, object.Header{}, sums)
-	if err != nil {
+// copyPart copies an object as a part. An ETag that is not its own must be refused:
+// store.ErrChanged. What else fails is noted.
+func (p *probe) copyPart(ctx context.Context, name string, sums bool, etag string) error {
+	err := p.tryCopyPart(ctx, name, sums, etag)
+	if err != nil && !errors.Is(err, store.ErrChanged) {
 		p.note("%s: %v", name, err)
-		return outcomeFailed
 	}
-	p.uploads = append(p.uploads, [2]string{key, id})
+	return err
+}
+
+func (p *probe) tryCopyPart(ctx context.Context, name string, sums bool, etag string) error {
+	key, id, err := p.begin(ctx, name, sums)
+	if err != nil {
+		return err
+	}
 	source, err := p.store.Head(ctx, p.prefix+"source")
 	if err != nil {
-		return outcomeFailed
+		return err
 	}
-	if etag == "" {
-		etag = source.ETag
+	part, err := p.store.CopyPart(ctx, p.store, p.prefix+"source", cmp.Or(etag, source.ETag), key, id, 1, 0, source.Size-1)
+	if err != nil {
+		return err
 	}
-	part, err := p.store.CopyPart(ctx, p.store, p.prefix+"source", etag, key, id, 1, 0, source.Size-1)
-	switch {
-	case errors.Is(err, store.ErrChanged):
-		return outcomeRefused
-	case err != nil:
-		p.note("%s: %v", name, err)
-		return outcomeFailed
+	if err := p.store.CompleteMultipart(ctx, key, id, []store.Part{part}, store.CompleteOptions{}); err != nil {
+		return err
 	}
-	if err := p.store.CompleteMultipart(ctx, key, id, []store.Part{part}, store.CompleteOptions{}); err != nil || !p.holds(ctx, name, "first") {
-		p.note("%s: %v", name, err)
-		return outcomeFailed
+	if !p.holds(ctx, name, "first") {
+		return errNotCopied
 	}
-	return outcomeDone
+	return nil
 }
+
+var errNotCopied = errors.New("the object is not what was copied")
 
 func (p *probe) deleteIfMatch(ctx context.Context) bool {
 	if err := p.put(ctx, "d", "kept"); err != nil {
 		return false
 	}
-	_ = p.store.Delete(ctx, p.prefix+"d", `"00000000000000000000000000000000"`)
+	_ = p.store.Delete(ctx, p.prefix+"d", otherETag)
 	if !p.holds(ctx, "d", "kept") {
 		p.note("If-Match on DeleteObject is ignored: the object was deleted")
 		return false
@@ -293,7 +296,7 @@ func (p *probe) deleteIfMatch(ctx context.Context) bool {
 // taken.
 func (p *probe) forms(ctx context.Context) bool {
 	const disposition = "Content-Disposition"
-	if p.form(ctx, "form", disposition, "attachment", true) != outcomeDone {
+	if !p.form(ctx, "form", disposition, "attachment", true) {
 		p.note("POST forms are not taken")
 		return false
 	}
@@ -304,7 +307,7 @@ func (p *probe) forms(ctx context.Context) bool {
 	}
 	all := true
 	for _, field := range []string{disposition, "Content-Type", "x-amz-meta-probe"} {
-		if p.form(ctx, "form with "+field, field, "text/html", false) == outcomeDone {
+		if p.form(ctx, "form with "+field, field, "text/html", false) {
 			p.note("a form's field that its policy does not name is taken: %s", field)
 			all = false
 		}
@@ -312,12 +315,13 @@ func (p *probe) forms(ctx context.Context) bool {
 	return all
 }
 
-// form uploads by a form with one more field, which its policy may name.
-func (p *probe) form(ctx context.Context, name, field, value string, named bool) tryOutcome {
+// form uploads by a form with one more field, which its policy may name. It reports
+// whether the file is there then.
+func (p *probe) form(ctx context.Context, name, field, value string, named bool) bool {
 	now := time.Now()
 	creds, expires, err := p.identity.credentials(ctx, now, time.Minute)
 	if err != nil {
-		return outcomeFailed
+		return false
 	}
 	conditions := []sigv4.Condition{
 		sigv4.Exact("bucket", p.place.Name), sigv4.Exact("key", p.key(name)), sigv4.Exact("success_action_status", "201"),
@@ -328,7 +332,7 @@ func (p *probe) form(ctx context.Context, name, field, value string, named bool)
 	}
 	form, err := p.signer.SignPost(creds, now, sigv4.Policy{Expires: expires, Conditions: conditions})
 	if err != nil {
-		return outcomeFailed
+		return false
 	}
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -341,14 +345,8 @@ func (p *probe) form(ctx context.Context, name, field, value string, named bool)
 	file, _ := w.CreateFormFile("file", "file")
 	_, _ = io.WriteString(file, "form")
 	_ = w.Close()
-	status := p.send(ctx, "POST", p.place.public.url(""), &body, map[string]string{"Content-Type": w.FormDataContentType()})
-	switch {
-	case p.holds(ctx, name, "form"):
-		return outcomeDone
-	case status >= 400:
-		return outcomeRefused
-	}
-	return outcomeFailed
+	p.send(ctx, "POST", p.place.public.url(""), &body, map[string]string{"Content-Type": w.FormDataContentType()})
+	return p.holds(ctx, name, "form")
 }
 
 // unsignedHeaders are what the holder of a grant may try to add. Each is harmless at

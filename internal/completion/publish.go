@@ -37,7 +37,7 @@ func (e *Engine) publishes(c *claim.Claim) bool {
 
 // publish freezes by way of an attempt.
 func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
-	attempt := e.Prefix + "attempts/" + c.ID + "-" + strings.ToLower(rand.Text())
+	attempt := e.attemptsOf(c) + strings.ToLower(rand.Text())
 	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header().Unlocked()); err != nil {
 		return err
 	}
@@ -92,6 +92,9 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	return nil
 }
 
+// attemptsOf is how the keys of an upload's attempts begin.
+func (e *Engine) attemptsOf(c *claim.Claim) string { return e.Prefix + "attempts/" + c.ID + "-" }
+
 // ballot is what an election writes down.
 type ballot struct {
 	ID      string `json:"id"` // of the upload
@@ -119,10 +122,8 @@ func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (str
 		return "", err
 	}
 	var winner ballot
-	if err := json.Unmarshal(written, &winner); err != nil || !strings.HasPrefix(winner.Attempt, e.Prefix+"attempts/"+winner.ID+"-") {
-		return "", ErrConflict // not ours
-	}
-	if winner.ID != c.ID {
+	if err := json.Unmarshal(written, &winner); err != nil || winner.ID != c.ID ||
+		!strings.HasPrefix(winner.Attempt, e.attemptsOf(c)) {
 		return "", ErrConflict
 	}
 	return winner.Attempt, nil

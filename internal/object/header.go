@@ -132,11 +132,7 @@ func (h *Header) AppendForm(to []sigv4.Condition) []sigv4.Condition {
 		set(table[k].form, h.Values[k])
 	}
 	set("tagging", h.tagging())
-	for _, name := range SortedKeys(h.Metadata) {
-		set(metaPrefix+name, h.Metadata[name])
-	}
-	set(metaPrefix+metadataID, h.ID)
-	set(metaPrefix+metadataOwner, h.Owner)
+	h.metadata(set)
 	return to
 }
 
@@ -153,12 +149,17 @@ func (h *Header) AppendFields(to []sigv4.Field) []sigv4.Field {
 		set(table[k].header, h.Values[k])
 	}
 	set("x-amz-tagging", h.tagQuery())
+	h.metadata(set)
+	return to
+}
+
+// metadata sets what forms and headers call alike.
+func (h *Header) metadata(set func(name, value string)) {
 	for _, name := range SortedKeys(h.Metadata) {
 		set(metaPrefix+name, h.Metadata[name])
 	}
 	set(metaPrefix+metadataID, h.ID)
 	set(metaPrefix+metadataOwner, h.Owner)
-	return to
 }
 
 // ReadHeader takes what is stored from the answer to a HEAD: get returns a header,

@@ -75,8 +75,8 @@ var processes = map[string]func() (*process, error){
 // and open to pages of any origin. It ends the test if there is no such server.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	name := os.Getenv(Variable)
-	if name == "" || name == VersityGW {
+	name, ok := Asked()
+	if !ok {
 		return Embedded(t)
 	}
 	require.Contains(t, processes, name, "%s names no server", Variable)
