@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if started {
-		postgres().stop()
+		s, _ := postgres()
+		s.Remove()
 	}
 	remove()
 	os.Exit(code)

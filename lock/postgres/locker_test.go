@@ -5,9 +5,6 @@ import (
 	"crypto/rand"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,71 +17,43 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/locktest"
 	pglock "github.com/postern-go/postern/lock/postgres"
 )
 
 var _ postern.Locker = (*pglock.Locker)(nil)
 
-// long is a TTL that does not pass while a test runs.
-const long = time.Hour
-
-func TestReplicasTakeTurns(t *testing.T) {
-	const replicas, sections = 3, 200
-	journal := filepath.Join(t.TempDir(), "journal")
-	require.NoError(t, os.WriteFile(journal, nil, 0o600))
-	var all []*process
-	name := rand.Text()
-	for range replicas {
-		p := startReplica(t, shared, role{Name: name, TTL: long, Journal: journal, Sections: sections})
-		p.await(t, "ready")
-		all = append(all, p)
-	}
-	for _, p := range all {
-		require.NoError(t, p.tell("go"))
-	}
-	for _, p := range all {
-		require.NoError(t, p.Wait())
-	}
-	written, err := os.ReadFile(journal)
-	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSpace(string(written)), "\n")
-	require.Len(t, lines, 2*replicas*sections)
-	for k := 0; k < len(lines); k += 2 {
-		id, begins := strings.CutPrefix(lines[k], "begin ")
-		require.True(t, begins, "line %d: %s", k, lines[k])
-		require.Equal(t, "end "+id, lines[k+1], "line %d", k+1)
-	}
-}
+func TestReplicasTakeTurns(t *testing.T) { locktest.ReplicasTakeTurns(t, shared.url()) }
 
 func TestTheLockOfAKilledHolderIsFreeLongBeforeItsTTL(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := startReplica(t, shared, role{Name: name, TTL: long})
-	holder.await(t, "held")
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: locktest.Long})
+	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Kill())
-	lock(t, pglock.New(shared.pool(t)), name)
+	locktest.Lock(t, pglock.New(shared.pool(t)), name)
 }
 
 func TestAHolderThatWasStoppedFindsItsLockLost(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := startReplica(t, shared, role{Name: name, TTL: 2 * time.Second})
-	holder.await(t, "held")
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: 2 * time.Second})
+	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Signal(syscall.SIGSTOP))
-	held := lock(t, pglock.New(shared.pool(t), pglock.WithTTL(long)), name)
+	held := locktest.Lock(t, pglock.New(shared.pool(t), pglock.WithTTL(locktest.Long)), name)
 	require.NoError(t, holder.Process.Signal(syscall.SIGCONT))
-	holder.await(t, "lost")
+	holder.Await(t, "lost")
 	require.NoError(t, holder.Wait())
 	require.NoError(t, context.Cause(held))
 }
 
 func TestHeldEndsBeforeAnotherHasTheLock(t *testing.T) {
 	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
-		network := newProxy(t, shared.addr())
+		network := locktest.NewProxy(t, shared.Addr())
 		name := rand.Text()
-		held := lock(t, pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(4*time.Second)), name)
-		network.freeze(t)
-		lock(t, pglock.New(shared.pool(t)), name)
+		held := locktest.Lock(t, pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(4*time.Second)), name)
+		network.Freeze(t)
+		locktest.Lock(t, pglock.New(shared.pool(t)), name)
 		require.ErrorIs(t, context.Cause(held), pglock.ErrLost)
 	})
 }
@@ -93,7 +62,7 @@ func TestALockLivesLongerThanItsTTL(t *testing.T) {
 	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
 		asked := make(tracer, 1000)
 		pool := shared.pool(t, kind, asked.trace("SELECT 1"))
-		held := lock(t, pglock.New(pool, pglock.WithTTL(6*time.Second)), rand.Text())
+		held := locktest.Lock(t, pglock.New(pool, pglock.WithTTL(6*time.Second)), rand.Text())
 		for range 4 { // a third of the TTL each
 			<-asked
 		}
@@ -107,14 +76,14 @@ func TestHeldEndsWhenTheConnectionDoes(t *testing.T) {
 			_, err := admin.Exec(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
 			require.NoError(t, err)
 		},
-		"the server is shut down": func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGINT) },
-		"the server crashes":      func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGQUIT) },
-		"the server is killed":    func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.stop(syscall.SIGKILL) },
+		"the server is shut down": func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.Stop(syscall.SIGINT) },
+		"the server crashes":      func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.Stop(syscall.SIGQUIT) },
+		"the server is killed":    func(_ *testing.T, s *server, _ *pgxpool.Pool) { s.Stop(syscall.SIGKILL) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := ownServer(t)
-			held := lock(t, pglock.New(server.pool(t), pglock.WithTTL(long)), "name")
+			held := locktest.Lock(t, pglock.New(server.pool(t), pglock.WithTTL(locktest.Long)), "name")
 			end(t, server, server.pool(t))
 			<-held.Done()
 			require.ErrorIs(t, context.Cause(held), pglock.ErrLost)
@@ -125,14 +94,14 @@ func TestHeldEndsWhenTheConnectionDoes(t *testing.T) {
 func TestLocksCanBeHadAfterARestart(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
-	locker := pglock.New(server.pool(t), pglock.WithTTL(long))
+	locker := pglock.New(server.pool(t), pglock.WithTTL(locktest.Long))
 	held, unlock, err := locker.Lock(t.Context(), "name")
 	require.NoError(t, err)
-	server.stop(syscall.SIGINT)
+	server.Stop(syscall.SIGINT)
 	<-held.Done()
 	unlock()
-	require.NoError(t, server.start())
-	lock(t, locker, "name")
+	require.NoError(t, server.Start())
+	locktest.Lock(t, locker, "name")
 }
 
 func TestWaitingEndsWithItsContext(t *testing.T) {
@@ -142,7 +111,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	require.NoError(t, err)
 
 	refused := make(tracer, 1000)
-	waiter := pglock.New(shared.pool(t, refused.trace("ROLLBACK")), pglock.WithTTL(long))
+	waiter := pglock.New(shared.pool(t, refused.trace("ROLLBACK")), pglock.WithTTL(locktest.Long))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-refused
@@ -153,27 +122,22 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	unlock()
-	lock(t, waiter, name)
+	locktest.Lock(t, waiter, name)
 }
 
 func TestWaitingEndsWithItsContextAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
-	network := newProxy(t, shared.addr())
-	locker := pglock.New(shared.pool(t, via(network)), pglock.WithTTL(long))
-	lock(t, locker, rand.Text())
-	network.freeze(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, _, err := locker.Lock(ctx, rand.Text())
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	network := locktest.NewProxy(t, shared.Addr())
+	locker := pglock.New(shared.pool(t, via(network)), pglock.WithTTL(locktest.Long))
+	locktest.WaitingEndsWithItsContextAlthoughTheServerHangs(t, locker, network)
 }
 
 func TestUnlockReturnsAlthoughTheServerHangs(t *testing.T) {
 	eachPool(t, func(t *testing.T, kind func(*pgxpool.Config)) {
-		network := newProxy(t, shared.addr())
-		_, unlock, err := pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(long)).Lock(t.Context(), rand.Text())
+		network := locktest.NewProxy(t, shared.Addr())
+		_, unlock, err := pglock.New(shared.pool(t, kind, via(network)), pglock.WithTTL(locktest.Long)).Lock(t.Context(), rand.Text())
 		require.NoError(t, err)
-		network.freeze(t)
+		network.Freeze(t)
 		unlock()
 	})
 }
@@ -181,14 +145,14 @@ func TestUnlockReturnsAlthoughTheServerHangs(t *testing.T) {
 func TestUnlockingTwiceLeavesTheNextHoldersLock(t *testing.T) {
 	t.Parallel()
 	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 1 }) // so that they have the same connection
-	locker := pglock.New(pool, pglock.WithTTL(long))
+	locker := pglock.New(pool, pglock.WithTTL(locktest.Long))
 	name := rand.Text()
 	held, unlock, err := locker.Lock(t.Context(), name)
 	require.NoError(t, err)
 	unlock()
 	require.ErrorIs(t, context.Cause(held), context.Canceled)
 
-	next := lock(t, locker, name)
+	next := locktest.Lock(t, locker, name)
 	unlock()
 	require.NoError(t, context.Cause(next))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -203,39 +167,27 @@ func TestUnlockingTwiceLeavesTheNextHoldersLock(t *testing.T) {
 
 func TestHeldEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	held, unlock, err := pglock.New(shared.pool(t)).Lock(ctx, rand.Text())
-	require.NoError(t, err)
-	defer unlock()
-	cancel()
-	require.ErrorIs(t, held.Err(), context.Canceled)
+	locktest.HeldEndsWithTheContext(t, pglock.New(shared.pool(t)))
 }
 
 func TestUnlockWorksAfterItsContextHasEnded(t *testing.T) {
 	t.Parallel()
-	locker := pglock.New(shared.pool(t), pglock.WithTTL(long))
-	name := rand.Text()
-	ctx, cancel := context.WithCancel(t.Context())
-	_, unlock, err := locker.Lock(ctx, name)
-	require.NoError(t, err)
-	cancel()
-	unlock()
-	lock(t, locker, name)
+	locktest.UnlockWorksAfterItsContextHasEnded(t, pglock.New(shared.pool(t), pglock.WithTTL(locktest.Long)))
 }
 
 func TestLocksOfOtherNamesAreFree(t *testing.T) {
 	t.Parallel()
-	locker := pglock.New(shared.pool(t), pglock.WithTTL(long))
+	locker := pglock.New(shared.pool(t), pglock.WithTTL(locktest.Long))
 	name := rand.Text()
-	lock(t, locker, name)
-	lock(t, locker, name+"/other")
+	locktest.Lock(t, locker, name)
+	locktest.Lock(t, locker, name+"/other")
 }
 
 func TestWaitersHaveNoConnection(t *testing.T) {
 	t.Parallel()
 	const waiters = 20
 	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 4 })
-	locker := pglock.New(pool, pglock.WithTTL(long))
+	locker := pglock.New(pool, pglock.WithTTL(locktest.Long))
 	name := rand.Text()
 	_, unlock, err := locker.Lock(t.Context(), name)
 	require.NoError(t, err)
@@ -249,7 +201,7 @@ func TestWaitersHaveNoConnection(t *testing.T) {
 			errs <- err
 		}()
 	}
-	lock(t, locker, rand.Text()) // while they wait
+	locktest.Lock(t, locker, rand.Text()) // while they wait
 	unlock()
 	for range waiters {
 		require.NoError(t, <-errs)
@@ -260,7 +212,7 @@ func TestHoldersLeaveTheApplicationHalfOfTheConnections(t *testing.T) {
 	t.Parallel()
 	const holders = 20
 	pool := shared.pool(t, func(c *pgxpool.Config) { c.MaxConns = 4 })
-	locker := pglock.New(pool, pglock.WithTTL(long))
+	locker := pglock.New(pool, pglock.WithTTL(locktest.Long))
 	locked, done := make(chan error, holders), make(chan struct{})
 	finish := sync.OnceFunc(func() { close(done) })
 	t.Cleanup(finish)
@@ -314,7 +266,7 @@ func TestAHolderHoldsVacuumUpForNothing(t *testing.T) {
 	pool := server.pool(t, func(c *pgxpool.Config) {
 		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "repeatable read"
 	})
-	lock(t, pglock.New(pool), "name")
+	locktest.Lock(t, pglock.New(pool), "name")
 	var free bool
 	err := server.pool(t).QueryRow(t.Context(), `SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity
 		WHERE pid = (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`).Scan(&free)
@@ -328,7 +280,7 @@ func TestFailuresOfPostgreSQLHaveNoSecrets(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, gone.Close())
 	for name, addr := range map[string]string{
-		"the password is wrong": shared.addr(),
+		"the password is wrong": shared.Addr(),
 		"nobody listens":        gone.Addr().String(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,17 +299,6 @@ func TestATTLBelowOneSecondPanics(t *testing.T) {
 	for _, ttl := range []time.Duration{0, -time.Second, time.Second - 1} {
 		require.Panics(t, func() { pglock.WithTTL(ttl) }, ttl)
 	}
-}
-
-// lock takes a lock, which is given back when the test ends.
-func lock(t *testing.T, l *pglock.Locker, name string) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	held, unlock, err := l.Lock(ctx, name)
-	require.NoError(t, err)
-	t.Cleanup(unlock)
-	return held
 }
 
 // eachPool runs a test with a pool as it is by default, and with one whose queries may
@@ -379,9 +320,9 @@ func eachPool(t *testing.T, test func(t *testing.T, kind func(*pgxpool.Config)))
 }
 
 // via leads connections through a proxy.
-func via(p *proxy) func(*pgxpool.Config) {
+func via(p *locktest.Proxy) func(*pgxpool.Config) {
 	return func(c *pgxpool.Config) {
-		addr := p.listener.Addr().(*net.TCPAddr)
+		addr := p.Addr()
 		c.ConnConfig.Host, c.ConnConfig.Port = addr.IP.String(), uint16(addr.Port)
 	}
 }

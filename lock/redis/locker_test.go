@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,71 +13,43 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/locktest"
 	redislock "github.com/postern-go/postern/lock/redis"
 )
 
 var _ postern.Locker = (*redislock.Locker)(nil)
 
-// long is a TTL that does not pass while a test runs.
-const long = time.Hour
-
-func TestReplicasTakeTurns(t *testing.T) {
-	const replicas, sections = 3, 200
-	journal := filepath.Join(t.TempDir(), "journal")
-	require.NoError(t, os.WriteFile(journal, nil, 0o600))
-	var all []*process
-	name := rand.Text()
-	for range replicas {
-		p := startReplica(t, shared, role{Name: name, TTL: long, Journal: journal, Sections: sections})
-		p.await(t, "ready")
-		all = append(all, p)
-	}
-	for _, p := range all {
-		require.NoError(t, p.tell("go"))
-	}
-	for _, p := range all {
-		require.NoError(t, p.Wait())
-	}
-	written, err := os.ReadFile(journal)
-	require.NoError(t, err)
-	lines := strings.Split(strings.TrimSpace(string(written)), "\n")
-	require.Len(t, lines, 2*replicas*sections)
-	for k := 0; k < len(lines); k += 2 {
-		id, begins := strings.CutPrefix(lines[k], "begin ")
-		require.True(t, begins, "line %d: %s", k, lines[k])
-		require.Equal(t, "end "+id, lines[k+1], "line %d", k+1)
-	}
-}
+func TestReplicasTakeTurns(t *testing.T) { locktest.ReplicasTakeTurns(t, shared.url()) }
 
 func TestTheLockOfAKilledHolderComesFree(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := startReplica(t, shared, role{Name: name, TTL: 2 * time.Second})
-	holder.await(t, "held")
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: 2 * time.Second})
+	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Kill())
-	lock(t, shared.locker(t), name)
+	locktest.Lock(t, shared.locker(t), name)
 }
 
 func TestAHolderThatWasStoppedFindsItsLockLost(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := startReplica(t, shared, role{Name: name, TTL: 2 * time.Second})
-	holder.await(t, "held")
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: 2 * time.Second})
+	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Signal(syscall.SIGSTOP))
-	lock(t, shared.locker(t, redislock.WithTTL(long)), name)
+	locktest.Lock(t, shared.locker(t, redislock.WithTTL(locktest.Long)), name)
 	require.NoError(t, holder.Process.Signal(syscall.SIGCONT))
-	holder.await(t, "lost")
+	holder.Await(t, "lost")
 	require.NoError(t, holder.Wait())
 	require.EqualValues(t, 1, shared.client(t).Exists(t.Context(), "postern:lock:"+name).Val(), "its unlock has hit the next holder's lock")
 }
 
 func TestHeldEndsBeforeAnotherHasTheLock(t *testing.T) {
 	t.Parallel()
-	network := newProxy(t, shared.addr)
+	network := locktest.NewProxy(t, shared.addr)
 	name := rand.Text()
-	held := lock(t, redislock.New(shared.client(t, network.addr()), redislock.WithTTL(4*time.Second)), name)
-	network.freeze(t)
-	lock(t, shared.locker(t), name)
+	held := locktest.Lock(t, redislock.New(shared.client(t, network.Addr().String()), redislock.WithTTL(4*time.Second)), name)
+	network.Freeze(t)
+	locktest.Lock(t, shared.locker(t), name)
 	require.ErrorIs(t, context.Cause(held), redislock.ErrLost)
 }
 
@@ -88,7 +58,7 @@ func TestALockLivesLongerThanItsTTL(t *testing.T) {
 	client := shared.client(t)
 	calls := count(client)
 	name := rand.Text()
-	held := lock(t, redislock.New(client, redislock.WithTTL(6*time.Second)), name)
+	held := locktest.Lock(t, redislock.New(client, redislock.WithTTL(6*time.Second)), name)
 	for range 4 { // a third of the TTL each, after the one that took the lock
 		<-calls
 	}
@@ -104,8 +74,8 @@ func TestHeldEndsWhenRedisHasForgottenTheLock(t *testing.T) {
 	held, unlock, err := redislock.New(client, redislock.WithTTL(2*time.Second)).Lock(t.Context(), name)
 	require.NoError(t, err)
 	require.NoError(t, client.Del(t.Context(), "postern:lock:"+name).Err())
-	other := shared.locker(t, redislock.WithTTL(long))
-	lock(t, other, name)
+	other := shared.locker(t, redislock.WithTTL(locktest.Long))
+	locktest.Lock(t, other, name)
 	<-held.Done()
 	require.ErrorIs(t, context.Cause(held), redislock.ErrLost)
 	require.ErrorContains(t, context.Cause(held), "another's")
@@ -117,7 +87,7 @@ func TestHeldEndsWhenRedisHasForgottenTheLock(t *testing.T) {
 func TestHeldEndsWhenTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
-	held := lock(t, server.locker(t, redislock.WithTTL(2*time.Second)), "name")
+	held := locktest.Lock(t, server.locker(t, redislock.WithTTL(2*time.Second)), "name")
 	server.kill()
 	<-held.Done()
 	require.ErrorIs(t, context.Cause(held), redislock.ErrLost)
@@ -126,21 +96,21 @@ func TestHeldEndsWhenTheServerIsKilled(t *testing.T) {
 func TestLocksCanBeHadAfterARestart(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
-	locker := server.locker(t, redislock.WithTTL(long))
-	lock(t, locker, "name")
+	locker := server.locker(t, redislock.WithTTL(locktest.Long))
+	locktest.Lock(t, locker, "name")
 	server.kill()
 	require.NoError(t, server.start())
-	lock(t, locker, "name") // the server has forgotten the first, and the script
+	locktest.Lock(t, locker, "name") // the server has forgotten the first, and the script
 }
 
 func TestALockWhoseAnswerWasLostIsHad(t *testing.T) {
 	t.Parallel()
-	network := newProxy(t, shared.addr)
-	locker := redislock.New(shared.client(t, network.addr()), redislock.WithTTL(long))
-	lock(t, locker, rand.Text()) // connected, and the script is there
-	network.loseNext.Store(true)
-	lock(t, locker, rand.Text())
-	require.False(t, network.loseNext.Load())
+	network := locktest.NewProxy(t, shared.addr)
+	locker := redislock.New(shared.client(t, network.Addr().String()), redislock.WithTTL(locktest.Long))
+	locktest.Lock(t, locker, rand.Text()) // connected, and the script is there
+	network.LoseNext.Store(true)
+	locktest.Lock(t, locker, rand.Text())
+	require.False(t, network.LoseNext.Load())
 }
 
 func TestWaitingEndsWithItsContext(t *testing.T) {
@@ -151,7 +121,7 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 
 	client := shared.client(t)
 	calls := count(client)
-	waiter := redislock.New(client, redislock.WithTTL(long))
+	waiter := redislock.New(client, redislock.WithTTL(locktest.Long))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-calls // is refused
@@ -162,45 +132,40 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	unlock()
-	lock(t, waiter, name)
+	locktest.Lock(t, waiter, name)
 }
 
 func TestWaitingEndsWithItsContextAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
-	network := newProxy(t, shared.addr)
-	client := redis.NewClient(&redis.Options{Addr: network.addr(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
+	network := locktest.NewProxy(t, shared.addr)
+	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	locker := redislock.New(client)
-	lock(t, locker, rand.Text())
-	network.freeze(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, _, err := locker.Lock(ctx, rand.Text())
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	locktest.WaitingEndsWithItsContextAlthoughTheServerHangs(t, locker, network)
 }
 
 func TestUnlockReturnsAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
-	network := newProxy(t, shared.addr)
-	client := redis.NewClient(&redis.Options{Addr: network.addr(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
+	network := locktest.NewProxy(t, shared.addr)
+	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	_, unlock, err := redislock.New(client, redislock.WithTTL(long)).Lock(t.Context(), rand.Text())
+	_, unlock, err := redislock.New(client, redislock.WithTTL(locktest.Long)).Lock(t.Context(), rand.Text())
 	require.NoError(t, err)
-	network.freeze(t)
+	network.Freeze(t)
 	unlock()
 }
 
 func TestUnlockingTwiceLeavesTheNextHoldersLock(t *testing.T) {
 	t.Parallel()
 	client := shared.client(t)
-	locker := redislock.New(client, redislock.WithTTL(long))
+	locker := redislock.New(client, redislock.WithTTL(locktest.Long))
 	name := rand.Text()
 	held, unlock, err := locker.Lock(t.Context(), name)
 	require.NoError(t, err)
 	unlock()
 	require.ErrorIs(t, context.Cause(held), context.Canceled)
 
-	next := lock(t, locker, name)
+	next := locktest.Lock(t, locker, name)
 	unlock()
 	require.NoError(t, context.Cause(next))
 	require.EqualValues(t, 1, client.Exists(t.Context(), "postern:lock:"+name).Val())
@@ -208,32 +173,20 @@ func TestUnlockingTwiceLeavesTheNextHoldersLock(t *testing.T) {
 
 func TestHeldEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	held, unlock, err := shared.locker(t).Lock(ctx, rand.Text())
-	require.NoError(t, err)
-	defer unlock()
-	cancel()
-	require.ErrorIs(t, held.Err(), context.Canceled)
+	locktest.HeldEndsWithTheContext(t, shared.locker(t))
 }
 
 func TestUnlockWorksAfterItsContextHasEnded(t *testing.T) {
 	t.Parallel()
-	locker := shared.locker(t, redislock.WithTTL(long))
-	name := rand.Text()
-	ctx, cancel := context.WithCancel(t.Context())
-	_, unlock, err := locker.Lock(ctx, name)
-	require.NoError(t, err)
-	cancel()
-	unlock()
-	lock(t, locker, name)
+	locktest.UnlockWorksAfterItsContextHasEnded(t, shared.locker(t, redislock.WithTTL(locktest.Long)))
 }
 
 func TestLocksOfOtherNamesAndPrefixesAreFree(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	lock(t, shared.locker(t, redislock.WithTTL(long)), name)
-	lock(t, shared.locker(t, redislock.WithTTL(long)), name+"/other")
-	lock(t, shared.locker(t, redislock.WithTTL(long), redislock.WithPrefix("other:")), name)
+	locktest.Lock(t, shared.locker(t, redislock.WithTTL(locktest.Long)), name)
+	locktest.Lock(t, shared.locker(t, redislock.WithTTL(locktest.Long)), name+"/other")
+	locktest.Lock(t, shared.locker(t, redislock.WithTTL(locktest.Long), redislock.WithPrefix("other:")), name)
 	require.EqualValues(t, 1, shared.client(t).Exists(t.Context(), "other:"+name).Val())
 }
 
@@ -260,17 +213,6 @@ func TestATTLBelowOneSecondPanics(t *testing.T) {
 	for _, ttl := range []time.Duration{0, -time.Second, time.Second - 1} {
 		require.Panics(t, func() { redislock.WithTTL(ttl) }, ttl)
 	}
-}
-
-// lock takes a lock, which is given back when the test ends.
-func lock(t *testing.T, l *redislock.Locker, name string) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	held, unlock, err := l.Lock(ctx, name)
-	require.NoError(t, err)
-	t.Cleanup(unlock)
-	return held
 }
 
 // count tells of each script that Redis has answered to a client.

@@ -1,20 +1,22 @@
 package redislock_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/internal/locktest"
+	"github.com/postern-go/postern/internal/servertest"
 	redislock "github.com/postern-go/postern/lock/redis"
 )
 
@@ -22,8 +24,8 @@ import (
 var shared *server
 
 func TestMain(m *testing.M) {
-	if role := os.Getenv(roleVariable); role != "" {
-		os.Exit(replica(role))
+	if code, is := locktest.RunReplica(openReplica, redislock.ErrLost); is {
+		os.Exit(code)
 	}
 	os.Exit(func() int {
 		var err error
@@ -36,11 +38,19 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+func openReplica(r locktest.Role) (postern.Locker, func(), error) {
+	options, err := redis.ParseURL(r.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := redis.NewClient(options)
+	return redislock.New(client, redislock.WithTTL(r.TTL)), func() { _ = client.Close() }, nil
+}
+
 // server is a Redis on a port of this machine, without persistence.
 type server struct {
 	addr, password, dir string
-	process             *exec.Cmd
-	ended               chan struct{}
+	process             *servertest.Process
 }
 
 func newServer() (*server, error) {
@@ -52,17 +62,15 @@ func newServer() (*server, error) {
 		return nil, err
 	}
 	s := &server{password: rand.Text(), dir: dir}
-	// Somebody else may take the port that was free.
-	for range 5 {
-		if s.addr, err = freeAddr(); err != nil {
-			break
-		}
-		if err = s.start(); err == nil {
-			return s, nil
-		}
+	err = servertest.StartOnFreePort(func(addr *net.TCPAddr) error {
+		s.addr = addr.String()
+		return s.start()
+	})
+	if err != nil {
+		s.remove()
+		return nil, err
 	}
-	s.remove()
-	return nil, err
+	return s, nil
 }
 
 // ownServer is a server that the test may harm.
@@ -80,39 +88,23 @@ func (s *server) start() error {
 	if err != nil {
 		return err
 	}
-	out := newLog("Ready to accept connections")
-	s.process = exec.Command("redis-server", "-") // the configuration comes by stdin, since it has the password
-	s.process.Stdin = strings.NewReader(fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsave \"\"\nappendonly no\nrequirepass %s\n", port, s.dir, s.password))
-	s.process.Stdout, s.process.Stderr = out, out
-	if err := s.process.Start(); err != nil {
-		return err
-	}
-	s.ended = make(chan struct{})
-	go func() {
-		_ = s.process.Wait()
-		close(s.ended)
-	}()
-	select {
-	case <-out.found:
-		return nil
-	case <-s.ended:
-		return fmt.Errorf("redis-server does not start:\n%s", out)
-	case <-time.After(time.Minute):
-		s.kill()
-		return fmt.Errorf("redis-server does not get ready:\n%s", out)
-	}
+	cmd := exec.Command("redis-server", "-") // the configuration comes by stdin, since it has the password
+	cmd.Stdin = strings.NewReader(fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nsave \"\"\nappendonly no\nrequirepass %s\n", port, s.dir, s.password))
+	s.process, err = servertest.Start(cmd, "Ready to accept connections")
+	return err
 }
 
-func (s *server) kill() {
-	if s.process != nil && s.process.Process != nil {
-		_ = s.process.Process.Kill()
-		<-s.ended
-	}
-}
+func (s *server) kill() { s.process.Stop(syscall.SIGKILL) }
 
 func (s *server) remove() {
 	s.kill()
 	_ = os.RemoveAll(s.dir)
+}
+
+// url is where replicas find the server.
+func (s *server) url() string {
+	u := url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: s.addr}
+	return u.String()
 }
 
 // client returns a client of the server, by way of an address if there is one.
@@ -130,40 +122,4 @@ func (s *server) client(t *testing.T, via ...string) *redis.Client {
 func (s *server) locker(t *testing.T, options ...redislock.Option) *redislock.Locker {
 	t.Helper()
 	return redislock.New(s.client(t), options...)
-}
-
-func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
-}
-
-// log keeps what a process writes, and tells when it says something.
-type log struct {
-	mutex sync.Mutex
-	b     bytes.Buffer
-	words []byte
-	found chan struct{}
-}
-
-func newLog(words string) *log { return &log{words: []byte(words), found: make(chan struct{})} }
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	before := bytes.Contains(l.b.Bytes(), l.words)
-	l.b.Write(p)
-	if !before && bytes.Contains(l.b.Bytes(), l.words) {
-		close(l.found)
-	}
-	return len(p), nil
-}
-
-func (l *log) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.b.String()
 }

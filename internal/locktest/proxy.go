@@ -1,4 +1,4 @@
-package redislock_test
+package locktest
 
 import (
 	"net"
@@ -9,36 +9,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy is a network between a client and a server, for faults that neither makes.
-type proxy struct {
+// Proxy is a network between a client and a server, for faults that neither makes.
+type Proxy struct {
+	LoseNext atomic.Bool // the next answer is lost with its connection
+
 	listener net.Listener
 	to       string
 	flow     sync.RWMutex // locked: nothing arrives, and no connection breaks
-	loseNext atomic.Bool  // the next answer is lost with its connection
 
 	mutex sync.Mutex
 	conns []net.Conn
 }
 
-func newProxy(t *testing.T, to string) *proxy {
+// NewProxy is a network to an address, until the test ends.
+func NewProxy(t *testing.T, to string) *Proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: ln, to: to}
+	p := &Proxy{listener: ln, to: to}
 	go p.accept()
 	t.Cleanup(p.close)
 	return p
 }
 
-func (p *proxy) addr() string { return p.listener.Addr().String() }
+// Addr is where clients find the server.
+func (p *Proxy) Addr() *net.TCPAddr { return p.listener.Addr().(*net.TCPAddr) }
 
-// freeze lets nothing through until the test ends.
-func (p *proxy) freeze(t *testing.T) {
+// Freeze lets nothing through until the test ends.
+func (p *Proxy) Freeze(t *testing.T) {
 	p.flow.Lock()
 	t.Cleanup(p.flow.Unlock) // before close, which comes later
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -57,13 +60,13 @@ func (p *proxy) accept() {
 	}
 }
 
-func (p *proxy) pump(from, to net.Conn, answers bool) {
+func (p *Proxy) pump(from, to net.Conn, answers bool) {
 	defer from.Close()
 	defer to.Close()
 	buffer := make([]byte, 4<<10)
 	for {
 		n, err := from.Read(buffer)
-		if err != nil || answers && p.loseNext.CompareAndSwap(true, false) {
+		if err != nil || answers && p.LoseNext.CompareAndSwap(true, false) {
 			return
 		}
 		p.flow.RLock()
@@ -75,7 +78,7 @@ func (p *proxy) pump(from, to net.Conn, answers bool) {
 	}
 }
 
-func (p *proxy) close() {
+func (p *Proxy) close() {
 	p.listener.Close()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

@@ -1,4 +1,4 @@
-package pglock_test
+package locktest
 
 import (
 	"bufio"
@@ -12,18 +12,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	pglock "github.com/postern-go/postern/lock/postgres"
+	"github.com/postern-go/postern"
 )
 
 // roleVariable makes a process of the test binary a replica.
-const roleVariable = "PGLOCK_TEST_ROLE"
+const roleVariable = "POSTERN_LOCK_TEST_ROLE"
 
-// role is what a replica is told.
-type role struct {
-	URL  string
+// Role is what a replica is told.
+type Role struct {
+	URL  string // of the lock's server
 	Name string // of the lock
 	TTL  time.Duration
 	// Journal is a file to which critical sections write; "" to hold the lock once.
@@ -31,36 +30,42 @@ type role struct {
 	Sections int
 }
 
-// replica is the life of such a process. It writes a line for whatever happens, and
-// ends with its stdin at the latest.
-func replica(s string) int {
-	var r role
-	if err := json.Unmarshal([]byte(s), &r); err != nil {
-		return fail(err)
+// Open makes the locker of a replica.
+type Open func(r Role) (l postern.Locker, closeIt func(), err error)
+
+// RunReplica is the life of a replica, if this process is one: main ends with the exit
+// code then. It writes a line for whatever happens, and ends with its stdin at the
+// latest. lost is the package's ErrLost.
+func RunReplica(open Open, lost error) (code int, is bool) {
+	encoded := os.Getenv(roleVariable)
+	if encoded == "" {
+		return 0, false
 	}
-	pool, err := pgxpool.New(context.Background(), r.URL)
-	if err != nil {
-		return fail(err)
+	if err := replica(encoded, open, lost); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, true
 	}
-	defer pool.Close()
-	locker := pglock.New(pool, pglock.WithTTL(r.TTL))
-	run := hold
-	if r.Journal != "" {
-		run = contend
-	}
-	if err := run(r, locker); err != nil {
-		return fail(err)
-	}
-	return 0
+	return 0, true
 }
 
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+func replica(encoded string, open Open, lost error) error {
+	var r Role
+	if err := json.Unmarshal([]byte(encoded), &r); err != nil {
+		return err
+	}
+	l, closeIt, err := open(r)
+	if err != nil {
+		return err
+	}
+	defer closeIt()
+	if r.Journal != "" {
+		return contend(r, l)
+	}
+	return hold(r, l, lost)
 }
 
 // hold says when it has the lock, and when it has lost it.
-func hold(r role, l *pglock.Locker) error {
+func hold(r Role, l postern.Locker, lost error) error {
 	held, unlock, err := l.Lock(context.Background(), r.Name)
 	if err != nil {
 		return err
@@ -68,7 +73,7 @@ func hold(r role, l *pglock.Locker) error {
 	defer unlock()
 	fmt.Println("held")
 	<-held.Done()
-	if cause := context.Cause(held); !errors.Is(cause, pglock.ErrLost) {
+	if cause := context.Cause(held); !errors.Is(cause, lost) {
 		return cause
 	}
 	fmt.Println("lost")
@@ -77,7 +82,7 @@ func hold(r role, l *pglock.Locker) error {
 
 // contend goes through critical sections, four goroutines at a time, as soon as it is
 // told to.
-func contend(r role, l *pglock.Locker) error {
+func contend(r Role, l postern.Locker) error {
 	journal, err := os.OpenFile(r.Journal, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
@@ -104,7 +109,7 @@ func contend(r role, l *pglock.Locker) error {
 }
 
 // section writes that it has begun and that it ends.
-func section(r role, l *pglock.Locker, journal *os.File, id string) error {
+func section(r Role, l postern.Locker, journal *os.File, id string) error {
 	held, unlock, err := l.Lock(context.Background(), r.Name)
 	if err != nil {
 		return err
@@ -120,19 +125,19 @@ func section(r role, l *pglock.Locker, journal *os.File, id string) error {
 	return err
 }
 
-// process is a replica as the test sees it.
-type process struct {
+// Replica is one as the test sees it.
+type Replica struct {
 	*exec.Cmd
 	lines chan string
 	tell  func(line string) error
 }
 
-func startReplica(t *testing.T, s *server, r role) *process {
+// StartReplica starts a replica, which the end of the test ends.
+func StartReplica(t *testing.T, r Role) *Replica {
 	t.Helper()
-	r.URL = s.url(s.addr())
 	encoded, err := json.Marshal(r)
 	require.NoError(t, err)
-	p := &process{Cmd: exec.Command(os.Args[0]), lines: make(chan string, 10)}
+	p := &Replica{Cmd: exec.Command(os.Args[0]), lines: make(chan string, 10)}
 	p.Env = append(os.Environ(), roleVariable+"="+string(encoded))
 	p.Stderr = os.Stderr
 	stdin, err := p.StdinPipe()
@@ -154,8 +159,8 @@ func startReplica(t *testing.T, s *server, r role) *process {
 	return p
 }
 
-// await waits until the replica says a word.
-func (p *process) await(t *testing.T, word string) {
+// Await waits until the replica says a word.
+func (p *Replica) Await(t *testing.T, word string) {
 	t.Helper()
 	select {
 	case line, ok := <-p.lines:
