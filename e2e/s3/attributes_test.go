@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,23 +138,13 @@ func TestReplacingSurvivesACrashAtEveryProviderThatCan(t *testing.T) {
 				h := s.avatars(t, first.ETag)
 				g := ask(t, h, picture())
 				require.Less(t, upload(t, h, g, pngFile()).Status, 300)
-				var calls atomic.Int32
-				s.proxy.with(func(x *exchange) {
-					switch call := int(calls.Add(1)); {
-					case call < n:
-						x.pass()
-					case call == n:
-						x.lose()
-					default:
-						x.reset()
-					}
-				})
+				died := s.proxy.diesAt(n, true)
 				call(t, h, "complete", ticketOf(g))
 				s.proxy.with(nil)
 				r := complete(t, s.avatars(t, first.ETag), g.Ticket)
 				s.isRight(t, r, pngFile())
 				require.NotEqual(t, first.ID, r.ID)
-				if int(calls.Load()) < n {
+				if !died() {
 					require.Greater(t, n, 5)
 					return
 				}

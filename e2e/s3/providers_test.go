@@ -186,20 +186,10 @@ func TestCrashAtEveryCallOfEveryWayToFreeze(t *testing.T) {
 					s := siteLike(t, srv, p, postern.WithSniffing())
 					g := ask(t, s, picture())
 					require.Less(t, upload(t, s, g, pngFile()).Status, 300)
-					var calls atomic.Int32
-					s.proxy.with(func(x *exchange) {
-						switch call := int(calls.Add(1)); {
-						case call < n:
-							x.pass()
-						case call == n && acted:
-							x.lose()
-						default:
-							x.reset()
-						}
-					})
+					died := s.proxy.diesAt(n, acted)
 					a := call(t, s, "complete", ticketOf(g))
 					s.proxy.with(nil)
-					if int(calls.Load()) < n {
+					if !died() {
 						require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
 						require.Greater(t, n, 5)
 						return

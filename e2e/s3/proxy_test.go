@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,23 @@ func (p *proxy) with(handle func(x *exchange)) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.handle = handle
+}
+
+// diesAt lets calls pass but the one of a number, as to a process that dies in it, and
+// those after it. died tells whether it came to that.
+func (p *proxy) diesAt(n int, acted bool) (died func() bool) {
+	var calls atomic.Int32
+	p.with(func(x *exchange) {
+		switch call := int(calls.Add(1)); {
+		case call < n:
+			x.pass()
+		case call == n && acted:
+			x.lose()
+		default:
+			x.reset()
+		}
+	})
+	return func() bool { return int(calls.Load()) >= n }
 }
 
 // on does something to the calls of one kind, and lets the others pass.
