@@ -150,13 +150,13 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 
 // complete completes the upload of a ticket. The hook has had the receipt.
 func (i *Issuer) complete(ctx context.Context, p *place, c *claim.Claim, d *TicketDetails) (*Receipt, error) {
-	claimed := completion.Claimed{Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME}
-	for k, p := range d.Parts {
-		claimed.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
+	q := completion.Request{
+		Trigger: completion.Browser, Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME, Wait: completeWait,
 	}
-	result, err := p.engine.Complete(ctx, c, claimed, completeWait, func(ctx context.Context, result *completion.Result) error {
-		return i.accept(ctx, p.receipt(c, result))
-	})
+	for k, p := range d.Parts {
+		q.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
+	}
+	result, err := p.engine.Complete(ctx, c, q)
 	if err != nil {
 		return nil, err
 	}

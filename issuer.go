@@ -13,7 +13,6 @@ import (
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/filename"
-	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/mediatype"
 	"github.com/postern-go/postern/internal/object"
 	"github.com/postern-go/postern/sigv4"
@@ -404,17 +403,6 @@ func (i *Issuer) open(token string, now time.Time) (*claim.Claim, error) {
 		return nil, ErrTicketInvalid.WithCause(err)
 	}
 	return c, nil
-}
-
-// accept hands a receipt to the application.
-func (i *Issuer) accept(ctx context.Context, r *Receipt) error {
-	if i.config.onComplete == nil {
-		return nil
-	}
-	if err := hook.Guard(func() error { return i.config.onComplete(ctx, *r) }); err != nil {
-		return ErrCompletionFailed.WithCause(err)
-	}
-	return nil
 }
 
 // Origin returns where browsers find the bucket, such as

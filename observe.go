@@ -8,6 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/hook"
 )
 
@@ -71,6 +73,9 @@ func (e *environment) decide(r *http.Request, u *Upload, d Decision) {
 		}
 	}
 }
+
+// logEnd says how a completion has ended that may have outlived its request.
+func (e *environment) logEnd(ctx context.Context, c *claim.Claim, end *completion.End) {}
 
 // loggerOf returns the logger of a context, or WithLogger's where it has none.
 func (e *environment) loggerOf(ctx context.Context) *zerolog.Logger {

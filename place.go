@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/store"
@@ -49,6 +50,10 @@ func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
 		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
 		Lock: c.locker.Lock, Left: c.logLeft,
+		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
+			return c.accept(ctx, p.receipt(cl, r))
+		},
+		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
 	})
 	return p
 }

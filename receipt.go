@@ -1,12 +1,14 @@
 package postern
 
 import (
+	"context"
 	"encoding/hex"
 	"maps"
 	"strconv"
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/jsontext"
 	"github.com/postern-go/postern/internal/object"
 )
@@ -64,6 +66,17 @@ func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 		r.SHA256 = hex.EncodeToString(c.SHA256[:])
 	}
 	return r
+}
+
+// accept hands a receipt to the application.
+func (c *config) accept(ctx context.Context, r *Receipt) error {
+	if c.onComplete == nil {
+		return nil
+	}
+	if err := hook.Guard(func() error { return c.onComplete(ctx, *r) }); err != nil {
+		return ErrCompletionFailed.WithCause(err)
+	}
+	return nil
 }
 
 // MarshalJSON writes the receipt as the native protocol has it.

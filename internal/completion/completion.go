@@ -22,7 +22,7 @@ import (
 type Config struct {
 	// Store is the bucket of final objects, Staging that to which browsers write, and
 	// which may be the same.
-	Store, Staging *store.Store
+	Store, Staging Bucket
 	// Receipts: the application asked for them.
 	Receipts bool
 	// Prefix is that under which grants write and attempts are made in Staging, with
@@ -37,8 +37,32 @@ type Config struct {
 	Sniff bool
 	// Flights holds the completions that go on, of all engines of a process.
 	Flights *Flights
+	// Accept hands a verified result to the application. If it fails, so does the
+	// completion, which may then be repeated.
+	Accept func(ctx context.Context, c *claim.Claim, r *Result) error
+	// Ended is told how each completion has ended, whoever waits for it.
+	Ended func(ctx context.Context, c *claim.Claim, end *End)
 	// Left is told what could not be removed; a lifecycle rule will.
 	Left func(ctx context.Context, what string, err error)
+}
+
+// Trigger is who has begun a completion.
+type Trigger string
+
+// The triggers.
+const (
+	Browser     Trigger = "browser"
+	Reconciler  Trigger = "reconciler"
+	Event       Trigger = "event"
+	Application Trigger = "application"
+)
+
+// End is how a completion has ended.
+type End struct {
+	Trigger  Trigger
+	Result   *Result // nil if it failed
+	Err      error
+	Duration time.Duration
 }
 
 // Engine completes the uploads of one bucket. It is safe for concurrent use.
@@ -62,11 +86,15 @@ type Result struct {
 	CRC64NVME string
 }
 
-// Claimed is what a browser says of what it has sent.
-type Claimed struct {
-	Parts []Part
-	// CRC64NVME is the base64 of the sum of the whole file, or "".
+// Request is what a completion is begun with.
+type Request struct {
+	Trigger Trigger
+	// Parts and CRC64NVME are what a browser says of what it has sent; the sum is the
+	// base64 of that of the whole file, or "".
+	Parts     []Part
 	CRC64NVME string
+	// Wait is how long the caller waits.
+	Wait time.Duration
 }
 
 // Part is a part that a browser has sent.
@@ -75,29 +103,31 @@ type Part struct {
 	ETag   string // with quotes or without
 }
 
-// Complete completes the upload of a claim, or joins a completion of it that goes
-// on. accept is called with a verified result; if it fails, so does the completion,
-// which may then be repeated. The error is [ErrPending] if it takes longer than
-// wait, or ctx ends: then it goes on nevertheless.
-func (e *Engine) Complete(ctx context.Context, c *claim.Claim, claimed Claimed, wait time.Duration, accept func(context.Context, *Result) error) (*Result, error) {
+// Complete completes the upload of a claim, or joins a completion of it that goes on.
+// The error is [ErrPending] if it takes longer than the request waits, or ctx ends:
+// then it goes on nevertheless.
+func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Result, error) {
 	if !e.replayProof(c) {
 		return nil, ErrReplayable
 	}
 	running := e.Flights.find(c.ID)
 	if running == nil {
 		// Whoever has uploaded nothing takes no slot.
-		found, err := e.look(ctx, c, claimed.Parts)
+		found, err := e.look(ctx, c, q.Parts)
 		if err != nil {
 			return nil, err
 		}
 		running, err = e.Flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
-			return e.complete(ctx, c, found, claimed.CRC64NVME, accept)
+			return e.complete(ctx, c, found, q.CRC64NVME)
+		}, func(ctx context.Context, end *End) {
+			end.Trigger = q.Trigger
+			e.Ended(ctx, c, end)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return running.await(ctx, wait)
+	return running.await(ctx, q.Wait)
 }
 
 // replayProof reports whether a receipt was asked for, and the grant cannot change
@@ -187,7 +217,7 @@ func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.P
 }
 
 // complete is the way of one completion.
-func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum string, accept func(context.Context, *Result) error) (*Result, error) {
+func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum string) (*Result, error) {
 	final := f.final
 	if final == nil {
 		if err := e.assemble(ctx, c, f.parts); err != nil {
@@ -226,7 +256,7 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 		Size: final.Size, ETag: final.ETag, Duplicate: duplicate, CRC64NVME: final.CRC64NVME,
 		Replayed: f.final != nil && !duplicate && (c.Staged() || c.Mode == claim.Multipart),
 	}
-	if err := accept(ctx, result); err != nil {
+	if err := e.Accept(ctx, c, result); err != nil {
 		return nil, err
 	}
 	if !duplicate { // whose staging object is asked for again
@@ -330,7 +360,7 @@ func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
 }
 
 // abandon ends a multipart upload that is not wanted any more.
-func (e *Engine) abandon(ctx context.Context, in *store.Store, key, uploadID string) {
+func (e *Engine) abandon(ctx context.Context, in Bucket, key, uploadID string) {
 	if err := in.Abort(context.WithoutCancel(ctx), key, uploadID); err != nil {
 		e.Left(ctx, "a multipart upload", err)
 	}

@@ -36,9 +36,9 @@ func (f *Flights) find(id string) *call {
 	return f.calls[id]
 }
 
-// begin runs fn, unless a completion of the upload goes on. The browser may hang
-// up; fn goes on.
-func (f *Flights) begin(ctx context.Context, id string, fn func(context.Context) (*Result, error)) (*call, error) {
+// begin runs fn, unless a completion of the upload goes on, and tells ended how that
+// was. The browser may hang up; fn goes on.
+func (f *Flights) begin(ctx context.Context, id string, fn func(context.Context) (*Result, error), ended func(context.Context, *End)) (*call, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if c, ok := f.calls[id]; ok {
@@ -58,10 +58,12 @@ func (f *Flights) begin(ctx context.Context, id string, fn func(context.Context)
 			f.mutex.Unlock()
 			close(c.done)
 		}()
+		start := time.Now()
 		c.err = hook.GuardAll(func() (err error) {
 			c.result, err = fn(ctx)
 			return err
 		})
+		ended(context.WithoutCancel(ctx), &End{Result: c.result, Err: c.err, Duration: time.Since(start)})
 	}()
 	return c, nil
 }

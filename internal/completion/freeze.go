@@ -94,20 +94,20 @@ func (e *Engine) copyFinal(ctx context.Context, c *claim.Claim, from string, sou
 }
 
 // copyTo copies an object of the staging bucket to a key, whatever is there.
-func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header) error {
+func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, in Bucket, to string, h object.Header) error {
 	const atOnce = 4 << 30 // some servers copy a little less than 5 GiB
 	switch {
 	case source.Size == 0:
 		return in.PutEmpty(ctx, to, h, store.Condition{})
 	case source.Size <= atOnce:
-		return in.Copy(ctx, e.Staging, from, source.ETag, to, h)
+		return in.Copy(ctx, e.Staging.Bucket(), from, source.ETag, to, h)
 	default:
 		return e.copyParts(ctx, from, source, in, to, h, partSize(source.Size, atOnce), false, store.Condition{})
 	}
 }
 
 // copyParts copies an object of the staging bucket as the parts of a multipart upload.
-func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, in *store.Store, to string, h object.Header, size int64, sums bool, on store.Condition) error {
+func (e *Engine) copyParts(ctx context.Context, from string, source *store.Object, in Bucket, to string, h object.Header, size int64, sums bool, on store.Condition) error {
 	uploadID, err := in.CreateMultipart(ctx, to, h, sums)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func partSize(size, whole int64) int64 {
 	return max(gib, needed)
 }
 
-func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object, in *store.Store, to, uploadID string, size int64) ([]store.Part, error) {
+func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object, in Bucket, to, uploadID string, size int64) ([]store.Part, error) {
 	parts := make([]store.Part, (source.Size+size-1)/size)
 	errs := make([]error, len(parts))
 	ctx, cancel := context.WithCancel(ctx)
@@ -147,7 +147,7 @@ func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object,
 			defer func() { <-slots }()
 			first := int64(n) * size
 			last := min(first+size, source.Size) - 1
-			parts[n], errs[n] = in.CopyPart(ctx, e.Staging, from, source.ETag, to, uploadID, int32(n+1), first, last)
+			parts[n], errs[n] = in.CopyPart(ctx, e.Staging.Bucket(), from, source.ETag, to, uploadID, int32(n+1), first, last)
 			if errs[n] != nil {
 				cancel()
 			}

@@ -67,7 +67,7 @@ func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object
 }
 
 // verifyAt holds an object at a key that is not final against what was granted.
-func (e *Engine) verifyAt(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object, duplicate bool) error {
+func (e *Engine) verifyAt(ctx context.Context, c *claim.Claim, in Bucket, key string, o *store.Object, duplicate bool) error {
 	if err := compare(c, o, duplicate); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func tellsChecksum(c *claim.Claim, o *store.Object) bool {
 func base64Of(sum []byte) string { return base64.StdEncoding.EncodeToString(sum) }
 
 // read looks at the bytes of an object, as far as S3 does not vouch for them.
-func (e *Engine) read(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
+func (e *Engine) read(ctx context.Context, c *claim.Claim, in Bucket, key string, o *store.Object) error {
 	if c.SHA256 != nil && !tellsChecksum(c, o) {
 		if err := e.verifyChecksum(ctx, c, in, key, o); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (e *Engine) read(ctx context.Context, c *claim.Claim, in *store.Store, key 
 }
 
 // verifyChecksum reads the whole object.
-func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
+func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, in Bucket, key string, o *store.Object) error {
 	body, err := in.Get(ctx, key, o.ETag, 0)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (e *Engine) verifyChecksum(ctx context.Context, c *claim.Claim, in *store.S
 }
 
 // verifyContent looks at the first bytes. What they do not tell passes.
-func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, in *store.Store, key string, o *store.Object) error {
+func (e *Engine) verifyContent(ctx context.Context, c *claim.Claim, in Bucket, key string, o *store.Object) error {
 	body, err := in.Get(ctx, key, o.ETag, sniff.Length)
 	if err != nil {
 		return err

@@ -151,12 +151,12 @@ func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
 
 // CopyPart copies the bytes first to last of an object in a bucket into a part, provided
 // that the object still has the ETag: [ErrChanged], [ErrNotFound].
-func (s *Store) CopyPart(ctx context.Context, from *Store, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
+func (s *Store) CopyPart(ctx context.Context, from, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
 	defer cancel()
 	out, err := s.mover.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumber: &number,
-		CopySource:        aws.String(from.copySource(source)),
+		CopySource:        aws.String(copySource(from, source)),
 		CopySourceIfMatch: &etag,
 		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, last)),
 	})
@@ -168,4 +168,27 @@ func (s *Store) CopyPart(ctx context.Context, from *Store, source, etag, key, up
 		p.ETag, p.SHA256 = aws.ToString(out.CopyPartResult.ETag), aws.ToString(out.CopyPartResult.ChecksumSHA256)
 	}
 	return p, nil
+}
+
+// Begun is a multipart upload that goes on.
+type Begun struct {
+	Key, UploadID string
+	Initiated     time.Time
+}
+
+// Uploads lists multipart uploads to keys that begin with a prefix, after one of them,
+// and tells whether there are more. MinIO lists those of exactly one key.
+func (s *Store) Uploads(ctx context.Context, prefix string, after Begun) (page []Begun, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	out, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
+		Bucket: &s.bucket, Prefix: optional(prefix), KeyMarker: optional(after.Key), UploadIdMarker: optional(after.UploadID),
+	})
+	if err != nil {
+		return nil, false, fail("ListMultipartUploads", err)
+	}
+	for _, u := range out.Uploads {
+		page = append(page, Begun{aws.ToString(u.Key), aws.ToString(u.UploadId), aws.ToTime(u.Initiated)})
+	}
+	return page, aws.ToBool(out.IsTruncated) && len(page) > 0, nil
 }

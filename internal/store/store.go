@@ -107,10 +107,11 @@ func (s *Store) In(bucket string) *Store {
 
 // Object is what a HEAD tells of an object.
 type Object struct {
-	Size   int64
-	ETag   string
-	Header object.Header
-	SHA256 string // base64, or a composite one that ends in "-1" and so on
+	Size     int64
+	ETag     string
+	Modified time.Time
+	Header   object.Header
+	SHA256   string // base64, or a composite one that ends in "-1" and so on
 	// CRC64NVME is the base64 of the whole object's sum; "" where the server tells
 	// none.
 	CRC64NVME string
@@ -139,9 +140,10 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		return nil, &Error{Op: "HeadObject", Kind: ErrUnexpected}
 	}
 	return &Object{
-		Size:   aws.ToInt64(out.ContentLength),
-		ETag:   aws.ToString(out.ETag),
-		SHA256: aws.ToString(out.ChecksumSHA256),
+		Size:     aws.ToInt64(out.ContentLength),
+		ETag:     aws.ToString(out.ETag),
+		Modified: aws.ToTime(out.LastModified),
+		SHA256:   aws.ToString(out.ChecksumSHA256),
 		// It is never composite ("S3 API: Checksum").
 		CRC64NVME: aws.ToString(out.ChecksumCRC64NVME),
 		Header:    object.ReadHeader(response.Header.Get, out.Metadata, int(aws.ToInt32(out.TagCount))),
@@ -202,11 +204,11 @@ func (s *Store) Read(ctx context.Context, key string, max int64) ([]byte, error)
 // Copy copies an object of at most 5 GiB from a bucket to a key, whatever is there, with what h
 // says instead of what is stored with the source, provided that this still has the
 // ETag, where the server honours that: [ErrChanged], [ErrNotFound].
-func (s *Store) Copy(ctx context.Context, from *Store, source, etag, key string, h object.Header) error {
+func (s *Store) Copy(ctx context.Context, from, source, etag, key string, h object.Header) error {
 	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
 	defer cancel()
 	_, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
-		Bucket: &s.bucket, Key: &key, CopySource: aws.String(from.copySource(source)), CopySourceIfMatch: &etag,
+		Bucket: &s.bucket, Key: &key, CopySource: aws.String(copySource(from, source)), CopySourceIfMatch: &etag,
 		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
 	}, storing(&h))
 	return ifChanged(fail("CopyObject", err))
@@ -252,6 +254,38 @@ func optional(s string) *string {
 
 // copySource is the header that names a source: escaped, with a plus sign too,
 // which some servers read as a space.
-func (s *Store) copySource(key string) string {
-	return strings.ReplaceAll((&url.URL{Path: s.bucket + "/" + key}).EscapedPath(), "+", "%2B")
+func copySource(bucket, key string) string {
+	return strings.ReplaceAll((&url.URL{Path: bucket + "/" + key}).EscapedPath(), "+", "%2B")
+}
+
+// Entry is an object in a listing.
+type Entry struct {
+	Key, ETag string
+	Size      int64
+	Modified  time.Time
+}
+
+// List lists objects whose keys begin with a prefix and come after a key, in order, up
+// to 1,000 of them, and tells whether there are more.
+func (s *Store) List(ctx context.Context, prefix, after string) (page []Entry, more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	out, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: optional(prefix), StartAfter: optional(after)})
+	if err != nil {
+		return nil, false, fail("ListObjectsV2", err)
+	}
+	for _, o := range out.Contents {
+		page = append(page, Entry{
+			Key: aws.ToString(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified),
+		})
+	}
+	return page, aws.ToBool(out.IsTruncated) && len(page) > 0, nil
+}
+
+// Put writes a small object, whatever is there.
+func (s *Store) Put(ctx context.Context, key string, content []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	defer cancel()
+	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content)})
+	return fail("PutObject", err)
 }
