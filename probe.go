@@ -264,7 +264,7 @@ func (p *probe) tryCopyPart(ctx context.Context, name string, sums bool, etag st
 	if err != nil {
 		return err
 	}
-	part, err := p.store.CopyPart(ctx, p.store, p.prefix+"source", cmp.Or(etag, source.ETag), key, id, 1, 0, source.Size-1)
+	part, err := p.store.CopyPart(ctx, p.store.Bucket(), p.prefix+"source", cmp.Or(etag, source.ETag), key, id, 1, 0, source.Size-1)
 	if err != nil {
 		return err
 	}

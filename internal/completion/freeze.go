@@ -100,7 +100,7 @@ func (e *Engine) copyTo(ctx context.Context, from string, source *store.Object, 
 	case source.Size == 0:
 		return in.PutEmpty(ctx, to, h, store.Condition{})
 	case source.Size <= atOnce:
-		return in.Copy(ctx, e.Staging, from, source.ETag, to, h)
+		return in.Copy(ctx, e.Staging.Bucket(), from, source.ETag, to, h)
 	default:
 		return e.copyParts(ctx, from, source, in, to, h, partSize(source.Size, atOnce), false, store.Condition{})
 	}
@@ -147,7 +147,7 @@ func (e *Engine) copyAll(ctx context.Context, from string, source *store.Object,
 			defer func() { <-slots }()
 			first := int64(n) * size
 			last := min(first+size, source.Size) - 1
-			parts[n], errs[n] = in.CopyPart(ctx, e.Staging, from, source.ETag, to, uploadID, int32(n+1), first, last)
+			parts[n], errs[n] = in.CopyPart(ctx, e.Staging.Bucket(), from, source.ETag, to, uploadID, int32(n+1), first, last)
 			if errs[n] != nil {
 				cancel()
 			}

@@ -17,7 +17,7 @@ import (
 // set here: a copy of parts carries nothing over. sums asks for the SHA-256 of each
 // part.
 func (s *Store) CreateMultipart(ctx context.Context, key string, h object.Header, sums bool) (uploadID string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	in := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: &key}
 	if sums {
@@ -56,7 +56,7 @@ func (s *Store) Parts(ctx context.Context, key, uploadID string) (parts []Part, 
 }
 
 func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *string) (*s3.ListPartsOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	out, err := s.client.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumberMarker: marker, MaxParts: aws.Int32(1000),
@@ -93,7 +93,7 @@ type CompleteOptions struct {
 // [ErrNoUpload] and ErrExists may mean that an earlier try has done it: look at the
 // object.
 func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, o CompleteOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
 	completed := make([]types.CompletedPart, len(parts))
 	for i := range parts {
@@ -143,20 +143,20 @@ func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 }
 
 func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
 	return fail("AbortMultipartUpload", err)
 }
 
-// CopyPart copies the bytes first to last of an object in a bucket into a part, provided
-// that the object still has the ETag: [ErrChanged], [ErrNotFound].
-func (s *Store) CopyPart(ctx context.Context, from *Store, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+// CopyPart copies the bytes first to last of an object in a bucket, named from, into a
+// part, provided that the object still has the ETag: [ErrChanged], [ErrNotFound].
+func (s *Store) CopyPart(ctx context.Context, from, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
+	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
 	out, err := s.mover.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumber: &number,
-		CopySource:        aws.String(from.copySource(source)),
+		CopySource:        aws.String(copySource(from, source)),
 		CopySourceIfMatch: &etag,
 		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, last)),
 	})
