@@ -127,6 +127,13 @@ func (p *proxy) count(call string) (n int) {
 	return n
 }
 
+// total counts all calls.
+func (p *proxy) total() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.calls)
+}
+
 func (p *proxy) lostUploads() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()

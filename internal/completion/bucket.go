@@ -27,5 +27,5 @@ type Bucket interface {
 	CompleteMultipart(ctx context.Context, key, uploadID string, parts []store.Part, o store.CompleteOptions) error
 	Parts(ctx context.Context, key, uploadID string) ([]store.Part, error)
 	Abort(ctx context.Context, key, uploadID string) error
-	Uploads(ctx context.Context, prefix string, after store.Begun) (page []store.Begun, more bool, err error)
+	Uploads(ctx context.Context, prefix string, after store.Marker) (page []store.Begun, next store.Marker, err error)
 }

@@ -17,7 +17,7 @@ import (
 // set here: a copy of parts carries nothing over. sums asks for the SHA-256 of each
 // part.
 func (s *Store) CreateMultipart(ctx context.Context, key string, h object.Header, sums bool) (uploadID string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	in := &s3.CreateMultipartUploadInput{Bucket: &s.bucket, Key: &key}
 	if sums {
@@ -41,10 +41,11 @@ func (s *Store) Parts(ctx context.Context, key, uploadID string) (parts []Part, 
 		}
 		for _, p := range page.Parts {
 			parts = append(parts, Part{
-				Number: aws.ToInt32(p.PartNumber),
-				Size:   aws.ToInt64(p.Size),
-				ETag:   aws.ToString(p.ETag),
-				SHA256: aws.ToString(p.ChecksumSHA256),
+				Number:   aws.ToInt32(p.PartNumber),
+				Size:     aws.ToInt64(p.Size),
+				ETag:     aws.ToString(p.ETag),
+				SHA256:   aws.ToString(p.ChecksumSHA256),
+				Modified: aws.ToTime(p.LastModified),
 			})
 		}
 		next := aws.ToString(page.NextPartNumberMarker)
@@ -56,7 +57,7 @@ func (s *Store) Parts(ctx context.Context, key, uploadID string) (parts []Part, 
 }
 
 func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *string) (*s3.ListPartsOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	out, err := s.client.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumberMarker: marker, MaxParts: aws.Int32(1000),
@@ -93,7 +94,7 @@ type CompleteOptions struct {
 // [ErrNoUpload] and ErrExists may mean that an earlier try has done it: look at the
 // object.
 func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, parts []Part, o CompleteOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
 	completed := make([]types.CompletedPart, len(parts))
 	for i := range parts {
@@ -143,16 +144,16 @@ func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 }
 
 func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
 	return fail("AbortMultipartUpload", err)
 }
 
-// CopyPart copies the bytes first to last of an object in a bucket into a part, provided
-// that the object still has the ETag: [ErrChanged], [ErrNotFound].
+// CopyPart copies the bytes first to last of an object in a bucket, named from, into a
+// part, provided that the object still has the ETag: [ErrChanged], [ErrNotFound].
 func (s *Store) CopyPart(ctx context.Context, from, source, etag, key, uploadID string, number int32, first, last int64) (Part, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
 	out, err := s.mover.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumber: &number,
@@ -168,27 +169,4 @@ func (s *Store) CopyPart(ctx context.Context, from, source, etag, key, uploadID 
 		p.ETag, p.SHA256 = aws.ToString(out.CopyPartResult.ETag), aws.ToString(out.CopyPartResult.ChecksumSHA256)
 	}
 	return p, nil
-}
-
-// Begun is a multipart upload that goes on.
-type Begun struct {
-	Key, UploadID string
-	Initiated     time.Time
-}
-
-// Uploads lists multipart uploads to keys that begin with a prefix, after one of them,
-// and tells whether there are more. MinIO lists those of exactly one key.
-func (s *Store) Uploads(ctx context.Context, prefix string, after Begun) (page []Begun, more bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
-	defer cancel()
-	out, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
-		Bucket: &s.bucket, Prefix: optional(prefix), KeyMarker: optional(after.Key), UploadIdMarker: optional(after.UploadID),
-	})
-	if err != nil {
-		return nil, false, fail("ListMultipartUploads", err)
-	}
-	for _, u := range out.Uploads {
-		page = append(page, Begun{aws.ToString(u.Key), aws.ToString(u.UploadId), aws.ToTime(u.Initiated)})
-	}
-	return page, aws.ToBool(out.IsTruncated) && len(page) > 0, nil
 }

@@ -7,11 +7,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -119,15 +117,16 @@ type Object struct {
 
 // Part is a part of a multipart upload.
 type Part struct {
-	Number int32
-	Size   int64
-	ETag   string
-	SHA256 string
+	Number   int32
+	Size     int64
+	ETag     string
+	SHA256   string
+	Modified time.Time // zero for one that was copied
 }
 
 // Head looks at an object. The error is [ErrNotFound] if there is none.
 func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &s.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled,
@@ -153,7 +152,7 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 // Delete deletes an object; with an ETag only the one that has it: [ErrChanged].
 // It is no error if there is none.
 func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: optional(ifMatch)})
 	if err := ifChanged(fail("DeleteObject", err)); err != nil && !errors.Is(err, ErrNotFound) {
@@ -166,7 +165,7 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 // [ErrNotFound] if IfMatch finds nothing. It stands in for a copy, since no part can be
 // empty.
 func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, on Condition) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0)}
 	in.IfMatch, in.IfNoneMatch = on.fields()
@@ -177,71 +176,34 @@ func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, on Co
 // PutIfAbsent writes a small object, unless there is one: [ErrExists]. After a retry
 // that may mean that an earlier try has written it: look at the object.
 func (s *Store) PutIfAbsent(ctx context.Context, key string, content []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
+	return s.put(ctx, key, content, aws.String("*"))
+}
+
+// Put writes a small object, whatever is there.
+func (s *Store) Put(ctx context.Context, key string, content []byte) error {
+	return s.put(ctx, key, content, nil)
+}
+
+func (s *Store) put(ctx context.Context, key string, content []byte, ifNoneMatch *string) error {
+	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: ifNoneMatch,
 	})
 	return fail("PutObject", err)
 }
 
-// Read reads a small object of at most max bytes.
-func (s *Store) Read(ctx context.Context, key string, max int64) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
-	defer cancel()
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
-	if err != nil {
-		return nil, fail("GetObject", err)
-	}
-	defer out.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(out.Body, max))
-	if err != nil {
-		return nil, Interrupted(err)
-	}
-	return content, nil
-}
-
-// Copy copies an object of at most 5 GiB from a bucket to a key, whatever is there, with what h
-// says instead of what is stored with the source, provided that this still has the
-// ETag, where the server honours that: [ErrChanged], [ErrNotFound].
+// Copy copies an object of at most 5 GiB from a bucket, named from, to a key, whatever
+// is there, with what h says instead of what is stored with the source, provided that
+// this still has the ETag, where the server honours that: [ErrChanged], [ErrNotFound].
 func (s *Store) Copy(ctx context.Context, from, source, etag, key string, h object.Header) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Copy)
+	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
 	_, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
 		Bucket: &s.bucket, Key: &key, CopySource: aws.String(copySource(from, source)), CopySourceIfMatch: &etag,
 		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
 	}, storing(&h))
 	return ifChanged(fail("CopyObject", err))
-}
-
-// Get opens the object that has an ETag from its first byte: n bytes of it, or all
-// if n is 0. The caller closes it. The error is [ErrChanged] if the object has
-// another ETag.
-func (s *Store) Get(ctx context.Context, key, ifMatch string, n int64) (io.ReadCloser, error) {
-	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: &ifMatch}
-	limit := Limits.Read
-	if n > 0 {
-		in.Range = aws.String("bytes=0-" + strconv.FormatInt(n-1, 10))
-		limit = Limits.Call
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	out, err := s.client.GetObject(ctx, in)
-	if err != nil {
-		cancel()
-		return nil, ifChanged(fail("GetObject", err))
-	}
-	return &body{out.Body, cancel}, nil
-}
-
-// body ends its context when it is closed.
-type body struct {
-	io.ReadCloser
-	cancel context.CancelFunc
-}
-
-func (b *body) Close() error {
-	defer b.cancel()
-	return b.ReadCloser.Close()
 }
 
 // optional is nil for the empty string: S3 refuses empty headers.
@@ -256,36 +218,4 @@ func optional(s string) *string {
 // which some servers read as a space.
 func copySource(bucket, key string) string {
 	return strings.ReplaceAll((&url.URL{Path: bucket + "/" + key}).EscapedPath(), "+", "%2B")
-}
-
-// Entry is an object in a listing.
-type Entry struct {
-	Key, ETag string
-	Size      int64
-	Modified  time.Time
-}
-
-// List lists objects whose keys begin with a prefix and come after a key, in order, up
-// to 1,000 of them, and tells whether there are more.
-func (s *Store) List(ctx context.Context, prefix, after string) (page []Entry, more bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
-	defer cancel()
-	out, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: optional(prefix), StartAfter: optional(after)})
-	if err != nil {
-		return nil, false, fail("ListObjectsV2", err)
-	}
-	for _, o := range out.Contents {
-		page = append(page, Entry{
-			Key: aws.ToString(o.Key), ETag: aws.ToString(o.ETag), Size: aws.ToInt64(o.Size), Modified: aws.ToTime(o.LastModified),
-		})
-	}
-	return page, aws.ToBool(out.IsTruncated) && len(page) > 0, nil
-}
-
-// Put writes a small object, whatever is there.
-func (s *Store) Put(ctx context.Context, key string, content []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, Limits.Call)
-	defer cancel()
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content)})
-	return fail("PutObject", err)
 }
