@@ -30,9 +30,8 @@ type Issuer struct {
 	home   *place  // its own bucket
 	places *places // those of WithBuckets
 
-	tickets       *ticket.Keyring
-	ticketContext []byte
-	ephemeral     *sync.Once // warns that the ticket key is this process's own; else nil
+	opener    *opener
+	ephemeral *sync.Once // warns that the ticket key is this process's own; else nil
 }
 
 // NewIssuer returns an Issuer. The error joins a [ConfigError] for each mistake.
@@ -56,21 +55,17 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
 		return nil, errs
 	}
-	flights := completion.NewFlights(c.maxCompletions)
-	i := &Issuer{
-		environment: c.environment,
-		config:      c,
-		home:        newPlace(&b, c, flights),
-		places:      &places{config: c, flights: flights, kept: map[Bucket]*keptPlace{}},
-		tickets:     c.ticketKeys,
-	}
-	i.logAddress()
-	if i.tickets == nil {
-		i.tickets, _ = ticket.NewKeyring(ticket.RandomKey())
+	i := &Issuer{environment: c.environment, config: c}
+	keys := c.ticketKeys
+	if keys == nil {
+		keys, _ = ticket.NewKeyring(ticket.RandomKey())
 		i.ephemeral = new(sync.Once)
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
-	i.ticketContext = []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)
+	i.opener = &opener{keys, []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)}
+	i.places = &places{config: c, opener: i.opener, flights: completion.NewFlights(c.maxCompletions), kept: map[Bucket]*keptPlace{}}
+	i.home = i.places.ready(&b, "")
+	i.logAddress()
 	return i, nil
 }
 
@@ -136,18 +131,23 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	}
 	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
-	switch mode {
-	case ModeMultipart:
-		err = p.beginMultipart(ctx, i.config, &c, g)
-	case ModePut:
-		err = p.signPut(ctx, i.config.lifetime, &c, g)
-	default:
-		err = p.signPost(ctx, i.config.lifetime, &c, u.SuccessRedirect, g)
+	if mode == ModeMultipart {
+		if err := p.beginMultipart(ctx, i.config, &c, g); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+	header := c.WriteHeader()
+	if g.Ticket, err = i.seal(&c, &header); err == nil && c.Beside() {
+		err = p.engine.KeepTicket(ctx, &c, g.Ticket)
 	}
-	g.Ticket, err = i.seal(&c)
+	switch {
+	case err != nil:
+		err = p.problem(err)
+	case mode == ModePut:
+		err = p.signPut(ctx, i.config.lifetime, &c, &header, g)
+	case mode == ModePost:
+		err = p.signPost(ctx, i.config.lifetime, &c, &header, u.SuccessRedirect, g)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -327,9 +327,7 @@ func (i *Issuer) newClaim(p *place, u *Upload, mode Mode, size limits) (c claim.
 		PartSize:      u.PartSize,
 		PartChecksums: u.PartChecksums,
 	}
-	if p != i.home {
-		c.Bucket = p.id()
-	}
+	c.Bucket = p.id
 	if !i.config.keepExtensions {
 		essence, _, _ := strings.Cut(c.Type, ";")
 		c.Filename = filename.WithExtension(c.Filename, essence)
@@ -376,14 +374,24 @@ func (i *Issuer) attributes(u *Upload) (a object.Attributes, client map[string]s
 	return a, client, nil
 }
 
-// seal makes the ticket of a grant.
-func (i *Issuer) seal(c *claim.Claim) (string, error) {
+// seal makes the ticket of a grant. In staging the object carries it in its metadata,
+// if there is room.
+func (i *Issuer) seal(c *claim.Claim, header *object.Header) (string, error) {
 	var array [1024]byte
-	s, err := i.tickets.Seal(c.Append(array[:0]), i.ticketContext, c.Expires)
+	s, err := i.opener.keys.Seal(c.Append(array[:0]), i.opener.context, c.Expires)
 	if errors.Is(err, ticket.ErrTooLarge) {
 		return "", ErrMetadataInvalid.WithCause(err)
 	}
-	return s, err
+	if err != nil || !c.Staged() || c.Beside() {
+		return s, err
+	}
+	header.Ticket = s
+	if header.MetadataSize() <= object.MaxMetadata {
+		return s, nil
+	}
+	header.Ticket = ""
+	c.PutBeside()
+	return i.seal(c, header)
 }
 
 // open reads a ticket of this Issuer.
@@ -391,18 +399,32 @@ func (i *Issuer) open(token string, now time.Time) (*claim.Claim, error) {
 	if token == "" {
 		return nil, ErrTicketInvalid.WithDetail("The request needs the ticket of an upload.")
 	}
-	content, err := i.tickets.Open(token, i.ticketContext, now)
+	c, err := i.opener.open(token, now)
 	switch {
 	case errors.Is(err, ticket.ErrExpired):
 		return nil, ErrTicketExpired
 	case err != nil:
-		return nil, ErrTicketInvalid
-	}
-	c, err := claim.Parse(content)
-	if err != nil {
 		return nil, ErrTicketInvalid.WithCause(err)
 	}
 	return c, nil
+}
+
+// opener opens the tickets of an Issuer.
+type opener struct {
+	keys    *ticket.Keyring
+	context []byte
+}
+
+func (o *opener) open(token string, now time.Time) (*claim.Claim, error) {
+	content, expires, err := o.keys.Open(token, o.context, now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := claim.Parse(content)
+	if err == nil {
+		c.Expires = expires
+	}
+	return c, err
 }
 
 // Origin returns where browsers find the bucket, such as

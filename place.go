@@ -19,6 +19,7 @@ import (
 // place is a bucket, made ready: what signs for it, and what completes its uploads.
 type place struct {
 	*resolved
+	id      string // in tickets; "" for the Issuer's own bucket
 	postURL string // of the bucket that browsers write to
 
 	signer  *sigv4.Signer
@@ -29,9 +30,12 @@ type place struct {
 	noParts error // why uploads cannot be made of parts
 }
 
-func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
+// ready makes a bucket ready.
+func (ps *places) ready(b *resolved, id string) *place {
+	c := ps.config
 	p := &place{
 		resolved: b,
+		id:       id,
 		postURL:  b.upload.url(""),
 		signer:   sigv4.NewSigner(b.Region),
 		signing:  newIdentity(b.Credentials, c.clock),
@@ -46,21 +50,23 @@ func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
 	})
 	p.store = final.In(b.uploadName())
 	p.engine = completion.New(completion.Config{
-		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: flights,
+		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: ps.flights,
 		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
-		Lock: c.locker.Lock, Left: c.logLeft,
+		Lock: c.locker.Lock, Now: c.clock, Left: c.logLeft,
+		Open: func(token string, at time.Time) (*claim.Claim, error) { return ps.opener.openFor(id, token, at) },
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
 			return c.accept(ctx, p.receipt(cl, r))
 		},
-		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
+		Ended:  func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
+		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 	})
 	return p
 }
 
-// id names the bucket in tickets: its name, and its address, since one name may be
+// idOf names a bucket in tickets: its name, and its address, since one name may be
 // found at several.
-func (p *place) id() string { return p.Name + "\x00" + p.public.url("") }
+func idOf(b *resolved) string { return b.Name + "\x00" + b.public.url("") }
 
 // Buckets decides into which bucket an upload goes: that of the tenant's region, or a
 // customer's own.
@@ -110,7 +116,7 @@ func (i *Issuer) placeOf(ctx context.Context, u *Upload) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p != i.home && c.Bucket != p.id() || p == i.home && c.Bucket != "" {
+	if c.Bucket != p.id {
 		return nil, ErrBucketChanged
 	}
 	return p, nil
@@ -126,6 +132,7 @@ const (
 // places keeps buckets ready that were asked for lately.
 type places struct {
 	config  *config
+	opener  *opener
 	flights *completion.Flights
 
 	mutex sync.Mutex
@@ -155,7 +162,7 @@ func (ps *places) get(b Bucket) (*place, error) {
 	if len(errs) > 0 {
 		return nil, ErrBucketInvalid.WithCause(errors.Join(errs...))
 	}
-	p := newPlace(&r, ps.config, ps.flights)
+	p := ps.ready(&r, idOf(&r))
 	if !keep {
 		return p, nil
 	}

@@ -286,6 +286,8 @@ var engineProblems = []struct {
 	{completion.ErrPartsInvalid, ErrPartsInvalid},
 	{completion.ErrGone, ErrUploadGone},
 	{completion.ErrConflict, ErrObjectConflict},
+	{completion.ErrTicketExpired, ErrTicketExpired},
+	{completion.ErrTicketInvalid, ErrTicketInvalid},
 	{completion.ErrSizeMismatch, ErrSizeMismatch},
 	{completion.ErrTypeMismatch, ErrTypeMismatch},
 	{completion.ErrAttributesMismatch, ErrAttributesMismatch},

@@ -21,7 +21,7 @@ const (
 )
 
 // signPost signs a form.
-func (p *place) signPost(ctx context.Context, lifetime time.Duration, c *claim.Claim, redirect string, g *Grant) error {
+func (p *place) signPost(ctx context.Context, lifetime time.Duration, c *claim.Claim, header *object.Header, redirect string, g *Grant) error {
 	now := c.Issued
 	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
@@ -31,7 +31,6 @@ func (p *place) signPost(ctx context.Context, lifetime time.Duration, c *claim.C
 	conditions := append(array[:0],
 		sigv4.Exact("bucket", p.uploadName()),
 		sigv4.Exact("key", c.WriteKey()))
-	header := c.WriteHeader()
 	conditions = header.AppendForm(conditions)
 	if c.SHA256 != nil {
 		conditions = append(conditions,
@@ -56,13 +55,12 @@ func (p *place) signPost(ctx context.Context, lifetime time.Duration, c *claim.C
 
 // signPut signs the URL of one PUT. Everything that S3 would store is among the
 // signed headers; with If-None-Match it works once.
-func (p *place) signPut(ctx context.Context, lifetime time.Duration, c *claim.Claim, g *Grant) error {
+func (p *place) signPut(ctx context.Context, lifetime time.Duration, c *claim.Claim, stored *object.Header, g *Grant) error {
 	now := c.Issued
 	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
 		return err
 	}
-	stored := c.WriteHeader()
 	header := stored.AppendFields(nil)
 	if c.SHA256 != nil {
 		header = append(header, sigv4.Field{Name: "x-amz-checksum-sha256", Value: base64.StdEncoding.EncodeToString(c.SHA256[:])})

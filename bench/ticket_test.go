@@ -73,7 +73,7 @@ func BenchmarkTicketOpen(b *testing.B) {
 		token, err := seal(ring, context)
 		require.NoError(b, err)
 		fixture.Measure(b, func() error {
-			content, err := ring.Open(token, context, time.Now())
+			content, _, err := ring.Open(token, context, time.Now())
 			if err != nil {
 				return err
 			}

@@ -16,9 +16,9 @@ func ExampleKeyring() {
 	if err != nil {
 		panic(err)
 	}
-	payload, err := ring.Open(token, []byte("avatars"), time.Now())
+	payload, _, err := ring.Open(token, []byte("avatars"), time.Now())
 	fmt.Println(string(payload), err)
-	_, err = ring.Open(token, []byte("invoices"), time.Now())
+	_, _, err = ring.Open(token, []byte("invoices"), time.Now())
 	fmt.Println(err)
 	// Output:
 	// upload 42 <nil>

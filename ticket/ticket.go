@@ -152,32 +152,33 @@ func (k *Keyring) Seal(payload, context []byte, expires time.Time) (string, erro
 	return string(sc.token[len(raw):]), nil
 }
 
-// Open returns the payload of a token. The error is [ErrInvalid] or
-// [ErrExpired].
-func (k *Keyring) Open(token string, context []byte, now time.Time) ([]byte, error) {
+// Open returns the payload of a token, and when it expires. The error is [ErrInvalid]
+// or [ErrExpired].
+func (k *Keyring) Open(token string, context []byte, now time.Time) (payload []byte, expires time.Time, err error) {
 	// Each token has one spelling: strict base64, in which Go skips line breaks.
 	if len(token) > MaxSize || strings.ContainsAny(token, "\r\n") {
-		return nil, ErrInvalid
+		return nil, time.Time{}, ErrInvalid
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) < overhead || raw[0] != version {
-		return nil, ErrInvalid
+		return nil, time.Time{}, ErrInvalid
 	}
 	key, ok := k.keys[[idSize]byte(raw[1:headerSize])]
 	if !ok {
-		return nil, ErrInvalid
+		return nil, time.Time{}, ErrInvalid
 	}
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	sealed := raw[headerSize+nonceSize:]
 	plain, err := key.aead.Open(sealed[:0], raw[headerSize:headerSize+nonceSize], sealed, sc.bind(raw[:headerSize], context))
 	if err != nil {
-		return nil, ErrInvalid
+		return nil, time.Time{}, ErrInvalid
 	}
-	if expires := int64(binary.BigEndian.Uint64(plain)); now.Unix() >= expires {
-		return nil, ErrExpired
+	expires = time.Unix(int64(binary.BigEndian.Uint64(plain)), 0)
+	if now.Unix() >= expires.Unix() {
+		return nil, time.Time{}, ErrExpired
 	}
-	return plain[expirySize:], nil
+	return plain[expirySize:], expires, nil
 }
 
 // bind returns what is authenticated along with the content.

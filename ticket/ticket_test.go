@@ -30,7 +30,7 @@ func TestTokenOpensToWhatWasSealed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, token, url.PathEscape(token), "safe in a path")
 	require.NotContains(t, token, base64.RawURLEncoding.EncodeToString([]byte("payload")))
-	payload, err := ring.Open(token, context, now)
+	payload, _, err := ring.Open(token, context, now)
 	require.NoError(t, err)
 	require.Equal(t, "payload", string(payload))
 
@@ -43,11 +43,11 @@ func TestTokenExpires(t *testing.T) {
 	ring := newRing(t, keyOf(1))
 	token, err := ring.Seal(nil, nil, now)
 	require.NoError(t, err)
-	_, err = ring.Open(token, nil, now.Add(-time.Second))
+	_, _, err = ring.Open(token, nil, now.Add(-time.Second))
 	require.NoError(t, err)
-	_, err = ring.Open(token, nil, now)
+	_, _, err = ring.Open(token, nil, now)
 	require.ErrorIs(t, err, ErrExpired)
-	_, err = ring.Open(token, []byte("other"), now)
+	_, _, err = ring.Open(token, []byte("other"), now)
 	require.ErrorIs(t, err, ErrInvalid, "expiry tells nothing about a token of another context")
 }
 
@@ -61,16 +61,16 @@ func TestTokenWithAnyBitChangedIsInvalid(t *testing.T) {
 		for bit := range 8 {
 			changed := bytes.Clone(raw)
 			changed[i] ^= 1 << bit
-			_, err := ring.Open(base64.RawURLEncoding.EncodeToString(changed), context, now)
+			_, _, err := ring.Open(base64.RawURLEncoding.EncodeToString(changed), context, now)
 			require.ErrorIs(t, err, ErrInvalid)
 		}
 	}
 	for n := range raw {
-		_, err := ring.Open(base64.RawURLEncoding.EncodeToString(raw[:n]), context, now)
+		_, _, err := ring.Open(base64.RawURLEncoding.EncodeToString(raw[:n]), context, now)
 		require.ErrorIs(t, err, ErrInvalid)
 	}
 	for _, spelling := range []string{token + "=", token + "\n", " " + token, token + "AAAA", strings.ToUpper(token)} {
-		_, err := ring.Open(spelling, context, now)
+		_, _, err := ring.Open(spelling, context, now)
 		require.ErrorIs(t, err, ErrInvalid, spelling)
 	}
 }
@@ -80,7 +80,7 @@ func TestTokenOfAnotherContextIsInvalid(t *testing.T) {
 	token, err := ring.Seal(nil, context, now.Add(time.Hour))
 	require.NoError(t, err)
 	for _, other := range [][]byte{nil, {}, context[:5], append(bytes.Clone(context), 0)} {
-		_, err := ring.Open(token, other, now)
+		_, _, err := ring.Open(token, other, now)
 		require.ErrorIs(t, err, ErrInvalid)
 	}
 }
@@ -92,14 +92,14 @@ func TestKeysRotate(t *testing.T) {
 	ofBoth, err := both.Seal([]byte("both"), nil, now.Add(time.Hour))
 	require.NoError(t, err)
 
-	payload, err := both.Open(ofOld, nil, now)
+	payload, _, err := both.Open(ofOld, nil, now)
 	require.NoError(t, err)
 	require.Equal(t, "old", string(payload))
-	_, err = next.Open(ofBoth, nil, now)
+	_, _, err = next.Open(ofBoth, nil, now)
 	require.NoError(t, err)
-	_, err = next.Open(ofOld, nil, now)
+	_, _, err = next.Open(ofOld, nil, now)
 	require.ErrorIs(t, err, ErrInvalid, "a key that was rotated out")
-	_, err = old.Open(ofBoth, nil, now)
+	_, _, err = old.Open(ofBoth, nil, now)
 	require.ErrorIs(t, err, ErrInvalid)
 }
 
@@ -129,7 +129,7 @@ func FuzzOpenNeverAcceptsWhatWasNotSealed(f *testing.F) {
 	f.Add(token + "\n")
 	f.Add(token[:last] + string(token[last]+1)) // differs in bits that base64 does not use
 	f.Fuzz(func(t *testing.T, s string) {
-		payload, err := ring.Open(s, context, now)
+		payload, _, err := ring.Open(s, context, now)
 		if err != nil {
 			require.ErrorIs(t, err, ErrInvalid)
 			return
@@ -152,7 +152,7 @@ func TestSealAndOpenAllocateLittle(t *testing.T) {
 	token, err := ring.Seal(payload, context, now.Add(time.Hour))
 	require.NoError(t, err)
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _ = ring.Seal(payload, context, now) }), 1.0)
-	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _ = ring.Open(token, context, now) }), 1.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _, _, _ = ring.Open(token, context, now) }), 1.0)
 }
 
 func BenchmarkSeal(b *testing.B) {
@@ -168,6 +168,6 @@ func BenchmarkOpen(b *testing.B) {
 	token, _ := ring.Seal(make([]byte, 300), context, now.Add(time.Hour))
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = ring.Open(token, context, now)
+		_, _, _, _ = ring.Open(token, context, now)
 	}
 }

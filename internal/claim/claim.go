@@ -54,6 +54,8 @@ type Claim struct {
 	UploadID      string
 	PartSize      int64
 	PartChecksums bool
+
+	beside string // see Beside
 }
 
 // Staged reports whether the browser writes elsewhere than to the final key.
@@ -66,6 +68,14 @@ func (c *Claim) WriteKey() string {
 	}
 	return c.Key
 }
+
+// Beside reports whether the ticket lies in an object of its own, and not in the
+// metadata of the staging object: an upload in parts has none before it is complete,
+// and there is not always room.
+func (c *Claim) Beside() bool { return c.Staged() && (c.Mode == Multipart || c.beside != "") }
+
+// PutBeside says that the metadata has no room for the ticket.
+func (c *Claim) PutBeside() { c.beside = "1" }
 
 // Header is what is stored with the object in the end.
 func (c *Claim) Header() object.Header { return c.header(&c.Attributes) }
@@ -145,10 +155,11 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [6]*string {
+func (c *Claim) extensions() [7]*string {
 	v := &c.Attributes.Values
 	return [...]*string{
 		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
+		&c.beside,
 	}
 }
 

@@ -89,7 +89,7 @@ func TestOldTicketsOpen(t *testing.T) {
 	const context = "\x00https://acme-uploads.s3.eu-central-1.amazonaws.com/\x00acme-uploads"
 	for _, tc := range sealed {
 		t.Run(tc.name, func(t *testing.T) {
-			content, err := keys.Open(tc.token, []byte(context), noon.Add(23*time.Hour))
+			content, _, err := keys.Open(tc.token, []byte(context), noon.Add(23*time.Hour))
 			require.NoError(t, err)
 			c, err := claim.Parse(content)
 			require.NoError(t, err)

@@ -35,6 +35,10 @@ type Config struct {
 	Lock func(ctx context.Context, name string) (held context.Context, unlock func(), err error)
 	// Sniff: look at the first bytes.
 	Sniff bool
+	// Now tells the time, and Open opens a ticket as of one: [ErrTicketExpired], or
+	// [ErrTicketInvalid] for one of another handler or bucket.
+	Now  func() time.Time
+	Open func(ticket string, at time.Time) (*claim.Claim, error)
 	// Flights holds the completions that go on, of all engines of a process.
 	Flights *Flights
 	// Accept hands a verified result to the application. If it fails, so does the
@@ -42,7 +46,10 @@ type Config struct {
 	Accept func(ctx context.Context, c *claim.Claim, r *Result) error
 	// Ended is told how each completion has ended, whoever waits for it.
 	Ended func(ctx context.Context, c *claim.Claim, end *End)
-	// Left is told what could not be removed; a lifecycle rule will.
+	// GaveUp is told of an upload that had arrived and comes to nothing, or to an object
+	// that the application does not know.
+	GaveUp func(ctx context.Context, c *claim.Claim, err error)
+	// Left is told what could not be removed; the reconciler or a lifecycle rule will.
 	Left func(ctx context.Context, what string, err error)
 }
 
@@ -69,6 +76,7 @@ type End struct {
 type Engine struct {
 	Config
 	verified verified
+	rests    rests
 }
 
 // New returns an Engine.
@@ -257,9 +265,11 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 		Replayed: f.final != nil && !duplicate && (c.Staged() || c.Mode == claim.Multipart),
 	}
 	if err := e.Accept(ctx, c, result); err != nil {
-		return nil, err
+		return nil, &NotAccepted{err}
 	}
-	if !duplicate { // whose staging object is asked for again
+	if duplicate {
+		e.settleDuplicate(ctx, c)
+	} else {
 		e.deleteStaging(ctx, c)
 	}
 	return result, nil
@@ -345,18 +355,9 @@ func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object
 	if err := e.Store.Delete(ctx, c.Key, etag); err != nil {
 		return err
 	}
+	e.abandonCopies(ctx, c)
 	e.deleteStaging(ctx, c)
 	return reason
-}
-
-// deleteStaging deletes what is no longer needed.
-func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
-	if !c.Staged() {
-		return
-	}
-	if err := e.Staging.Delete(ctx, c.StagingKey, ""); err != nil {
-		e.Left(ctx, "a staging object", err)
-	}
 }
 
 // abandon ends a multipart upload that is not wanted any more.
@@ -374,8 +375,6 @@ func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
 			return err
 		}
 	}
-	if c.Staged() {
-		return e.Staging.Delete(ctx, c.StagingKey, "")
-	}
-	return nil
+	e.abandonCopies(ctx, c)
+	return e.emptyStaging(ctx, c)
 }

@@ -21,7 +21,20 @@ var (
 	ErrGone = errors.New("the upload is gone")
 	// ErrConflict: the object at the key is another upload.
 	ErrConflict = errors.New("the object is another upload")
+	// ErrTicketExpired and ErrTicketInvalid: an object in staging has no ticket that
+	// opens.
+	ErrTicketExpired = errors.New("the ticket has expired")
+	ErrTicketInvalid = errors.New("there is no ticket that opens here")
 )
+
+// NotAccepted is the error of an application that has not taken a receipt.
+type NotAccepted struct{ Err error }
+
+// Error returns the application's.
+func (e *NotAccepted) Error() string { return e.Err.Error() }
+
+// Unwrap returns it.
+func (e *NotAccepted) Unwrap() error { return e.Err }
 
 // What is stored is not what was granted; see [Rejected].
 var (

@@ -93,7 +93,7 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 }
 
 // attemptsOf is how the keys of an upload's attempts begin.
-func (e *Engine) attemptsOf(c *claim.Claim) string { return e.Prefix + "attempts/" + c.ID + "-" }
+func (e *Engine) attemptsOf(c *claim.Claim) string { return e.Prefix + attemptsName + c.ID + "-" }
 
 // ballot is what an election writes down.
 type ballot struct {
@@ -104,7 +104,7 @@ type ballot struct {
 // elect returns the attempt that may be copied to the final key.
 func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (string, error) {
 	sum := sha256.Sum256([]byte(e.Store.Bucket() + "\x00" + c.Key))
-	key := e.Prefix + "elections/" + hex.EncodeToString(sum[:])
+	key := e.Prefix + electionsName + hex.EncodeToString(sum[:])
 	own, err := json.Marshal(ballot{c.ID, attempt})
 	if err != nil {
 		return "", err

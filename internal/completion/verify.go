@@ -29,20 +29,6 @@ func identify(c *claim.Claim, final *store.Object) (duplicate bool, err error) {
 	return false, ErrConflict
 }
 
-// checkPossession demands that whoever claims a duplicate has sent the bytes too:
-// with promotion they are in staging, where the grant admitted no others. Without it
-// the grant wrote to the final key itself, and the owner is one person.
-func (e *Engine) checkPossession(ctx context.Context, c *claim.Claim) error {
-	if !c.Staged() {
-		return nil
-	}
-	own, err := e.Staging.Head(ctx, c.StagingKey)
-	if err == nil && own.Header.ID != c.ID {
-		err = ErrConflict
-	}
-	return err
-}
-
 // verify holds the final object, which no grant can change any more, against what
 // was granted. wasThere tells that this completion did not make it.
 func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object, duplicate, wasThere bool) error {

@@ -24,13 +24,19 @@ const (
 
 // The metadata by which an object is known: the random id of its grant and, where
 // the grant has a checksum, a hash of whose it is. An ETag does for neither: equal
-// ones may be other bytes, and a copy has another.
+// ones may be other bytes, and a copy has another. An object in staging has its ticket
+// too, so that whoever finds it can complete it.
 const (
-	Reserved      = "postern-" // the beginning of the names that are ours
-	metadataID    = Reserved + "id"
-	metadataOwner = Reserved + "owner"
-	metaPrefix    = "x-amz-meta-"
+	Reserved       = "postern-" // the beginning of the names that are ours
+	metadataID     = Reserved + "id"
+	metadataOwner  = Reserved + "owner"
+	metadataTicket = Reserved + "ticket"
+	metaPrefix     = "x-amz-meta-"
 )
+
+// MaxMetadata is how much metadata an object may have, in bytes of names and values
+// ("Working with object metadata").
+const MaxMetadata = 2 << 10
 
 // Attributes are what is asked for. ContentDisposition is a kind: "attachment",
 // "inline", or "none"; empty is "attachment".
@@ -95,8 +101,9 @@ type Header struct {
 	Tags     map[string]string // S3 tells their number only
 	TagCount int
 	Metadata map[string]string // but for ours
-	// ID and Owner are ours. There is no owner without a checksum.
-	ID, Owner string
+	// ID, Owner and Ticket are ours. There is no owner without a checksum, and no
+	// ticket but in staging.
+	ID, Owner, Ticket string
 }
 
 // Header returns what is stored with an object of these attributes.
@@ -160,6 +167,17 @@ func (h *Header) metadata(set func(name, value string)) {
 	}
 	set(metaPrefix+metadataID, h.ID)
 	set(metaPrefix+metadataOwner, h.Owner)
+	set(metaPrefix+metadataTicket, h.Ticket)
+}
+
+// MetadataSize is what counts towards [MaxMetadata].
+func (h *Header) MetadataSize() (size int) {
+	h.metadata(func(name, value string) {
+		if value != "" {
+			size += len(name) - len(metaPrefix) + len(value)
+		}
+	})
+	return size
 }
 
 // ReadHeader takes what is stored from the answer to a HEAD: get returns a header,
@@ -175,6 +193,8 @@ func ReadHeader(get func(name string) string, metadata map[string]string, tagCou
 			h.ID = value
 		case metadataOwner:
 			h.Owner = value
+		case metadataTicket:
+			h.Ticket = value
 		default:
 			h.Metadata[name] = value
 		}

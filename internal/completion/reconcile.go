@@ -1,0 +1,399 @@
+package completion
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/store"
+)
+
+// Done is what a reconciliation has done with something that it has found.
+type Done string
+
+// What is done.
+const (
+	Completed Done = "completed" // the application has its receipt
+	Aborted   Done = "aborted"   // it never arrived whole, and its ticket has ended
+	Removed   Done = "removed"   // it comes to nothing, or was left by a crash
+	Left      Done = "left"      // another pass will look at it
+)
+
+// Reconciliation says how to go through what is in staging.
+type Reconciliation struct {
+	// MinAge is how long an upload is left to its browser.
+	MinAge time.Duration
+	// DryRun: tell what would be done.
+	DryRun bool
+	// Tell is told of everything that was found, by several goroutines at a time. err
+	// says why it was not completed.
+	Tell func(done Done, key string, err error)
+}
+
+// Reasons of a reconciliation.
+var (
+	// ErrForeign: nothing of ours has this name.
+	ErrForeign = errors.New("nothing of an upload's has this name")
+	// ErrResting: a completion that has failed waits for its next turn.
+	ErrResting = errors.New("it has failed before, and waits for its next turn")
+	// ErrBegun: a crash has left it.
+	ErrBegun = errors.New("a crash has left it")
+	// ErrOld: it is of no use any more.
+	ErrOld = errors.New("it is of no use any more")
+)
+
+const (
+	// reconciledAtOnce bounds how many uploads one reconciliation is at.
+	reconciledAtOnce = 8
+	// longestTicket is more than any ticket lives, of whichever handler.
+	longestTicket = 31 * 24 * time.Hour
+	// longestCompletion is longer than any completion takes: a copy or a ballot that is
+	// older belongs to none that goes on.
+	longestCompletion = 25 * time.Hour
+	// longestBeginning is longer than it takes from beginning an upload in parts to
+	// writing its ticket down.
+	longestBeginning = 10 * time.Minute
+)
+
+// Reconcile goes through the staging prefix: it completes what has arrived whole, gives
+// up what has ended, and removes what a crash has left. Several replicas may do so at
+// the same time. The error tells that not everything was looked at.
+func (e *Engine) Reconcile(ctx context.Context, r Reconciliation) error {
+	p := &pass{Engine: e, Reconciliation: r, now: e.Now(), slots: make(chan struct{}, reconciledAtOnce)}
+	err := p.objects(ctx)
+	p.running.Wait()
+	return errors.Join(err, p.begun(ctx), p.copies(ctx))
+}
+
+// pass is one reconciliation.
+type pass struct {
+	*Engine
+	Reconciliation
+	now     time.Time
+	slots   chan struct{}
+	running sync.WaitGroup
+}
+
+// objects goes through the objects under the prefix.
+func (p *pass) objects(ctx context.Context) error {
+	for after, more := "", true; more; {
+		page, further, err := p.Staging.List(ctx, p.Prefix, after)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			select {
+			case p.slots <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			p.running.Go(func() {
+				defer func() { <-p.slots }()
+				p.object(ctx, o)
+			})
+			after = o.Key
+		}
+		more = further
+	}
+	return nil
+}
+
+func (p *pass) object(ctx context.Context, o store.Entry) {
+	name := strings.TrimPrefix(o.Key, p.Prefix)
+	is := func(folder string) bool { return strings.HasPrefix(name, folder) }
+	age := p.now.Sub(o.Modified)
+	switch {
+	case age < p.MinAge:
+	case isID(name):
+		p.upload(ctx, o.Key, age)
+	case is(ticketsName):
+		p.ticket(ctx, o)
+	case is(attemptsName):
+		p.attempt(ctx, o.Key, age)
+	case is(electionsName):
+		p.removeOlder(ctx, o.Key, age, longestCompletion)
+	case is(duplicatesName):
+		p.removeOlder(ctx, o.Key, age, longestTicket)
+	default:
+		p.Tell(Left, o.Key, ErrForeign)
+	}
+}
+
+// upload deals with an object that a browser has written.
+func (p *pass) upload(ctx context.Context, key string, age time.Duration) {
+	c, err := p.Find(ctx, key)
+	switch {
+	case err == nil:
+		p.complete(ctx, c)
+	case errors.Is(err, store.ErrNotFound): // done meanwhile
+	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+		// It may be another handler's, as long as a ticket can live.
+		if age < longestTicket {
+			p.Tell(Left, key, err)
+			return
+		}
+		p.remove(ctx, key, err)
+	default:
+		p.Tell(Left, key, err)
+	}
+}
+
+// complete completes an upload that has arrived.
+func (p *pass) complete(ctx context.Context, c *claim.Claim) {
+	ended := p.ended(c)
+	if p.DryRun {
+		p.Tell(Completed, c.StagingKey, nil)
+		return
+	}
+	if !ended && p.rests.rest(c.ID, p.now) {
+		p.Tell(Left, c.StagingKey, ErrResting)
+		return
+	}
+	_, err := p.Complete(ctx, c, Request{Trigger: Reconciler, Wait: longestCompletion})
+	switch {
+	case err == nil:
+		p.rests.forget(c.ID)
+		p.Tell(Completed, c.StagingKey, nil)
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone): // done meanwhile
+	case forGood(err), ended && !passes(err):
+		p.rests.forget(c.ID)
+		if !forGood(err) {
+			p.GaveUp(ctx, c, err)
+		}
+		p.abandonCopies(ctx, c)
+		p.deleteStaging(ctx, c)
+		p.Tell(Removed, c.StagingKey, err)
+	default:
+		p.rests.failed(c.ID, p.now)
+		p.Tell(Left, c.StagingKey, err)
+	}
+}
+
+// ended reports whether the browser can do no more.
+func (p *pass) ended(c *claim.Claim) bool { return !p.now.Before(c.Expires) }
+
+// forGood reports whether an upload can never be completed.
+func forGood(err error) bool {
+	var rejected *Rejected
+	var size *SizeError
+	return errors.As(err, &rejected) || errors.As(err, &size) || errors.Is(err, ErrConflict)
+}
+
+// passes reports whether an error is none of the upload's.
+func passes(err error) bool {
+	var s3 *store.Error
+	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// ticket deals with an upload whose ticket lies beside it: one in parts, for the other's
+// object is found by itself.
+func (p *pass) ticket(ctx context.Context, o store.Entry) {
+	id := strings.TrimPrefix(o.Key, p.Prefix+ticketsName)
+	key := p.Prefix + id
+	token, err := p.Staging.Read(ctx, o.Key, maxTicket)
+	var c *claim.Claim
+	if err == nil {
+		c, err = p.open(key, string(token), o.Modified)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return
+	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+		p.removeOlder(ctx, o.Key, p.now.Sub(o.Modified), longestTicket)
+		return
+	case err != nil:
+		p.Tell(Left, o.Key, err)
+		return
+	}
+	var parts []store.Part
+	if c.Mode == claim.Multipart {
+		if parts, err = p.Staging.Parts(ctx, key, c.UploadID); err == nil {
+			p.parts(ctx, c, parts)
+			return
+		}
+		if !errors.Is(err, store.ErrNoUpload) {
+			p.Tell(Left, key, err)
+			return
+		}
+	}
+	// Its object is there and found by itself, or it has not come yet, or all is done.
+	_, err = p.Staging.Head(ctx, key)
+	switch {
+	case err == nil:
+	case !errors.Is(err, store.ErrNotFound):
+		p.Tell(Left, key, err)
+	case c.Mode == claim.Multipart || p.ended(c):
+		p.remove(ctx, o.Key, ErrOld)
+	}
+}
+
+// parts deals with an upload in parts that was not put together.
+func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
+	var latest time.Time
+	for _, part := range parts {
+		if part.Modified.After(latest) {
+			latest = part.Modified
+		}
+	}
+	err := p.checkParts(ctx, c, parts, nil)
+	switch {
+	case err == nil && c.Size != claim.UnknownSize:
+		if p.ended(c) || p.now.Sub(latest) >= p.MinAge {
+			p.complete(ctx, c)
+		}
+	case !p.ended(c):
+		p.Tell(Left, c.StagingKey, ErrPartsMissing)
+	case p.DryRun:
+		p.Tell(Aborted, c.StagingKey, err)
+	default:
+		if err == nil {
+			err = ErrPartsMissing // nobody has said that it is whole
+		}
+		if abortErr := p.Abort(ctx, c); abortErr != nil {
+			p.Tell(Left, c.StagingKey, abortErr)
+			return
+		}
+		p.Tell(Aborted, c.StagingKey, err)
+	}
+}
+
+// attempt deals with a copy on its way to a final key. While its upload stands in
+// staging, it may be the elected one.
+func (p *pass) attempt(ctx context.Context, key string, age time.Duration) {
+	if age < longestCompletion {
+		return
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(key, p.Prefix+attemptsName), "-")
+	_, err := p.Staging.Head(ctx, p.Prefix+id)
+	switch {
+	case err == nil:
+	case errors.Is(err, store.ErrNotFound):
+		p.remove(ctx, key, ErrBegun)
+	default:
+		p.Tell(Left, key, err)
+	}
+}
+
+func (p *pass) removeOlder(ctx context.Context, key string, age, than time.Duration) {
+	if age >= than {
+		p.remove(ctx, key, ErrOld)
+	}
+}
+
+// remove deletes something in staging.
+func (p *pass) remove(ctx context.Context, key string, why error) {
+	if !p.DryRun {
+		if err := p.Staging.Delete(ctx, key, ""); err != nil {
+			p.Tell(Left, key, err)
+			return
+		}
+	}
+	p.Tell(Removed, key, why)
+}
+
+// begun goes through the multipart uploads in staging. Those whose grant was given have
+// a ticket.
+func (p *pass) begun(ctx context.Context) error {
+	return p.uploads(ctx, p.Staging, p.Prefix, func(u store.Begun, age time.Duration) bool {
+		id := strings.TrimPrefix(u.Key, p.Prefix)
+		switch {
+		case !isID(id):
+			return age >= longestCompletion
+		case age < longestBeginning:
+			return false
+		}
+		_, err := p.Staging.Head(ctx, p.Prefix+ticketsName+id)
+		return errors.Is(err, store.ErrNotFound)
+	})
+}
+
+// copies goes through the multipart uploads of the bucket of final objects. One to the
+// key of a finished upload is a copy that a crash has left, if it was begun before that
+// was there, or is old.
+func (p *pass) copies(ctx context.Context) error {
+	same := p.Store.Bucket() == p.Staging.Bucket()
+	return p.uploads(ctx, p.Store, "", func(u store.Begun, age time.Duration) bool {
+		if same && strings.HasPrefix(u.Key, p.Prefix) || age < p.MinAge {
+			return false
+		}
+		o, err := p.Store.Head(ctx, u.Key)
+		return err == nil && o.Header.ID != "" && (u.Initiated.Before(o.Modified) || age >= longestCompletion)
+	})
+}
+
+// uploads aborts the multipart uploads that a crash has left. One of which the server
+// does not tell when it was begun is left.
+func (p *pass) uploads(ctx context.Context, in Bucket, prefix string, crashed func(u store.Begun, age time.Duration) bool) error {
+	for marker := (store.Marker{}); ; {
+		page, next, err := in.Uploads(ctx, prefix, marker)
+		if err != nil {
+			return err
+		}
+		for _, u := range page {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if !u.Initiated.IsZero() && crashed(u, p.now.Sub(u.Initiated)) {
+				p.abort(ctx, in, u)
+			}
+		}
+		if marker = next; marker == (store.Marker{}) {
+			return nil
+		}
+	}
+}
+
+func (p *pass) abort(ctx context.Context, in Bucket, u store.Begun) {
+	if !p.DryRun {
+		if err := in.Abort(ctx, u.Key, u.UploadID); err != nil {
+			p.Tell(Left, u.Key, err)
+			return
+		}
+	}
+	p.Tell(Removed, u.Key, ErrBegun)
+}
+
+// rests remembers which uploads have failed, so that each is tried again with growing
+// pauses. Every process has its own.
+type rests struct {
+	mutex sync.Mutex
+	until map[string]rest
+}
+
+type rest struct {
+	times int
+	until time.Time
+}
+
+const (
+	shortestRest = time.Minute
+	longestRest  = time.Hour
+)
+
+func (r *rests) rest(id string, now time.Time) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return now.Before(r.until[id].until)
+}
+
+func (r *rests) failed(id string, now time.Time) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.until == nil || len(r.until) >= remembered {
+		r.until = map[string]rest{}
+	}
+	one := r.until[id]
+	one.until = now.Add(min(shortestRest<<min(one.times, 10), longestRest))
+	one.times++
+	r.until[id] = one
+}
+
+func (r *rests) forget(id string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	delete(r.until, id)
+}

@@ -1,0 +1,156 @@
+package completion
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/store"
+)
+
+// What lies under the staging prefix, beside the objects that browsers write there,
+// whose names are the ids of their uploads:
+//
+//	tickets/<id>            the ticket of an upload in parts, or of one whose metadata
+//	                        has no room for it
+//	duplicates/<id>         an upload whose bytes were there already had its receipt
+//	attempts/<id>-<random>  a copy on its way to a final key; see publish.go
+//	elections/<hash>        which attempt may be copied there
+//
+// An upload stands in staging until the application has taken its receipt.
+const (
+	ticketsName    = "tickets/"
+	duplicatesName = "duplicates/"
+	attemptsName   = "attempts/"
+	electionsName  = "elections/"
+)
+
+// KeepTicket writes down the ticket of an upload that cannot carry it in its metadata.
+// An upload in parts is listed nowhere with what it is to become, and some servers list
+// it by its exact key only.
+func (e *Engine) KeepTicket(ctx context.Context, c *claim.Claim, ticket string) error {
+	err := e.Staging.Put(ctx, e.Prefix+ticketsName+c.ID, []byte(ticket))
+	if err != nil && c.Mode == claim.Multipart {
+		e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
+	}
+	return err
+}
+
+// emptyStaging deletes what an upload has in staging: the ticket last, since it tells
+// what the rest is.
+func (e *Engine) emptyStaging(ctx context.Context, c *claim.Claim) error {
+	if !c.Staged() {
+		return nil
+	}
+	err := e.Staging.Delete(ctx, c.StagingKey, "")
+	if err == nil && c.Beside() {
+		err = e.Staging.Delete(ctx, e.Prefix+ticketsName+c.ID, "")
+	}
+	return err
+}
+
+// deleteStaging is emptyStaging where nothing depends on it: the reconciler comes again.
+func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
+	if err := e.emptyStaging(ctx, c); err != nil {
+		e.Left(ctx, "a staging object", err)
+	}
+}
+
+// abandonCopies ends the copies to the final key of an upload that comes to nothing,
+// which a crash may have left. One of another upload with that key begins anew.
+func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) {
+	if !c.Staged() {
+		return
+	}
+	begun, _, err := e.Store.Uploads(ctx, c.Key, store.Marker{})
+	if err != nil {
+		e.Left(ctx, "a copy", err)
+	}
+	for _, u := range begun {
+		if u.Key == c.Key {
+			e.abandon(ctx, e.Store, u.Key, u.UploadID)
+		}
+	}
+}
+
+// Find returns the upload to which a key in staging belongs. The error is
+// [store.ErrNotFound] if nothing is there, and [ErrTicketInvalid] if it is no upload of
+// this engine's.
+func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
+	id, ok := strings.CutPrefix(key, e.Prefix)
+	if !ok || !isID(id) {
+		return nil, ErrTicketInvalid
+	}
+	o, err := e.Staging.Head(ctx, key)
+	arrived := e.Now()
+	switch {
+	case err == nil && o.Header.Ticket != "":
+		return e.open(key, o.Header.Ticket, o.Modified)
+	case err == nil:
+		arrived = o.Modified
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	ticket, besideErr := e.Staging.Read(ctx, e.Prefix+ticketsName+id, maxTicket)
+	switch {
+	case errors.Is(besideErr, store.ErrNotFound) && err == nil:
+		return nil, ErrTicketInvalid
+	case besideErr != nil:
+		return nil, besideErr
+	}
+	return e.open(key, string(ticket), arrived)
+}
+
+// maxTicket bounds a ticket in bytes.
+const maxTicket = 8 << 10
+
+// open opens the ticket of an object in staging, as of the time at which that came: what
+// arrived in time is completed also after the ticket's end.
+func (e *Engine) open(key, ticket string, arrived time.Time) (*claim.Claim, error) {
+	c, err := e.Open(ticket, arrived)
+	if err == nil && c.StagingKey != key {
+		err = ErrTicketInvalid
+	}
+	return c, err
+}
+
+// isID reports whether a name is that of an upload.
+func isID(name string) bool {
+	raw, err := hex.DecodeString(name)
+	return err == nil && len(raw) == 16
+}
+
+// settleDuplicate ends an upload whose bytes were there already. That it has sent them
+// too is written down, for it is asked again.
+func (e *Engine) settleDuplicate(ctx context.Context, c *claim.Claim) {
+	if !c.Staged() {
+		return
+	}
+	if err := e.Staging.Put(ctx, e.Prefix+duplicatesName+c.ID, nil); err != nil {
+		e.Left(ctx, "a staging object", err)
+		return
+	}
+	e.deleteStaging(ctx, c)
+}
+
+// checkPossession demands that whoever claims a duplicate has sent the bytes too:
+// with promotion they are in staging, where the grant admitted no others, or it was
+// written down that they were. Without it the grant wrote to the final key itself, and
+// the owner is one person.
+func (e *Engine) checkPossession(ctx context.Context, c *claim.Claim) error {
+	if !c.Staged() {
+		return nil
+	}
+	own, err := e.Staging.Head(ctx, c.StagingKey)
+	switch {
+	case err == nil && own.Header.ID != c.ID:
+		return ErrConflict
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	_, err = e.Staging.Head(ctx, e.Prefix+duplicatesName+c.ID)
+	return err
+}

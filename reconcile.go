@@ -1,0 +1,238 @@
+package postern
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/postern-go/postern/internal/claim"
+	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/store"
+	"github.com/postern-go/postern/ticket"
+)
+
+// openFor opens a ticket that was found in a bucket, as of a time.
+func (o *opener) openFor(bucket, token string, at time.Time) (*claim.Claim, error) {
+	c, err := o.open(token, at)
+	switch {
+	case errors.Is(err, ticket.ErrExpired):
+		return nil, completion.ErrTicketExpired
+	case err != nil || c.Bucket != bucket:
+		return nil, completion.ErrTicketInvalid
+	}
+	return c, nil
+}
+
+// UploadBucket returns the name of the bucket that browsers write to: that of the
+// staging prefix, whose events complete uploads.
+func (i *Issuer) UploadBucket() string { return i.home.uploadName() }
+
+// CompleteObject completes the upload that has arrived at a key under the prefix of
+// [WithPromotion], as a browser with its ticket would: the object carries its own. It is
+// for the events of S3, which are hints: whatever they say, what counts is the object,
+// and a key that is no upload's is refused with a [Problem]. Who may upload was decided
+// when the grant was signed; nobody is asked again. It returns the receipt when the hook
+// of [WithOnComplete] has taken it, and may be called for one upload as often as one
+// likes, everywhere. If ctx ends before, the completion goes on.
+func (i *Issuer) CompleteObject(ctx context.Context, key string) (*Receipt, error) {
+	return i.completeObject(ctx, i.home, key, completion.Event)
+}
+
+// CompleteObjectIn is [Issuer.CompleteObject] for one of the buckets of [WithBuckets].
+func (i *Issuer) CompleteObjectIn(ctx context.Context, b Bucket, key string) (*Receipt, error) {
+	p, err := i.places.get(b)
+	if err != nil {
+		return nil, err
+	}
+	return i.completeObject(ctx, p, key, completion.Event)
+}
+
+func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigger completion.Trigger) (*Receipt, error) {
+	if err := i.reconciles(); err != nil {
+		return nil, err
+	}
+	c, err := p.engine.Find(ctx, key)
+	if err == nil && !i.clock().Before(c.Expires) {
+		err = completion.ErrTicketExpired
+	}
+	if err != nil {
+		return nil, p.problem(err)
+	}
+	result, err := p.engine.Complete(ctx, c, completion.Request{Trigger: trigger, Wait: completionWait})
+	if err != nil {
+		return nil, p.problem(err)
+	}
+	return p.receipt(c, result), nil
+}
+
+// reconciles returns the [ConfigError] that says why uploads cannot be completed without
+// their browsers, if they cannot.
+func (i *Issuer) reconciles() error {
+	switch {
+	case i.config.staging == "":
+		return &ConfigError{Option: "WithReconciler", Err: errReconcileStaging}
+	case i.config.ticketKeys == nil:
+		return &ConfigError{Option: "WithReconciler", Err: errReconcileKeys}
+	}
+	return nil
+}
+
+var (
+	errReconcileStaging = errors.New("uploads are completed without their browsers with WithPromotion only")
+	errReconcileKeys    = errors.New("uploads are completed without their browsers with WithTicketKeys only, by which any process opens their tickets")
+)
+
+// ReconcileOptions bound a reconciliation. The zero value has the defaults.
+type ReconcileOptions struct {
+	// Bucket is one of those of [WithBuckets]; zero is the Issuer's own.
+	Bucket Bucket
+	// MinAge is how long an upload is left to its browser: a minute if it is 0.
+	MinAge time.Duration
+	// CallsPerSecond bounds how often S3 is called: 50 if it is 0.
+	CallsPerSecond int
+	// DryRun counts and logs what would be done.
+	DryRun bool
+}
+
+// ReconcileReport is what a reconciliation has done.
+type ReconcileReport struct {
+	// Completed: uploads whose receipt the application has taken.
+	Completed int
+	// Aborted: uploads in parts whose ticket has ended before they were whole.
+	Aborted int
+	// Removed: what comes to nothing, and what a crash has left.
+	Removed int
+	// Left is what another reconciliation will look at.
+	Left int
+	// Why counts the codes of the problems by which something was not completed.
+	Why map[string]int
+}
+
+// Reconcile goes through the staging prefix and does what browsers have not: it
+// completes every upload that is whole, gives up what has not become whole until the end
+// of its ticket, and removes what crashes have left, copies to final keys included. A
+// hook that fails is asked again by the reconciliations that follow, after pauses that
+// grow to an hour, and once after the end of the ticket; then an error is logged with
+// all that is needed to repair it by hand. It needs [WithPromotion] and
+// [WithTicketKeys], and s3:ListBucket and s3:ListBucketMultipartUploads.
+//
+// Any number of replicas may do it at the same time. [WithReconciler] has a Handler do
+// it by itself. The error tells that not everything was looked at.
+func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileReport, error) {
+	report := ReconcileReport{Why: map[string]int{}}
+	if err := i.reconciles(); err != nil {
+		return report, err
+	}
+	if err := o.check(); err != nil {
+		return report, err
+	}
+	p := i.home
+	if o.Bucket != (Bucket{}) {
+		var err error
+		if p, err = i.places.get(o.Bucket); err != nil {
+			return report, err
+		}
+	}
+	var mutex sync.Mutex
+	ctx = store.Paced(ctx, store.NewPace(float64(o.CallsPerSecond)).Wait)
+	err := p.engine.Reconcile(ctx, completion.Reconciliation{
+		MinAge: o.MinAge,
+		DryRun: o.DryRun,
+		Tell: func(done completion.Done, key string, err error) {
+			i.logReconciled(ctx, p, done, key, err, o.DryRun)
+			mutex.Lock()
+			defer mutex.Unlock()
+			*report.of(done)++
+			if err != nil {
+				report.Why[codeOf(p, err)]++
+			}
+		},
+	})
+	return report, p.problem(err)
+}
+
+const (
+	defaultMinAge         = time.Minute
+	defaultCallsPerSecond = 50
+)
+
+// check fills in the defaults.
+func (o *ReconcileOptions) check() error {
+	if o.MinAge == 0 {
+		o.MinAge = defaultMinAge
+	}
+	if o.CallsPerSecond == 0 {
+		o.CallsPerSecond = defaultCallsPerSecond
+	}
+	if o.MinAge < 0 || o.CallsPerSecond < 0 {
+		return fmt.Errorf("postern: Reconcile: MinAge and CallsPerSecond are not negative")
+	}
+	return nil
+}
+
+func (r *ReconcileReport) of(done completion.Done) *int {
+	switch done {
+	case completion.Completed:
+		return &r.Completed
+	case completion.Aborted:
+		return &r.Aborted
+	case completion.Removed:
+		return &r.Removed
+	default:
+		return &r.Left
+	}
+}
+
+// reasons are the codes of what is no problem of a browser's.
+var reasons = []struct {
+	err  error
+	code string
+}{
+	{completion.ErrForeign, "foreign"},
+	{completion.ErrResting, "resting"},
+	{completion.ErrBegun, "crashed"},
+	{completion.ErrOld, "old"},
+}
+
+// codeOf is the code of why something was not completed.
+func codeOf(p *place, err error) string {
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.code
+		}
+	}
+	return problemOf(p.problem(err)).code
+}
+
+// logReconciled says what became of something in staging. Completions are logged by
+// themselves.
+func (i *Issuer) logReconciled(ctx context.Context, p *place, done completion.Done, key string, err error, dry bool) {
+	logger := i.loggerOf(ctx)
+	e := logger.Debug()
+	if done == completion.Aborted || done == completion.Removed && !errors.Is(err, completion.ErrOld) {
+		e = logger.Warn()
+	}
+	if e == nil {
+		return
+	}
+	e.Str("bucket", p.Name).Str("key", clip(key)).Str("done", string(done)).Bool("dry_run", dry)
+	if err != nil {
+		e.Str("code", codeOf(p, err)).Str("error", clip(err.Error()))
+	}
+	e.Msg("reconcile")
+}
+
+// logGaveUp says of an upload that has arrived, and that the application does not know,
+// what is needed to repair that by hand.
+func (c *config) logGaveUp(ctx context.Context, p *place, cl *claim.Claim, err error) {
+	c.loggerOf(ctx).Error().
+		Str("id", cl.ID).Str("bucket", p.Name).Str("key", cl.Key).Str("filename", cl.Filename).
+		Str("type", cl.Type).Int64("size", cl.Size).Str("subject", cl.Subject).Str("tenant", cl.Tenant).
+		Interface("metadata", cl.Metadata).Str("code", codeOf(p, err)).Err(err).
+		Msg("postern: an upload is given up: the application has not taken its receipt until the end of its ticket")
+}
+
+// completionWait is longer than a completion may take.
+const completionWait = 24 * time.Hour
