@@ -39,6 +39,8 @@ type config struct {
 	middleware []alice.Constructor
 	limitFunc  func(*http.Request, *Upload) (min, max int64)
 
+	reconcileEvery time.Duration // 0: never
+
 	// What is granted.
 	anonymous      bool
 	bodyLimit      int64
@@ -216,6 +218,11 @@ func (c *config) check(b *resolved) (errs []error) {
 	}
 	if c.anonymous && c.sizeLimit().max > c.multipartAbove {
 		fail("AllowAnonymous", errAnonymousParts)
+	}
+	if c.reconcileEvery > 0 {
+		if err := c.reconciles(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if c.ticketLifetime < c.lifetime {
 		fail("WithTicketLifetime", errShortTicket(c.ticketLifetime, c.lifetime))

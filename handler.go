@@ -1,6 +1,7 @@
 package postern
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,6 +41,9 @@ func New(bucket Bucket, opts ...HandlerOption) (*Handler, error) {
 	issuer, more := newIssuer(bucket, c)
 	if errs = append(errs, more...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
+	}
+	if c.reconcileEvery > 0 {
+		go issuer.keepReconciling(context.Background())
 	}
 	return newHandler(issuer, c), nil
 }

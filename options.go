@@ -114,6 +114,18 @@ func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (min, max int64)) Han
 	})
 }
 
+// WithReconciler has the Handler do [Issuer.Reconcile] by itself, with its defaults, about
+// as often as the interval says: 1 second to a day, say 30 seconds. An upload whose
+// browser has gone is then completed within the interval and a minute. It begins when
+// [New] returns and ends with [Handler.Shutdown]. It goes through the buckets of
+// [WithBuckets] too, where these are [BucketLister].
+func WithReconciler(interval time.Duration) HandlerOption {
+	return setHandler("WithReconciler", func(c *config) error {
+		c.reconcileEvery = interval
+		return within("the interval of a reconciler", interval, time.Second, day)
+	})
+}
+
 // What is granted.
 
 // AllowAnonymous admits uploads without a subject, and makes the authorizer

@@ -80,6 +80,14 @@ type Buckets interface {
 	For(ctx context.Context, u *Upload) (Bucket, error)
 }
 
+// BucketLister is a [Buckets] that knows all of its buckets, so that [WithReconciler] can
+// go through them.
+type BucketLister interface {
+	Buckets
+	// List returns the buckets other than the Issuer's own.
+	List(ctx context.Context) ([]Bucket, error)
+}
+
 // BucketsFunc makes [Buckets] of a function.
 type BucketsFunc func(ctx context.Context, u *Upload) (Bucket, error)
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/store"
 	"github.com/postern-go/postern/ticket"
 )
@@ -50,7 +52,7 @@ func (i *Issuer) CompleteObjectIn(ctx context.Context, b Bucket, key string) (*R
 }
 
 func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigger completion.Trigger) (*Receipt, error) {
-	if err := i.reconciles(); err != nil {
+	if err := i.config.reconciles(); err != nil {
 		return nil, err
 	}
 	c, err := p.engine.Find(ctx, key)
@@ -69,11 +71,11 @@ func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigg
 
 // reconciles returns the [ConfigError] that says why uploads cannot be completed without
 // their browsers, if they cannot.
-func (i *Issuer) reconciles() error {
+func (c *config) reconciles() error {
 	switch {
-	case i.config.staging == "":
+	case c.staging == "":
 		return &ConfigError{Option: "WithReconciler", Err: errReconcileStaging}
-	case i.config.ticketKeys == nil:
+	case c.ticketKeys == nil:
 		return &ConfigError{Option: "WithReconciler", Err: errReconcileKeys}
 	}
 	return nil
@@ -122,7 +124,7 @@ type ReconcileReport struct {
 // it by itself. The error tells that not everything was looked at.
 func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileReport, error) {
 	report := ReconcileReport{Why: map[string]int{}}
-	if err := i.reconciles(); err != nil {
+	if err := i.config.reconciles(); err != nil {
 		return report, err
 	}
 	if err := o.check(); err != nil {
@@ -232,6 +234,42 @@ func (c *config) logGaveUp(ctx context.Context, p *place, cl *claim.Claim, err e
 		Str("type", cl.Type).Int64("size", cl.Size).Str("subject", cl.Subject).Str("tenant", cl.Tenant).
 		Interface("metadata", cl.Metadata).Str("code", codeOf(p, err)).Err(err).
 		Msg("postern: an upload is given up: the application has not taken its receipt until the end of its ticket")
+}
+
+// keepReconciling is what [WithReconciler] asks for. Replicas that were started together
+// do not stay together.
+func (i *Issuer) keepReconciling(ctx context.Context) {
+	logger := i.loggerOf(ctx)
+	for {
+		every := i.config.reconcileEvery
+		select {
+		case <-time.After(every/2 + rand.N(every)):
+		case <-ctx.Done():
+			return
+		}
+		err := hook.GuardAll(func() error { return i.reconcileAll(ctx) })
+		if err != nil && ctx.Err() == nil {
+			logPanic(logger, fmt.Errorf("the reconciler has not seen everything: %w", err))
+		}
+	}
+}
+
+func (i *Issuer) reconcileAll(ctx context.Context) error {
+	buckets := []Bucket{{}}
+	lister, ok := i.config.buckets.(BucketLister)
+	if ok {
+		more, err := lister.List(ctx)
+		if err != nil {
+			return err
+		}
+		buckets = append(buckets, more...)
+	}
+	var errs []error
+	for _, b := range buckets {
+		_, err := i.Reconcile(ctx, ReconcileOptions{Bucket: b})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // completionWait is longer than a completion may take.
