@@ -46,7 +46,7 @@ func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
 	})
 	p.store = final.In(b.uploadName())
 	p.engine = completion.New(completion.Config{
-		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: flights,
+		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: flights, Timeout: c.completionTimeout,
 		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
 		Lock: c.locker.Lock, Left: c.logLeft,
