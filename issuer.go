@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
-	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 	"github.com/postern-go/postern/internal/object"
@@ -29,6 +28,8 @@ type Issuer struct {
 	config *config
 	home   *place  // its own bucket
 	places *places // those of WithBuckets
+
+	activity *activity
 
 	tickets       *ticket.Keyring
 	ticketContext []byte
@@ -56,12 +57,13 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
 		return nil, errs
 	}
-	flights := completion.NewFlights(c.maxCompletions)
+	a := newActivity(c)
 	i := &Issuer{
 		environment: c.environment,
 		config:      c,
-		home:        newPlace(&b, c, flights),
-		places:      &places{config: c, flights: flights, kept: map[Bucket]*keptPlace{}},
+		home:        newPlace(&b, c, a.flights),
+		places:      &places{config: c, flights: a.flights, kept: map[Bucket]*keptPlace{}},
+		activity:    a,
 		tickets:     c.ticketKeys,
 	}
 	i.logAddress()
