@@ -70,6 +70,9 @@ type config struct {
 	sniff          bool
 	maxCompletions int
 	locker         Locker
+
+	hookTimeout       time.Duration
+	completionTimeout time.Duration
 }
 
 // The defaults of a grant.
@@ -82,6 +85,9 @@ const (
 	defaultMultipartAbove = 100 << 20
 	defaultPartSize       = 8 << 20
 	defaultMaxCompletions = 64
+
+	defaultHookTimeout       = time.Minute
+	defaultCompletionTimeout = time.Hour
 )
 
 func newConfig(opts []HandlerOption) (*config, []error) {
@@ -94,6 +100,9 @@ func newConfig(opts []HandlerOption) (*config, []error) {
 		partSize:       defaultPartSize,
 		maxCompletions: defaultMaxCompletions,
 		locker:         &processLocker{locks: map[string]*processLock{}},
+
+		hookTimeout:       defaultHookTimeout,
+		completionTimeout: defaultCompletionTimeout,
 	}
 	c.origins = http.NewCrossOriginProtection()
 	var errs []error
@@ -223,6 +232,9 @@ func (c *config) check(b *resolved) (errs []error) {
 		if err := c.reconciles(); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if c.hookTimeout > c.completionTimeout {
+		fail("WithHookTimeout", errLongHook(c.hookTimeout, c.completionTimeout))
 	}
 	if c.ticketLifetime < c.lifetime {
 		fail("WithTicketLifetime", errShortTicket(c.ticketLifetime, c.lifetime))

@@ -1,7 +1,6 @@
 package postern
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,7 +42,7 @@ func New(bucket Bucket, opts ...HandlerOption) (*Handler, error) {
 		return nil, errors.Join(errs...)
 	}
 	if c.reconcileEvery > 0 {
-		go issuer.keepReconciling(context.Background())
+		go issuer.keepReconciling(issuer.activity.running)
 	}
 	return newHandler(issuer, c), nil
 }

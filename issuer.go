@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
-	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 	"github.com/postern-go/postern/internal/object"
@@ -30,6 +29,7 @@ type Issuer struct {
 	home   *place  // its own bucket
 	places *places // those of WithBuckets
 
+	activity  *activity
 	opener    *opener
 	ephemeral *sync.Once // warns that the ticket key is this process's own; else nil
 }
@@ -55,7 +55,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
 		return nil, errs
 	}
-	i := &Issuer{environment: c.environment, config: c}
+	i := &Issuer{environment: c.environment, config: c, activity: newActivity(c)}
 	keys := c.ticketKeys
 	if keys == nil {
 		keys, _ = ticket.NewKeyring(ticket.RandomKey())
@@ -63,7 +63,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
 	i.opener = &opener{keys, []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)}
-	i.places = &places{config: c, opener: i.opener, flights: completion.NewFlights(c.maxCompletions), kept: map[Bucket]*keptPlace{}}
+	i.places = &places{config: c, opener: i.opener, flights: i.activity.flights, kept: map[Bucket]*keptPlace{}}
 	i.home = i.places.ready(&b, "")
 	i.logAddress()
 	return i, nil

@@ -398,8 +398,41 @@ func WithSniffing() Option {
 	})
 }
 
-// WithMaxCompletions sets how many completions may go on at once in this process;
-// more are refused with 503. 64 by default.
+// WithHookTimeout sets how long the hook of [WithOnComplete] may take: 1 minute by
+// default, 1 second to 1 hour. Then its context ends. If it goes on nevertheless, the
+// completion fails without it: the browser gets 503, and what the hook returns is logged
+// and has no effect.
+func WithHookTimeout(d time.Duration) Option {
+	return set("WithHookTimeout", func(c *config) error {
+		if err := within("the time of a hook", d, time.Second, time.Hour); err != nil {
+			return err
+		}
+		c.hookTimeout = d
+		return nil
+	})
+}
+
+func errLongHook(hook, completion time.Duration) error {
+	return fmt.Errorf("a hook of %s does not end within a completion of %s", hook, completion)
+}
+
+// WithCompletionTimeout sets how long a completion may take, from its first copy to the
+// end of the hook: 1 hour by default, 1 minute to 24 hours. One that takes longer fails,
+// and begins again when it is asked for: let it be enough for the largest file.
+func WithCompletionTimeout(d time.Duration) Option {
+	return set("WithCompletionTimeout", func(c *config) error {
+		if err := within("the time of a completion", d, time.Minute, day); err != nil {
+			return err
+		}
+		c.completionTimeout = d
+		return nil
+	})
+}
+
+// WithMaxCompletions sets how many completions may go on at once in this process: 64 by
+// default. Others wait for 5 seconds, and are then refused with 503. One tenant, or one
+// subject where there are no tenants, can have all but an eighth of them, at least one;
+// who has the fewest is next.
 func WithMaxCompletions(n int) Option {
 	return set("WithMaxCompletions", func(c *config) error {
 		if n < 1 {

@@ -50,7 +50,7 @@ func (ps *places) ready(b *resolved, id string) *place {
 	})
 	p.store = final.In(b.uploadName())
 	p.engine = completion.New(completion.Config{
-		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: ps.flights,
+		Store: final, Staging: p.store, Prefix: c.staging, Receipts: c.completes(), Sniff: c.sniff, Flights: ps.flights, Timeout: c.completionTimeout,
 		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
 		Lock: c.locker.Lock, Now: c.clock, Left: c.logLeft,

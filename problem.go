@@ -92,12 +92,17 @@ var (
 	ErrContentMismatch     = NewProblem(422, "content_mismatch", "The content of the file is not of the type that was declared.").end()
 	ErrCompletionFailed    = NewProblem(503, "completion_failed", "The upload is there, but the server could not take note of it. Try again in a moment.").WithRetryAfter(retryAfter)
 	ErrBusy                = NewProblem(503, "busy", "Too many uploads are being completed. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrShuttingDown        = NewProblem(503, "shutting_down", "The server is being restarted. Try again in a moment.").WithRetryAfter(restartRetryAfter)
 	ErrStorageUnavailable  = NewProblem(503, "storage_unavailable", "The storage does not answer. Try again in a moment.").WithRetryAfter(retryAfter)
 	ErrStorageDenied       = NewProblem(500, "storage_denied", "The server may not do this in its storage.")
 )
 
 // retryAfter is when trying again may help against what passes by itself.
 const retryAfter = 5 * time.Second
+
+// restartRetryAfter is when another replica, or this one, may take what this one does
+// not take any more.
+const restartRetryAfter = 2 * time.Second
 
 // Status returns the HTTP status, from 400 to 599.
 func (p *Problem) Status() int { return p.status }
@@ -281,6 +286,7 @@ var engineProblems = []struct {
 	problem *Problem
 }{
 	{completion.ErrBusy, ErrBusy},
+	{completion.ErrShuttingDown, ErrShuttingDown},
 	{completion.ErrReplayable, ErrReplayable},
 	{completion.ErrPartsMissing, ErrPartsMissing},
 	{completion.ErrPartsInvalid, ErrPartsInvalid},

@@ -73,7 +73,12 @@ func (c *config) accept(ctx context.Context, r *Receipt) error {
 	if c.onComplete == nil {
 		return nil
 	}
-	if err := hook.Guard(func() error { return c.onComplete(ctx, *r) }); err != nil {
+	given := *r
+	err := hook.Within(ctx, c.hookTimeout, func(ctx context.Context) error { return c.onComplete(ctx, given) }, func(err error) {
+		c.loggerOf(ctx).Warn().Err(err).Str("id", given.ID).Str("key", given.Key).
+			Msg("postern: a hook has ended too late, which has no effect")
+	})
+	if err != nil {
 		return ErrCompletionFailed.WithCause(err)
 	}
 	return nil

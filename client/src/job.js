@@ -2,7 +2,7 @@
 
 import { crc64nvme, sha256 } from "./checksum.js";
 import { sendParts } from "./parts.js";
-import { passes, retry, sleep } from "./retry.js";
+import { delay, passes, retry, sleep } from "./retry.js";
 import { Slot, local, partLength, unsummed, wholeSum } from "./saved.js";
 import { ask, send } from "./transport.js";
 import { UploadError, codeOf } from "./upload-error.js";
@@ -179,7 +179,7 @@ export class Job {
     for (;;) {
       const { body, status, retryAfter } = await this.#call("complete", { ticket, checksum });
       if (status !== 202) return body;
-      await sleep(retryAfter * 1000 || 2000, this.signal);
+      await sleep(delay(0, retryAfter || 2, Math.random()), this.signal);
     }
   }
 

@@ -16,13 +16,15 @@ export function passes({ code, from, status, retryAfter }) {
 }
 
 /**
- * Exponential backoff with full jitter, but no sooner than the server says; in ms.
+ * Exponential backoff with full jitter, but no sooner than the server says, and up to
+ * half as long again, so that not all pages come back at once; in ms.
  *
  * @param {number} failures
  * @param {number} retryAfter in seconds
  * @param {number} random from 0 to 1
  */
-export const delay = (failures, retryAfter, random) => Math.max(random * 500 * 2 ** failures, retryAfter * 1000);
+export const delay = (failures, retryAfter, random) =>
+  Math.max(random * 500 * 2 ** failures, retryAfter * 1000 * (1 + random / 2));
 
 /**
  * Tries until it works or trying cannot help. Being offline costs no try.

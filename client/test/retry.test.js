@@ -31,6 +31,11 @@ test("the wait doubles with each failure, and is random below that", () => {
 });
 
 test("the wait is no shorter than the server says", () => {
-  assert.equal(delay(1, 30, 1), 30_000);
+  assert.equal(delay(1, 30, 0), 30_000);
   assert.equal(delay(5, 1, 1), 16_000);
+});
+
+test("pages that the server tells the same come back at other times", () => {
+  assert.equal(delay(0, 30, 0.5), 37_500);
+  assert.equal(delay(0, 30, 1), 45_000);
 });

@@ -439,8 +439,10 @@ func TestHandlerReconcilesByItself(t *testing.T) {
 	var once sync.Once
 	s.got.before = func() { once.Do(func() { close(received) }) }
 	// By its clock the minute has passed that an upload is left to its browser.
-	s.replica(t, postern.WithReconciler(time.Second), postern.WithClock(func() time.Time { return time.Now().Add(2 * time.Minute) }))
+	h := s.replica(t, postern.WithReconciler(time.Second), postern.WithClock(func() time.Time { return time.Now().Add(2 * time.Minute) }))
 	<-received
+	require.NoError(t, h.Shutdown(context.Background()))
+	require.Empty(t, s.left(t))
 }
 
 // What S3 does not say is no verdict.

@@ -41,6 +41,8 @@ type Config struct {
 	Open func(ticket string, at time.Time) (*claim.Claim, error)
 	// Flights holds the completions that go on, of all engines of a process.
 	Flights *Flights
+	// Timeout bounds one completion; an hour if it is 0.
+	Timeout time.Duration
 	// Accept hands a verified result to the application. If it fails, so does the
 	// completion, which may then be repeated.
 	Accept func(ctx context.Context, c *claim.Claim, r *Result) error
@@ -112,30 +114,38 @@ type Part struct {
 }
 
 // Complete completes the upload of a claim, or joins a completion of it that goes on.
-// The error is [ErrPending] if it takes longer than the request waits, or ctx ends:
-// then it goes on nevertheless.
+// It may wait for a slot first; see [Flights]. The error is [ErrPending] if it takes
+// longer than the request waits, or ctx ends: then it goes on nevertheless.
 func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Result, error) {
 	if !e.replayProof(c) {
 		return nil, ErrReplayable
 	}
-	running := e.Flights.find(c.ID)
+	start := time.Now()
+	running, err := e.Flights.find(c.ID)
+	if err != nil {
+		return nil, err
+	}
 	if running == nil {
 		// Whoever has uploaded nothing takes no slot.
 		found, err := e.look(ctx, c, q.Parts)
 		if err != nil {
 			return nil, err
 		}
-		running, err = e.Flights.begin(ctx, c.ID, func(ctx context.Context) (*Result, error) {
-			return e.complete(ctx, c, found, q.CRC64NVME)
-		}, func(ctx context.Context, end *End) {
-			end.Trigger = q.Trigger
-			e.Ended(ctx, c, end)
+		running, err = e.Flights.begin(ctx, flight{
+			id: c.ID, owner: ownerOf(c), timeout: e.Timeout,
+			run: func(ctx context.Context) (*Result, error) {
+				return e.complete(ctx, c, found, q.CRC64NVME)
+			},
+			ended: func(ctx context.Context, end *End) {
+				end.Trigger = q.Trigger
+				e.Ended(ctx, c, end)
+			},
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return running.await(ctx, q.Wait)
+	return running.await(ctx, q.Wait-time.Since(start))
 }
 
 // replayProof reports whether a receipt was asked for, and the grant cannot change

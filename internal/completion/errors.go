@@ -9,8 +9,10 @@ import (
 var (
 	// ErrPending: the completion goes on.
 	ErrPending = errors.New("the completion goes on")
-	// ErrBusy: too many completions go on.
+	// ErrBusy: too many completions go on, and no slot was free in time.
 	ErrBusy = errors.New("too many completions at once")
+	// ErrShuttingDown: no completions are begun any more.
+	ErrShuttingDown = errors.New("the process is shutting down")
 	// ErrReplayable: the grant could change the object after a receipt.
 	ErrReplayable = errors.New("the grant can be used again after its receipt")
 	// ErrPartsMissing and ErrPartsInvalid: the parts are not all there, or are not
