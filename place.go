@@ -53,7 +53,9 @@ func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
 			return c.accept(ctx, p.receipt(cl, r))
 		},
-		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
+		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
+			c.logEnd(ctx, cl, end, p.problem(end.Err))
+		},
 	})
 	return p
 }

@@ -68,12 +68,13 @@ func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 	return r
 }
 
-// accept hands a receipt to the application.
+// accept hands a receipt to the application. No connection is served here, which a panic
+// would end.
 func (c *config) accept(ctx context.Context, r *Receipt) error {
 	if c.onComplete == nil {
 		return nil
 	}
-	if err := hook.Guard(func() error { return c.onComplete(ctx, *r) }); err != nil {
+	if err := hook.GuardAll(func() error { return c.onComplete(ctx, *r) }); err != nil {
 		return ErrCompletionFailed.WithCause(err)
 	}
 	return nil
