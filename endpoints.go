@@ -156,7 +156,7 @@ func (i *Issuer) complete(ctx context.Context, p *place, c *claim.Claim, d *Tick
 	for k, p := range d.Parts {
 		q.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
 	}
-	result, err := p.engine.Complete(ctx, c, q)
+	result, err := p.engine.Complete(i.ownLogger(ctx), c, q)
 	if err != nil {
 		return nil, err
 	}

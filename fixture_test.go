@@ -129,6 +129,13 @@ type grant struct {
 	Ticket    string            `json:"ticket"`
 }
 
+// id is that of a form's grant, which its object has as metadata.
+func (g grant) id(t testing.TB) string {
+	t.Helper()
+	require.Len(t, g.Fields["x-amz-meta-postern-id"], 32)
+	return g.Fields["x-amz-meta-postern-id"]
+}
+
 func granted(t testing.TB, w *httptest.ResponseRecorder) grant {
 	t.Helper()
 	require.Equal(t, http.StatusCreated, w.Code, w.Body.String())

@@ -44,7 +44,7 @@ func TestGrantIsOneLineInTheLog(t *testing.T) {
 	delete(all[0], "duration")
 	require.Equal(t, map[string]any{
 		"level": "info", "message": "upload", "action": "sign", "outcome": "granted", "status": 201.0,
-		"tenant": "acme", "subject": "ada", "key": g.Key, "size": 1000.0, "type": "image/png", "mode": "post",
+		"tenant": "acme", "subject": "ada", "id": g.id(t), "key": g.Key, "size": 1000.0, "type": "image/png", "mode": "post",
 	}, all[0])
 }
 

@@ -71,7 +71,7 @@ func OpenTicket(issuer *Issuer, action Action) func(http.Handler) http.Handler {
 		u.ticket = &openedTicket{claim: c, request: q}
 		u.Filename, u.Type, u.Size, u.Key = c.Filename, c.Type, c.Size, c.Key
 		u.SHA256, u.Metadata, u.PartChecksums = c.SHA256, c.Metadata, c.PartChecksums
-		u.Mode, u.PartSize = Mode(c.Mode), c.PartSize
+		u.Mode, u.PartSize, u.id = Mode(c.Mode), c.PartSize, c.ID
 		return nil
 	})
 }

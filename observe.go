@@ -13,37 +13,61 @@ import (
 	"github.com/postern-go/postern/internal/hook"
 )
 
-// Outcome is how a request ended.
+// Outcome is how a request or a completion ended.
 type Outcome string
 
-// The outcomes: the request got what it asked for; a rule refused; the server
-// failed.
+// The outcomes: the request got what it asked for, which for [ActionComplete] is a
+// receipt; the completion that it asked for goes on; a completion has ended well; a rule
+// or a verification refused; the server failed.
 const (
-	OutcomeGranted Outcome = "granted"
-	OutcomeRefused Outcome = "refused"
-	OutcomeFailed  Outcome = "failed"
+	OutcomeGranted   Outcome = "granted"
+	OutcomePending   Outcome = "pending"
+	OutcomeCompleted Outcome = "completed"
+	OutcomeRefused   Outcome = "refused"
+	OutcomeFailed    Outcome = "failed"
 )
 
-// Decision is what [WithObserver] sees: one for each request that the chain
-// decided. It holds no secret, signature, policy or ticket.
+// Trigger is who has begun a completion.
+type Trigger string
+
+// The triggers: a request of the browser, the reconciler, an event of S3, and a call of
+// the application.
+const (
+	TriggerBrowser     Trigger = "browser"
+	TriggerReconciler  Trigger = "reconciler"
+	TriggerEvent       Trigger = "event"
+	TriggerApplication Trigger = "application"
+)
+
+// Decision is what [WithObserver] sees: one for each request that the chain decided, and
+// one for the end of each completion, whether a request still waits for it or not. It
+// holds no secret, signature, policy or ticket.
 type Decision struct {
+	// Action is [ActionComplete] for a completion.
 	Action  Action
 	Outcome Outcome
+	// Trigger is who has begun the completion that has ended; "" means that this is about
+	// a request.
+	Trigger Trigger
 	// Code is that of the problem, or "".
 	Code string
-	// Status is the HTTP status of the answer in [Native]. Another dialect may
-	// have 200 for every success.
+	// Status is the HTTP status of the answer in [Native], and 0 of a completion. Another
+	// dialect may have 200 for every success.
 	Status          int
 	Subject, Tenant string
-	Key             string
+	// ID is the upload's, as its [Receipt] has it, or "" before there is a grant.
+	ID  string
+	Key string
 	// Size is in bytes, or UnknownSize.
 	Size int64
 	Type string
 	// Mode is that of the grant, or "".
 	Mode Mode
-	// Duration is from the beginning of the chain to the decision.
+	// Duration is from the beginning of the chain to the decision, or that of the
+	// completion.
 	Duration time.Duration
-	// Err is why, with causes that are never sent; nil for a grant.
+	// Err is why, with causes that are never sent; nil where nothing was refused and
+	// nothing has failed.
 	Err error
 }
 
@@ -52,30 +76,67 @@ type Decision struct {
 func (e *environment) decide(r *http.Request, u *Upload, d Decision) {
 	d.Size = UnknownSize
 	if u != nil {
-		d.Action, d.Subject, d.Tenant, d.Key = u.Action, u.Subject, u.Tenant, u.Key
+		d.Action, d.Subject, d.Tenant, d.ID, d.Key = u.Action, u.Subject, u.Tenant, u.id, u.Key
 		d.Size, d.Type = u.Size, u.Type
 		d.Duration = time.Since(u.start)
 	}
 	switch {
-	case d.Status >= 500:
-		d.Outcome = OutcomeFailed
 	case d.Status >= 400:
-		d.Outcome = OutcomeRefused
+		d.Outcome = outcomeOf(d.Status)
+	case d.Status == http.StatusAccepted:
+		d.Outcome = OutcomePending
 	default:
 		d.Outcome = OutcomeGranted
 	}
-	ctx := r.Context()
+	e.show(r.Context(), &d)
+}
+
+// outcomeOf returns the outcome of a problem.
+func outcomeOf(status int) Outcome {
+	if status >= 500 {
+		return OutcomeFailed
+	}
+	return OutcomeRefused
+}
+
+// logEnd logs how a completion has ended, and shows it to the observers. err is its
+// error as a problem. It runs where no connection is served, which a panic would end.
+func (e *environment) logEnd(ctx context.Context, c *claim.Claim, end *completion.End, err error) {
+	d := Decision{
+		Action: ActionComplete, Outcome: OutcomeCompleted, Trigger: Trigger(end.Trigger),
+		Subject: c.Subject, Tenant: c.Tenant, ID: c.ID, Key: c.Key, Size: c.Size, Type: c.Type, Mode: Mode(c.Mode),
+		Duration: end.Duration, Err: err,
+	}
+	if end.Result != nil {
+		d.Size = end.Result.Size
+	}
+	if err != nil {
+		p := problemOf(err)
+		d.Code, d.Outcome = p.code, outcomeOf(p.status)
+	}
+	_ = hook.GuardAll(func() error {
+		e.show(ctx, &d)
+		return nil
+	})
+}
+
+// show logs a decision, and shows it to the observers.
+func (e *environment) show(ctx context.Context, d *Decision) {
 	logger := e.loggerOf(ctx)
-	logDecision(logger, &d)
+	logDecision(logger, d)
 	for _, observe := range e.observers {
-		if err := hook.Guard(func() error { observe(ctx, d); return nil }); err != nil {
+		if err := hook.Guard(func() error { observe(ctx, *d); return nil }); err != nil {
 			logPanic(logger, err)
 		}
 	}
 }
 
-// logEnd says how a completion has ended that may have outlived its request.
-func (e *environment) logEnd(ctx context.Context, c *claim.Claim, end *completion.End) {}
+// ownLogger gives what may outlive its request a copy of the request's logger, to which
+// both may add fields.
+func (e *environment) ownLogger(ctx context.Context) context.Context {
+	logger := e.loggerOf(ctx).With().Logger()
+	return logger.WithContext(ctx)
+}
 
 // loggerOf returns the logger of a context, or WithLogger's where it has none.
 func (e *environment) loggerOf(ctx context.Context) *zerolog.Logger {
@@ -85,13 +146,17 @@ func (e *environment) loggerOf(ctx context.Context) *zerolog.Logger {
 	return zerolog.Ctx(ctx)
 }
 
-// maxLogged bounds in bytes what one field of a log line takes from outside.
-const maxLogged = 256
+// What one field of a log line takes from outside, in bytes. An error may end in what
+// S3 said.
+const (
+	maxLogged      = 256
+	maxLoggedError = 1024
+)
 
 func logDecision(logger *zerolog.Logger, d *Decision) {
 	var e *zerolog.Event
 	switch d.Outcome {
-	case OutcomeGranted:
+	case OutcomeGranted, OutcomePending, OutcomeCompleted:
 		e = logger.Info()
 	case OutcomeRefused:
 		e = logger.Warn()
@@ -103,25 +168,31 @@ func logDecision(logger *zerolog.Logger, d *Decision) {
 	}
 	field := func(name, value string) {
 		if value != "" {
-			e.Str(name, clip(value))
+			e.Str(name, clip(value, maxLogged))
 		}
 	}
 	field("action", string(d.Action))
 	field("outcome", string(d.Outcome))
 	field("code", d.Code)
-	e.Int("status", d.Status)
+	message := "completion"
+	if d.Trigger == "" {
+		message = "upload"
+		e.Int("status", d.Status)
+	}
+	field("trigger", string(d.Trigger))
 	field("tenant", d.Tenant)
 	field("subject", d.Subject)
+	field("id", d.ID)
 	field("key", d.Key)
 	e.Int64("size", d.Size)
 	field("type", d.Type)
 	field("mode", string(d.Mode))
 	e.Dur("duration", d.Duration)
 	if d.Err != nil {
-		field("error", d.Err.Error())
+		e.Str("error", clip(d.Err.Error(), maxLoggedError))
 		addStack(e, d.Err)
 	}
-	e.Msg("upload")
+	e.Msg(message)
 }
 
 func logPanic(logger *zerolog.Logger, err error) {
@@ -138,9 +209,9 @@ func addStack(e *zerolog.Event, err error) {
 	}
 }
 
-func clip(s string) string {
-	if len(s) > maxLogged {
-		return s[:maxLogged] + "…"
+func clip(s string, max int) string {
+	if len(s) > max {
+		return s[:max] + "…"
 	}
 	return s
 }

@@ -489,8 +489,9 @@ func WithDialect(d Dialect) Option {
 }
 
 // WithObserver shows every decision to a function, after it was logged and
-// before the answer is complete: it must be quick. It runs on the request's
-// goroutine, many at once. It may be given several times.
+// before the answer is complete: it must be quick. It runs on the goroutine of the
+// request, or of the completion that has ended, many at once. It may be given several
+// times.
 func WithObserver(fn func(ctx context.Context, d Decision)) Option {
 	return issuerOption{option{name: "WithObserver", repeatable: true, apply: func(c *config) error {
 		if fn == nil {

@@ -58,8 +58,10 @@ func (ps *places) ready(b *resolved, id string) *place {
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
 			return c.accept(ctx, p.receipt(cl, r))
 		},
-		Ended:  func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
+		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
+			c.logEnd(ctx, cl, end, p.problem(end.Err))
+		},
 	})
 	return p
 }

@@ -68,7 +68,8 @@ func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 	return r
 }
 
-// accept hands a receipt to the application.
+// accept hands a receipt to the application. No connection is served here, which a panic
+// would end.
 func (c *config) accept(ctx context.Context, r *Receipt) error {
 	if c.onComplete == nil {
 		return nil

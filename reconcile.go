@@ -219,9 +219,9 @@ func (i *Issuer) logReconciled(ctx context.Context, p *place, done completion.Do
 	if e == nil {
 		return
 	}
-	e.Str("bucket", p.Name).Str("key", clip(key)).Str("done", string(done)).Bool("dry_run", dry)
+	e.Str("bucket", p.Name).Str("key", clip(key, maxLogged)).Str("done", string(done)).Bool("dry_run", dry)
 	if err != nil {
-		e.Str("code", codeOf(p, err)).Str("error", clip(err.Error()))
+		e.Str("code", codeOf(p, err)).Str("error", clip(err.Error(), maxLoggedError))
 	}
 	e.Msg("reconcile")
 }

@@ -115,6 +115,7 @@ type Upload struct {
 	now     time.Time // the clock's time of the request
 	decoded bool      // a chain made it
 	ticket  *openedTicket
+	id      string // of the grant
 
 	authorized bool
 	named      bool

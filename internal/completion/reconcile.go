@@ -184,6 +184,10 @@ func forGood(err error) bool {
 
 // passes reports whether an error is none of the upload's.
 func passes(err error) bool {
+	var own *NotAccepted
+	if errors.As(err, &own) {
+		return false
+	}
 	var s3 *store.Error
 	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
