@@ -110,17 +110,6 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-// held stops hooks until they are released. The tests allow copies less time.
-func (s *site) held() (reached chan struct{}, release func()) {
-	reached, gate := make(chan struct{}), make(chan struct{})
-	var once sync.Once
-	s.got.before = func() {
-		once.Do(func() { close(reached) })
-		<-gate
-	}
-	return reached, sync.OnceFunc(func() { close(gate) })
-}
-
 // It waits for a slot as long as a request does, 5 s.
 func TestTooManyCompletionsAreRefusedAsBusy(t *testing.T) {
 	t.Parallel()

@@ -41,24 +41,6 @@ func noted(request map[string]any) map[string]any {
 	return request
 }
 
-// logged is a log that many write to.
-type logged struct {
-	mutex sync.Mutex
-	text  strings.Builder
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
-}
-
 // uploadKinds are the ways in which a file comes to staging.
 var uploadKinds = map[string]struct {
 	request map[string]any
@@ -207,7 +189,7 @@ func TestDryRunDoesNothing(t *testing.T) {
 // A hook that fails is asked again until the ticket ends, and then once more.
 func TestHookThatFailsIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	var log logged
+	var log lines
 	s := newSite(t, foreign.Embedded(t), true, postern.WithLogger(zerolog.New(&log)))
 	g := ask(t, s, picture())
 	upload(t, s, g, pngFile())
@@ -266,7 +248,7 @@ func TestUploadThatIsNotWholeIsGivenUpWhenItsTicketEnds(t *testing.T) {
 // What is not what was granted ends in nothing, and a line that says why.
 func TestReconcilerRejectsWhatWasNotGranted(t *testing.T) {
 	t.Parallel()
-	var log logged
+	var log lines
 	s := newSite(t, foreign.Embedded(t), true, postern.WithSniffing(), postern.WithLogger(zerolog.New(&log)))
 	upload(t, s, ask(t, s, picture()), htmlFile(len(pngFile())))
 	report := reconcile(t, s.Handler)
