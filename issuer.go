@@ -65,6 +65,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	i.opener = &opener{keys, []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)}
 	i.places = &places{config: c, opener: i.opener, flights: i.activity.flights, kept: map[Bucket]*keptPlace{}}
 	i.home = i.places.ready(&b, "")
+	i.places.own, i.places.home = bucket, i.home
 	i.logAddress()
 	return i, nil
 }

@@ -141,6 +141,8 @@ const (
 
 // places keeps buckets ready that were asked for lately.
 type places struct {
+	own     Bucket
+	home    *place
 	config  *config
 	opener  *opener
 	flights *completion.Flights
@@ -158,6 +160,9 @@ type keptPlace struct {
 // get returns a bucket, ready.
 func (ps *places) get(b Bucket) (*place, error) {
 	keep := keyed(b)
+	if keep && b == ps.own {
+		return ps.home, nil
+	}
 	if keep {
 		ps.mutex.Lock()
 		defer ps.mutex.Unlock()

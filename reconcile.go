@@ -131,7 +131,7 @@ func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileRe
 		return report, err
 	}
 	p := i.home
-	if o.Bucket != (Bucket{}) {
+	if o.Bucket.Name != "" {
 		var err error
 		if p, err = i.places.get(o.Bucket); err != nil {
 			return report, err
@@ -256,13 +256,16 @@ func (i *Issuer) keepReconciling(ctx context.Context) {
 
 func (i *Issuer) reconcileAll(ctx context.Context) error {
 	buckets := []Bucket{{}}
-	lister, ok := i.config.buckets.(BucketLister)
-	if ok {
+	if lister, ok := i.config.buckets.(BucketLister); ok {
 		more, err := lister.List(ctx)
 		if err != nil {
 			return err
 		}
-		buckets = append(buckets, more...)
+		for _, b := range more {
+			if !keyed(b) || b != i.places.own {
+				buckets = append(buckets, b)
+			}
+		}
 	}
 	var errs []error
 	for _, b := range buckets {

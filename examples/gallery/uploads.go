@@ -27,7 +27,7 @@ func (a *app) newUploads(ctx context.Context) (err error) {
 		return err
 	}
 	a.uploads, err = postern.New(a.regions["eu"].bucket,
-		postern.WithBuckets(postern.BucketsFunc(a.bucketFor)),
+		postern.WithBuckets(buckets(a.regions)),
 		postern.WithAuthorizer(authorize),
 		postern.WithTrustedOrigins(strings.Fields(*frontEnd)...),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
@@ -39,6 +39,7 @@ func (a *app) newUploads(ctx context.Context) (err error) {
 		postern.WithSniffing(),
 		postern.WithOnComplete(a.addPhoto),
 		postern.WithTicketKeys(ticketKey),
+		postern.WithReconciler(30*time.Second), // for pages that were closed too early
 		postern.WithLogger(log.Logger),
 	)
 	return err
@@ -54,15 +55,26 @@ func authorize(r *http.Request, u *postern.Upload) error {
 	return nil
 }
 
-// bucketFor keeps what an organisation uploads in its region. Should it move before an
-// upload is complete, that one begins again.
-func (a *app) bucketFor(ctx context.Context, _ *postern.Upload) (postern.Bucket, error) {
+// buckets are those of the regions.
+type buckets map[string]*region
+
+// For keeps what an organisation uploads in its region. Should it move before an upload
+// is complete, that one begins again.
+func (b buckets) For(ctx context.Context, _ *postern.Upload) (postern.Bucket, error) {
 	id := userFrom(ctx).Region
-	r, ok := a.regions[id]
+	r, ok := b[id]
 	if !ok {
 		return postern.Bucket{}, fmt.Errorf("region %q has no bucket", id)
 	}
 	return r.bucket, nil
+}
+
+// List has the reconciler go through all of them.
+func (b buckets) List(context.Context) (all []postern.Bucket, err error) {
+	for _, r := range b {
+		all = append(all, r.bucket)
+	}
+	return all, nil
 }
 
 // addPhoto takes note of an upload. It may be told of the same one again.

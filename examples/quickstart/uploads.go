@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -39,6 +40,8 @@ func newUploads(opts *options, bucket postern.Bucket, ticketKey []byte, finished
 		postern.WithSniffing(),
 		postern.WithOnComplete(finished.add),
 		postern.WithTicketKeys(ticketKey),
+		// Whoever closes the page after the last byte finds the file in the list.
+		postern.WithReconciler(30 * time.Second),
 		postern.WithLogger(logger),
 	}
 	if opts.put {
