@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,7 +257,7 @@ func TestUppysTicketsReachNothingButTheirOwnUpload(t *testing.T) {
 	// The upload is as it was, and the native protocol opens it too.
 	require.Equal(t, 200, call(t, native, "list", map[string]any{"ticket": mine.UploadID}).Status)
 	require.Equal(t, 200, mine.complete(t, h, parts).Status)
-	require.Equal(t, []string{mine.Key}, keys(t, srv))
+	require.Equal(t, []string{mine.Key}, slices.DeleteFunc(keys(t, srv), func(key string) bool { return strings.HasPrefix(key, "staging/tickets/") }))
 }
 
 func TestUppyLeavesNothingWhenItCancels(t *testing.T) {

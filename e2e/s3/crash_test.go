@@ -105,7 +105,7 @@ func TestCrashAtEveryStepEndsInTheSameReceipt(t *testing.T) {
 				"HeadObject final, GetObject final, hook, DeleteObject staging"},
 		{"parts with promotion", true, "multipart", inParts, fileOf(large), large,
 			"HeadObject final, ListParts staging, CompleteMultipartUpload staging, HeadObject staging, CreateMultipartUpload final, " +
-				"UploadPartCopy final, CompleteMultipartUpload final, HeadObject final, GetObject final, hook, DeleteObject staging"},
+				"UploadPartCopy final, CompleteMultipartUpload final, HeadObject final, GetObject final, hook, DeleteObject staging, DeleteObject staging"},
 		{"parts", false, "multipart", inParts, fileOf(large), large,
 			"HeadObject final, ListParts final, CompleteMultipartUpload final, HeadObject final, GetObject final, hook"},
 		{"a PUT", false, "put", nil, picture(), pngFile(), "HeadObject final, GetObject final, hook"},

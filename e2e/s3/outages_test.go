@@ -180,8 +180,13 @@ func TestCredentialsThatEndInTheMiddle(t *testing.T) {
 	require.Zero(t, got.count())
 	service.gone.Store(false)
 	require.Equal(t, http.StatusOK, putPart(t, h, parts, 2, large).Status)
-	complete(t, h, parts.Ticket)
-	complete(t, h, small.Ticket)
+	// A provider that has failed is asked again after a pause.
+	for _, g := range []grant{parts, small} {
+		for call(t, h, "complete", ticketOf(g)).Status == http.StatusServiceUnavailable {
+			time.Sleep(100 * time.Millisecond)
+		}
+		complete(t, h, g.Ticket)
+	}
 }
 
 // A grant of credentials that live for a short time is no longer valid than they.
