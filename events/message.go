@@ -38,8 +38,8 @@ type Message struct {
 // Parse reads a message: an S3 event (of Amazon, MinIO, versitygw and others), the
 // same in the envelope of SNS, an event of EventBridge, a test event, or what SNS sends
 // at the beginning and the end of a subscription. Keys come back decoded: S3 events
-// have them URL-encoded with a plus sign for a space, those of EventBridge have them as
-// they are. Parse fails with [ErrMalformed].
+// have them URL-encoded with a plus sign for a space, those of EventBridge and versitygw
+// have them as they are. Parse fails with [ErrMalformed].
 func Parse(body []byte) (Message, error) { return parse(body, true) }
 
 // envelope has the members by which the shapes are told apart.
@@ -87,9 +87,20 @@ func parse(body []byte, outermost bool) (m Message, err error) {
 type record struct {
 	EventName string
 	S3        struct {
-		Bucket struct{ Name string }
-		Object struct{ Key string }
+		ConfigurationID string
+		Bucket          struct{ Name string }
+		Object          struct{ Key string }
 	}
+}
+
+// key is decoded, but for versitygw, which encodes none. It is known by the names of
+// its configurations, which it has instead of those of a bucket.
+func (r *record) key() (string, error) {
+	switch r.S3.ConfigurationID {
+	case "webhook-global", "nats-global", "kafka-global", "rabbitmq-global":
+		return r.S3.Object.Key, nil
+	}
+	return url.QueryUnescape(r.S3.Object.Key)
 }
 
 // records are bounded as they are read.
@@ -123,7 +134,7 @@ func (r records) created() (all []Object, err error) {
 		if !strings.HasPrefix(strings.TrimPrefix(one.EventName, "s3:"), "ObjectCreated:") {
 			continue
 		}
-		key, err := url.QueryUnescape(one.S3.Object.Key)
+		key, err := one.key()
 		if err != nil {
 			return nil, fmt.Errorf("%w: a key that is not URL-encoded", ErrMalformed)
 		}

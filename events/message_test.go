@@ -31,8 +31,8 @@ const (
 	versitygw = `{"Records":[{"eventVersion":"2.2","eventSource":"aws:s3","awsRegion":"us-east-1","eventTime":"2026-11-12T00:00:00Z",` +
 		`"eventName":"s3:ObjectCreated:Put","userIdentity":{"PrincipalId":"user"},"requestParameters":{"sourceIPAddress":"192.0.2.7"},` +
 		`"responseElements":{"x-amz-request-id":"","x-amz-id-2":""},"s3":{"s3SchemaVersion":"1.0","configurationId":"webhook-global",` +
-		`"bucket":{"name":"uploads","ownerIdentity":{"PrincipalId":"root"},"arn":"arn:aws:s3:::/uploads/staging/a%20b%2B%C3%BC.png"},` +
-		`"object":{"key":"staging/a%20b%2B%C3%BC.png","size":5,"eTag":"5d41","versionId":null,"sequencer":"01K"}},` +
+		`"bucket":{"name":"uploads","ownerIdentity":{"PrincipalId":"root"},"arn":"arn:aws:s3:::/uploads/staging/a b+ü.png"},` +
+		`"object":{"key":"staging/a b+ü.png","size":5,"eTag":"5d41","versionId":null,"sequencer":"01K"}},` +
 		`"glacierEventData":{"restoreEventData":{"lifecycleRestorationExpiryTime":"","lifecycleRestoreStorageClass":""}}}]}`
 	eventBridge = `{"version":"0","id":"17793124-05d4-b198-2fde-7ededc63b103","detail-type":"Object Created","source":"aws.s3",` +
 		`"account":"111122223333","time":"2026-11-12T00:00:00Z","region":"eu-central-1","resources":["arn:aws:s3:::uploads"],` +
