@@ -19,17 +19,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/events"
 	"github.com/postern-go/postern/s3test"
 	"github.com/postern-go/postern/ticket"
 )
 
-const secret = "a secret of the webhook"
-
 // site is an application whose browsers leave after the last byte.
 type site struct {
 	*postern.Handler
-	s3       *s3test.Server
+	s3       *foreign.Server
 	webhook  http.Handler
 	receipts chan *postern.Receipt
 	reports  chan events.Report
@@ -37,27 +36,35 @@ type site struct {
 	broken atomic.Bool
 }
 
-// newSite runs the application, and a server that has it know of changes by its webhook
-// or by what the options say.
+// newSite runs the application at the embedded server.
 func newSite(t *testing.T, mode postern.Mode, options ...s3test.Option) *site {
 	t.Helper()
-	s := &site{receipts: make(chan *postern.Receipt, 100), reports: make(chan events.Report, 1000)}
-	var hook atomic.Pointer[events.Handler]
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return newSiteAt(t, mode, foreign.Embedded(t, options...), postern.VersityGW)
+}
+
+// newSiteWithWebhook runs the application at the server that the environment names,
+// which has it know of changes.
+func newSiteWithWebhook(t *testing.T, mode postern.Mode) *site {
+	t.Helper()
+	var hook atomic.Pointer[http.Handler]
+	srv := foreign.StartWithEvents(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := hook.Load(); h != nil {
-			h.ServeHTTP(w, r)
+			(*h).ServeHTTP(w, r)
 		} // the server's test event comes before the application
 	}))
-	t.Cleanup(web.Close)
-	if options == nil {
-		options = []s3test.Option{s3test.WithWebhook(web.URL + "/events?token=a+secret+of+the+webhook")}
-	}
-	s.s3 = s3test.Start(t, options...)
+	s := newSiteAt(t, mode, srv, postern.Provider(srv.Name))
+	hook.Store(&s.webhook)
+	return s
+}
+
+func newSiteAt(t *testing.T, mode postern.Mode, srv *foreign.Server, provider postern.Provider) *site {
+	t.Helper()
+	s := &site{s3: srv, receipts: make(chan *postern.Receipt, 100), reports: make(chan events.Report, 1000)}
 	signing, err := s.s3.PutOnlyUser(t.Context(), "staging/")
 	require.NoError(t, err)
 	s.Handler, err = postern.New(
 		postern.Bucket{
-			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, Provider: postern.VersityGW,
+			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, Provider: provider,
 			Credentials: signing, ServiceCredentials: s.s3.Credentials(),
 		},
 		postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
@@ -76,10 +83,9 @@ func newSite(t *testing.T, mode postern.Mode, options ...s3test.Option) *site {
 		}),
 	)
 	require.NoError(t, err)
-	h, err := events.NewHandler(s.Issuer(), secret, events.WithObserver(s.observe))
+	h, err := events.NewHandler(s.Issuer(), foreign.WebhookSecret, events.WithObserver(s.observe))
 	require.NoError(t, err)
 	s.webhook = h
-	hook.Store(h)
 	return s
 }
 
@@ -171,7 +177,7 @@ func (s *site) requireComplete(t *testing.T, r *postern.Receipt, content string)
 // deliver sends an event to the webhook, as anybody does who knows its secret.
 func (s *site) deliver(body string) int {
 	r := httptest.NewRequest(http.MethodPost, "/events", bytes.NewBufferString(body))
-	r.Header.Set("Authorization", "Bearer "+secret)
+	r.Header.Set("Authorization", "Bearer "+foreign.WebhookSecret)
 	w := httptest.NewRecorder()
 	s.webhook.ServeHTTP(w, r)
 	return w.Code

@@ -14,7 +14,6 @@ import (
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/events"
-	"github.com/postern-go/postern/s3test"
 )
 
 // event is what Amazon's S3 says of a new object.
@@ -24,23 +23,22 @@ func event(bucket, key string) string {
 
 func TestUploadOfAClosedPageIsCompletedByTheServersWebhook(t *testing.T) {
 	for _, mode := range []postern.Mode{postern.ModePost, postern.ModePut} {
-		s := newSite(t, mode)
-		for i := range 3 {
-			content := strings.Repeat("x", i+1)
-			s.upload(t, content)
-			s.requireComplete(t, <-s.receipts, content)
-			s.await(events.Completed)
-		}
-		require.Empty(t, s.keys(t, "staging/"))
-		require.Empty(t, s.receipts)
+		t.Run(string(mode), func(t *testing.T) {
+			s := newSiteWithWebhook(t, mode)
+			for i := range 3 {
+				content := strings.Repeat("x", i+1)
+				s.upload(t, content)
+				s.requireComplete(t, <-s.receipts, content)
+				s.await(events.Completed)
+			}
+			require.Empty(t, s.keys(t, "staging/"))
+			require.Empty(t, s.receipts)
+		})
 	}
 }
 
-// quiet is a server that sends nothing.
-func quiet() []s3test.Option { return []s3test.Option{s3test.WithBucket("uploads")} }
-
 func TestForgedEventCompletesNothingThatIsNotAnUpload(t *testing.T) {
-	s := newSite(t, postern.ModePost, quiet()...)
+	s := newSite(t, postern.ModePost)
 	put := func(key string) {
 		_, err := s.s3.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &s.s3.Bucket, Key: &key, Body: strings.NewReader("forged")})
 		require.NoError(t, err)
@@ -64,14 +62,14 @@ func TestForgedEventCompletesNothingThatIsNotAnUpload(t *testing.T) {
 // An event may tell of another upload's key: that one is completed, as it would be
 // anyway, for whom its ticket says.
 func TestForgedEventOfAnUploadDoesWhatATrueOneDoes(t *testing.T) {
-	s := newSite(t, postern.ModePost, quiet()...)
+	s := newSite(t, postern.ModePost)
 	key := s.upload(t, "content")
 	require.Equal(t, http.StatusNoContent, s.deliver(event(s.s3.Bucket, key)))
 	s.requireComplete(t, <-s.receipts, "content")
 }
 
 func TestDuplicateEventsCompleteOnce(t *testing.T) {
-	s := newSite(t, postern.ModePut, quiet()...)
+	s := newSite(t, postern.ModePut)
 	first, second := s.upload(t, "first"), s.upload(t, "second")
 	var all sync.WaitGroup
 	for range 5 {
@@ -91,7 +89,7 @@ func TestDuplicateEventsCompleteOnce(t *testing.T) {
 }
 
 func TestEventBeforeItsObjectDoesNoHarm(t *testing.T) {
-	s := newSite(t, postern.ModePut, quiet()...)
+	s := newSite(t, postern.ModePut)
 	key := s.upload(t, "content")
 	_, err := s.s3.Client().CopyObject(t.Context(), &s3.CopyObjectInput{
 		Bucket: &s.s3.Bucket, Key: aws.String("kept"), CopySource: aws.String(s.s3.Bucket + "/" + key),
@@ -111,7 +109,7 @@ func TestEventBeforeItsObjectDoesNoHarm(t *testing.T) {
 }
 
 func TestHookThatFailsHasTheEventSentAgain(t *testing.T) {
-	s := newSite(t, postern.ModePost, quiet()...)
+	s := newSite(t, postern.ModePost)
 	key := s.upload(t, "content")
 	s.broken.Store(true)
 	require.Equal(t, http.StatusServiceUnavailable, s.deliver(event(s.s3.Bucket, key)))
