@@ -1,5 +1,5 @@
 # The modules, innermost first. Each is tested as users get it: alone.
-MODULES     := . s3test lock/redis lock/postgres examples e2e bench
+MODULES     := . s3test lock/redis lock/postgres events/sqs events/nats examples e2e bench
 # Those that are released; the others never get a tag. See RELEASING.md.
 TAGGED      := . s3test
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -58,6 +58,8 @@ test:
 	@scripts/firefox
 	@scripts/postgres
 	@scripts/redis
+	@scripts/nats >/dev/null
+	@scripts/npm events/sqs/testdata/server
 	@scripts/npm client
 	@npm --prefix client run --silent test
 	@scripts/corpus
@@ -75,6 +77,7 @@ providers:
 		scripts/$${s%-rgw} >/dev/null && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m -run 'EveryProvider|EveryWay|ServersOfOthers' ./s3 || exit 1; \
+		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run ServersWebhook ./events || exit 1; fi; \
 	done
 
 fuzz:

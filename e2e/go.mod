@@ -4,6 +4,7 @@ go 1.26.0
 
 replace (
 	github.com/postern-go/postern => ../
+	github.com/postern-go/postern/events/nats => ../events/nats
 	github.com/postern-go/postern/examples => ../examples
 	github.com/postern-go/postern/s3test => ../s3test
 )
@@ -15,7 +16,9 @@ require (
 	github.com/aws/smithy-go v1.28.9
 	github.com/chromedp/cdproto v0.159.3
 	github.com/chromedp/chromedp v0.23.0
+	github.com/nats-io/nats.go v1.55.0
 	github.com/postern-go/postern v0.0.0
+	github.com/postern-go/postern/events/nats v0.0.0
 	github.com/postern-go/postern/s3test v0.0.0
 	github.com/rs/zerolog v1.35.1
 	github.com/stretchr/testify v1.12.1
@@ -64,7 +67,6 @@ require (
 	github.com/mitchellh/go-homedir v1.1.0 // indirect
 	github.com/molecule-man/go-brrr v1.3.1 // indirect
 	github.com/mozillazg/go-unidecode v0.2.0 // indirect
-	github.com/nats-io/nats.go v1.55.0 // indirect
 	github.com/nats-io/nkeys v0.4.17 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
 	github.com/oklog/ulid/v2 v2.1.2 // indirect

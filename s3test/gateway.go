@@ -32,6 +32,7 @@ type gateway struct {
 	iam      auth.IAMService
 	app      *fiber.App
 	listener *listener
+	events   senders
 	served   chan error
 }
 
@@ -55,9 +56,14 @@ func newGateway(dir string, cfg *config, ln net.Listener) (*gateway, error) {
 		be.Shutdown()
 		return nil, err
 	}
+	events, err := newSenders(cfg)
+	if err != nil {
+		be.Shutdown()
+		return nil, fmt.Errorf("events: %w", err)
+	}
 	api, err := s3api.New(be,
 		middlewares.RootUserConfig{Access: cfg.accessKeyID, Secret: cfg.secretAccessKey},
-		cfg.region, iam, nil, nil, nil, nil,
+		cfg.region, iam, nil, nil, events.sender(), nil,
 		s3api.WithQuiet(),
 		s3api.WithKeepAlive(),
 		s3api.WithMpMaxParts(maxParts),
@@ -65,15 +71,15 @@ func newGateway(dir string, cfg *config, ln net.Listener) (*gateway, error) {
 	)
 	if err != nil {
 		be.Shutdown()
-		return nil, err
+		return nil, errors.Join(err, events.Close())
 	}
 	app, err := appOf(api)
 	if err != nil {
 		be.Shutdown()
-		return nil, err
+		return nil, errors.Join(err, events.Close())
 	}
 	app.Server().MaxIdleWorkerDuration = idleWorker
-	return &gateway{backend: be, iam: iam, app: app, listener: newListener(ln), served: make(chan error, 1)}, nil
+	return &gateway{backend: be, iam: iam, app: app, listener: newListener(ln), events: events, served: make(chan error, 1)}, nil
 }
 
 // appOf reaches the HTTP server inside the gateway. The gateway's own Serve
@@ -113,6 +119,7 @@ func (g *gateway) close() error {
 		err = errors.Join(err, context.DeadlineExceeded)
 	}
 	err = errors.Join(err, g.iam.Shutdown())
+	err = errors.Join(err, g.events.Close())
 	g.backend.Shutdown()
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/versity/versitygw/s3event"
 )
 
 // What a server has unless an option says otherwise.
@@ -24,6 +26,7 @@ type config struct {
 	originsSet bool
 
 	profile profile
+	events  []func() (s3event.S3EventSender, error)
 	errs    []error
 }
 

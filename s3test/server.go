@@ -109,7 +109,7 @@ func start(dir string, cfg *config, ln net.Listener) (_ *Server, err error) {
 	}
 	if err = s.gateway.serve(); err != nil {
 		s.gateway.backend.Shutdown()
-		return nil, errors.Join(err, s.removeTemp())
+		return nil, errors.Join(err, s.gateway.events.Close(), s.removeTemp())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()

@@ -46,7 +46,8 @@ type Server struct {
 	AccessKeyID     string // of the root account, which may do everything
 	SecretAccessKey string
 
-	users users
+	users   users
+	webhook string // the address to which it sends events, if it does
 }
 
 // users are the accounts of a server.
@@ -60,8 +61,9 @@ type users interface {
 type process struct {
 	version, endpoint, accessKeyID, secretAccessKey string
 
-	group *group
-	users users
+	group   *group
+	users   users
+	webhook string
 }
 
 // processes starts each server once. It ends with the test process.
@@ -91,6 +93,7 @@ func Start(t testing.TB) *Server {
 		AccessKeyID:     p.accessKeyID,
 		SecretAccessKey: p.secretAccessKey,
 		users:           p.users,
+		webhook:         p.webhook,
 	}
 	require.NoError(t, s.CreateBucket(context.Background(), s.Bucket))
 	return s

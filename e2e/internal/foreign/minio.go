@@ -28,6 +28,10 @@ func startMinIO() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	webhook, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	g, err := newGroup(MinIO)
 	if err != nil {
 		return nil, err
@@ -37,18 +41,19 @@ func startMinIO() (*process, error) {
 		accessKeyID:     s3test.DefaultAccessKeyID,
 		secretAccessKey: s3test.DefaultSecretAccessKey,
 		group:           g,
+		webhook:         webhook,
 	}
 	admin := minioAdmin{p.endpoint, aws.Credentials{AccessKeyID: p.accessKeyID, SecretAccessKey: p.secretAccessKey}}
 	p.users = admin
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	server, err := g.start(
-		[]string{
-			"MINIO_ROOT_USER=" + p.accessKeyID,
-			"MINIO_ROOT_PASSWORD=" + p.secretAccessKey,
+		append(minioWebhook(webhook, g.path("events")),
+			"MINIO_ROOT_USER="+p.accessKeyID,
+			"MINIO_ROOT_PASSWORD="+p.secretAccessKey,
 			"MINIO_BROWSER=off",
 			"MINIO_UPDATE=off",
-		},
+		),
 		program, "server", "--address", address, g.path("data"))
 	if err == nil {
 		// Its own health checks say yes before it knows users.
