@@ -27,8 +27,8 @@ type Bucket struct {
 	// there, or "us-east-1" at a server of your own.
 	Region string
 	// Credentials sign the grants. They need s3:PutObject under the keys that the
-	// key policy names, or under the staging prefix, and nothing else. A provider
-	// that does not cache is wrapped in [aws.NewCredentialsCache].
+	// key policy names, or under the staging prefix, and nothing else. What the
+	// provider gives is held until it ends, and renewed before that.
 	Credentials aws.CredentialsProvider
 	// ServiceCredentials make the handler's own calls: to begin, list, complete
 	// and abort multipart uploads, to read, copy and delete objects. Without them

@@ -18,11 +18,8 @@ import (
 const (
 	// minRemaining is how long credentials must live to be worth signing with.
 	minRemaining = time.Second
-	// renewBefore is how early credentials are renewed, in the background. What an
-	// application's cache holds is renewed later, since the cache must forget it for
-	// that.
-	renewBefore      = 5 * time.Minute
-	renewCacheBefore = 2 * time.Minute
+	// renewBefore is how early credentials are renewed, in the background.
+	renewBefore = 5 * time.Minute
 	// longEnough is how long credentials should live for a grant, if the grant asks
 	// for twice as long: what lives shorter waits a little for better ones.
 	longEnough = time.Minute
@@ -41,19 +38,22 @@ const (
 // renews them in the background before that, by one call at a time. It is safe for
 // concurrent use.
 type identity struct {
+	// first gives the first credentials. It may be a cache of the application's, which
+	// has them already.
+	first aws.CredentialsProvider
+	// provider renews them: first, or what is inside that cache. The cache itself
+	// would keep what it has until the end.
 	provider aws.CredentialsProvider
-	// cache is the provider, if it is one of the application's own that keeps what
-	// it has until the end.
-	cache *aws.CredentialsCache
-	clock func() time.Time
+	clock    func() time.Time
 
 	held atomic.Pointer[aws.Credentials]
+	seen atomic.Pointer[aws.Credentials] // in the application's cache, the last time
+	next atomic.Int64                    // in nanoseconds since 1970; nothing is asked before
 
 	mutex    sync.Mutex
-	renewal  *renewal  // that goes on
-	last     error     // of the last one
-	failures int       // in a row
-	next     time.Time // no renewal before
+	renewal  *renewal // that goes on
+	last     error    // of the last one
+	failures int      // in a row
 }
 
 // renewal is one call of a provider.
@@ -63,14 +63,31 @@ type renewal struct {
 }
 
 func newIdentity(provider aws.CredentialsProvider, clock func() time.Time) *identity {
-	cache, _ := provider.(*aws.CredentialsCache)
-	return &identity{provider: provider, cache: cache, clock: clock}
+	return &identity{first: provider, provider: inside(provider), clock: clock}
+}
+
+// inside finds the provider in a cache. The cache has no other way to renew before the
+// end than to forget what it has: then it fails all who use it while its provider does,
+// and the provider's strategy for that is given nothing to keep.
+func inside(provider aws.CredentialsProvider) aws.CredentialsProvider {
+	for {
+		cache, ok := provider.(*aws.CredentialsCache)
+		if !ok || cache == nil {
+			return provider
+		}
+		field := reflect.ValueOf(cache).Elem().FieldByName("provider")
+		if !field.IsValid() || field.Type() != reflect.TypeFor[aws.CredentialsProvider]() || field.IsNil() {
+			return provider
+		}
+		provider = *(*aws.CredentialsProvider)(field.Addr().UnsafePointer())
+	}
 }
 
 // credentials returns credentials, and when a signature made now with a lifetime
 // expires: a policy expires at a whole second, the next one.
 func (i *identity) credentials(ctx context.Context, now time.Time, lifetime time.Duration) (sigv4.Credentials, time.Time, error) {
-	c, err := i.get(ctx, now, min(lifetime/2, longEnough))
+	// What expires is rounded down to a second.
+	c, err := i.get(ctx, now, min(lifetime/2, longEnough)+time.Second)
 	if err != nil {
 		return sigv4.Credentials{}, time.Time{}, ErrCredentialsUnavailable.WithCause(err)
 	}
@@ -101,11 +118,11 @@ var (
 
 // get returns credentials that live as long as needed, if they can be had.
 func (i *identity) get(ctx context.Context, now time.Time, need time.Duration) (*aws.Credentials, error) {
-	i.peek(now)
 	c := i.held.Load()
 	left := remaining(c, now)
-	if left > renewBefore || i.cache != nil && left > renewCacheBefore {
-		return c, nil
+	if left > renewBefore {
+		i.peek(now, left)
+		return i.held.Load(), nil
 	}
 	r, pause, last := i.renew()
 	if c != nil && left >= need {
@@ -144,20 +161,37 @@ var ended = func() context.Context {
 	return ctx
 }()
 
-// peek takes what the application's cache has by now, without waiting.
-func (i *identity) peek(now time.Time) {
-	if i.cache == nil {
+// peek takes what the application's cache has got meanwhile, without waiting, such as
+// other keys after it was told to forget the old ones. It is left alone when what it
+// had has expired, since it would ask the provider, too.
+func (i *identity) peek(now time.Time, left time.Duration) {
+	cache, ok := i.first.(*aws.CredentialsCache)
+	seen := i.seen.Load()
+	if !ok || remaining(seen, now) <= 0 || time.Now().UnixNano() < i.next.Load() {
 		return
 	}
-	c, err := i.cache.Retrieve(ended)
-	held := i.held.Load()
-	if err != nil || held != nil && held.AccessKeyID == c.AccessKeyID && held.SecretAccessKey == c.SecretAccessKey && held.Expires.Equal(c.Expires) {
+	c, err := cache.Retrieve(ended)
+	if err != nil {
+		i.mutex.Lock()
+		defer i.mutex.Unlock()
+		i.backOff()
 		return
 	}
-	if remaining(&c, now) >= minRemaining {
+	if seen.AccessKeyID == c.AccessKeyID && seen.SecretAccessKey == c.SecretAccessKey && seen.Expires.Equal(c.Expires) {
+		return
+	}
+	i.seen.Store(&c)
+	if live := remaining(&c, now); live > renewBefore || live >= left {
 		c = trimmed(c)
 		i.held.Store(&c)
 	}
+}
+
+// backOff leaves the provider alone for a while, which gets longer.
+func (i *identity) backOff() {
+	pause := min(time.Second<<min(i.failures, 10), maxBackoff)
+	i.next.Store(time.Now().Add(pause).UnixNano())
+	i.failures++
 }
 
 // trimmed takes white space off keys, which those that were read from a file have.
@@ -186,17 +220,23 @@ func (i *identity) renew() (r *renewal, pause time.Duration, last error) {
 	if i.renewal != nil {
 		return i.renewal, 0, nil
 	}
-	if pause = time.Until(i.next); pause > 0 {
+	now := time.Now()
+	if pause = time.Duration(i.next.Load() - now.UnixNano()); pause > 0 {
 		return nil, pause, i.last
 	}
 	r = &renewal{done: make(chan struct{})}
 	i.renewal = r
+	i.next.Store(now.Add(time.Second).UnixNano())
 	go func() {
-		if i.cache != nil && i.held.Load() != nil {
-			i.cache.Invalidate()
+		provider, first := i.provider, i.held.Load() == nil
+		if first {
+			provider = i.first
 		}
 		var c aws.Credentials
-		c, r.err = i.call()
+		c, r.err = call(provider)
+		if first && r.err == nil {
+			i.seen.Store(&c)
+		}
 		i.finish(r, c)
 		close(r.done)
 	}()
@@ -205,7 +245,7 @@ func (i *identity) renew() (r *renewal, pause time.Duration, last error) {
 
 // call asks the provider, and gives it up after a while, even if it does not listen
 // to its context.
-func (i *identity) call() (aws.Credentials, error) {
+func call(provider aws.CredentialsProvider) (aws.Credentials, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), retrieveTimeout)
 	type answer struct {
 		c   aws.Credentials
@@ -216,7 +256,7 @@ func (i *identity) call() (aws.Credentials, error) {
 		defer cancel()
 		var a answer
 		a.err = hook.GuardAll(func() (err error) {
-			a.c, err = i.provider.Retrieve(ctx)
+			a.c, err = provider.Retrieve(ctx)
 			return err
 		})
 		answers <- a
@@ -238,7 +278,7 @@ func (i *identity) call() (aws.Credentials, error) {
 func (i *identity) finish(r *renewal, c aws.Credentials) {
 	held := i.held.Load()
 	if r.err != nil && held != nil {
-		if kept, err := i.failToRefresh(context.Background(), *held, r.err); err == nil {
+		if kept, err := failToRefresh(context.Background(), i.provider, *held, r.err); err == nil {
 			c, r.err = kept, nil
 		}
 	}
@@ -251,18 +291,16 @@ func (i *identity) finish(r *renewal, c aws.Credentials) {
 	}
 	now := i.clock()
 	if r.err == nil && (held == nil || remaining(&c, now) > remaining(held, now)) {
-		i.failures, i.next = 0, time.Time{}
+		i.failures = 0
 		return
 	}
-	// It failed, or had nothing better.
-	i.next = time.Now().Add(min(time.Second<<min(i.failures, 10), maxBackoff))
-	i.failures++
+	i.backOff() // it failed, or had nothing better
 }
 
 // failToRefresh does what the provider does where its credentials cannot be renewed:
 // nothing but to say why, unless it has a strategy.
-func (i *identity) failToRefresh(ctx context.Context, c aws.Credentials, cause error) (aws.Credentials, error) {
-	strategy, ok := i.provider.(aws.HandleFailRefreshCredentialsCacheStrategy)
+func failToRefresh(ctx context.Context, provider aws.CredentialsProvider, c aws.Credentials, cause error) (aws.Credentials, error) {
+	strategy, ok := provider.(aws.HandleFailRefreshCredentialsCacheStrategy)
 	if !ok {
 		return aws.Credentials{}, cause
 	}
@@ -308,17 +346,17 @@ func sameProvider(a, b aws.CredentialsProvider) bool {
 //
 //	aws.NewCredentialsCache(postern.GuardCredentials(provider))
 func GuardCredentials(provider aws.CredentialsProvider) aws.CredentialsProvider {
-	return guardedProvider{&identity{provider: provider}}
+	return guardedProvider{provider}
 }
 
-type guardedProvider struct{ *identity }
+type guardedProvider struct{ provider aws.CredentialsProvider }
 
-func (p guardedProvider) Retrieve(context.Context) (aws.Credentials, error) { return p.call() }
+func (p guardedProvider) Retrieve(context.Context) (aws.Credentials, error) { return call(p.provider) }
 
 // HandleFailToRefresh does what the provider does where a cache cannot renew its
 // credentials.
 func (p guardedProvider) HandleFailToRefresh(ctx context.Context, c aws.Credentials, cause error) (aws.Credentials, error) {
-	return p.failToRefresh(ctx, c, cause)
+	return failToRefresh(ctx, p.provider, c, cause)
 }
 
 // AdjustExpiresBy does what the provider does with a cache's window.

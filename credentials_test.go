@@ -3,12 +3,15 @@ package postern
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,42 +66,146 @@ func bubble(t *testing.T, life time.Duration, f func(t *testing.T, s *session, i
 	})
 }
 
+// ways are how applications hand a provider over.
+var ways = map[string]func(p aws.CredentialsProvider) aws.CredentialsProvider{
+	"as it is": func(p aws.CredentialsProvider) aws.CredentialsProvider { return p },
+	"guarded":  GuardCredentials,
+	"in a cache": func(p aws.CredentialsProvider) aws.CredentialsProvider {
+		return aws.NewCredentialsCache(p)
+	},
+	// As config.LoadDefaultConfig does.
+	"in a cache with a window": inWindow,
+	"guarded in a cache with a window": func(p aws.CredentialsProvider) aws.CredentialsProvider {
+		return inWindow(GuardCredentials(p))
+	},
+	"in a cache in a cache": func(p aws.CredentialsProvider) aws.CredentialsProvider {
+		return inWindow(aws.NewCredentialsCache(p))
+	},
+}
+
+func inWindow(p aws.CredentialsProvider) aws.CredentialsProvider {
+	return aws.NewCredentialsCache(p, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 5 * time.Minute })
+}
+
+// everyWay tries a session of some life in every way that it may be handed over.
+func everyWay(t *testing.T, life time.Duration, f func(t *testing.T, s *session, i *identity)) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &session{life: life, closest: time.Hour}
+				f(t, s, newIdentity(way(s), time.Now))
+				time.Sleep(2 * time.Hour) // for what hangs
+			})
+		})
+	}
+}
+
+// waitUntilLeft sleeps until what an identity holds lives for no longer than this.
+func waitUntilLeft(i *identity, left time.Duration) {
+	time.Sleep(time.Until(i.held.Load().Expires) - left)
+}
+
 func TestNoGrantIsShortAroundARenewal(t *testing.T) {
-	bubble(t, time.Hour, func(t *testing.T, s *session, i *identity) {
-		for begin := time.Now(); time.Since(begin) < 3*time.Hour; time.Sleep(time.Second) {
-			require.GreaterOrEqual(t, lives(t, i), longEnough)
+	everyWay(t, time.Hour, func(t *testing.T, s *session, i *identity) {
+		shortest := time.Hour
+		for begin := time.Now(); time.Since(begin) < 3*time.Hour; time.Sleep(997 * time.Millisecond) {
+			shortest = min(shortest, lives(t, i))
 		}
+		t.Logf("the shortest grant lives %v; %d calls in 3 hours", shortest, s.calls.Load())
+		require.GreaterOrEqual(t, shortest, longEnough)
 		require.InDelta(t, 4, s.calls.Load(), 1)
 		require.Equal(t, int64(1), s.most)
 	})
 }
 
+func TestNoGrantLivesLessThanHalfOfWhatItAsks(t *testing.T) {
+	for _, life := range []time.Duration{2 * time.Minute, 6 * time.Minute, 15 * time.Minute} {
+		for _, asked := range []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, time.Hour} {
+			t.Run(fmt.Sprintf("%v in sessions of %v", asked, life), func(t *testing.T) {
+				bubble(t, life, func(t *testing.T, s *session, i *identity) {
+					for begin := time.Now(); time.Since(begin) < time.Hour; time.Sleep(997 * time.Millisecond) {
+						now := time.Now()
+						_, expires, err := i.credentials(t.Context(), now, asked)
+						require.NoError(t, err)
+						require.GreaterOrEqual(t, expires.Sub(now), min(asked/2, time.Minute))
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestProviderThatIsDownForAWhileCostsNoGrant(t *testing.T) {
-	bubble(t, time.Hour, func(t *testing.T, s *session, i *identity) {
+	everyWay(t, time.Hour, func(t *testing.T, s *session, i *identity) {
 		lives(t, i)
-		time.Sleep(59 * time.Minute) // 60 s are left
+		waitUntilLeft(i, time.Minute)
 		s.fails.Store(true)
 		s.last = time.Time{}
+		before, grants := s.calls.Load(), 0
 		for begin := time.Now(); time.Since(begin) < 15*time.Second; time.Sleep(50 * time.Millisecond) {
 			require.Greater(t, lives(t, i), 40*time.Second)
+			grants++
 		}
+		t.Logf("%d grants, no refusal; %d calls in 15 s, %v apart at least", grants, s.calls.Load()-before, s.closest)
 		require.GreaterOrEqual(t, s.closest, time.Second, "a call a second at most")
+		require.Greater(t, s.calls.Load()-before, int64(1), "and more than one")
 		s.fails.Store(false)
 		time.Sleep(maxBackoff)
 		require.GreaterOrEqual(t, lives(t, i), grantLife-time.Second)
 	})
 }
 
-func TestHangCostsNoMoreThanASecondWhileCredentialsAreGood(t *testing.T) {
-	bubble(t, time.Hour, func(t *testing.T, s *session, i *identity) {
-		lives(t, i)
-		time.Sleep(59*time.Minute + 30*time.Second)
-		s.hangs.Store(true)
-		for range 20 {
-			asked := time.Now()
-			lives(t, i)
-			require.LessOrEqual(t, time.Since(asked), renewalGrace)
+func TestProviderThatFailsIsCalledOnceASecondAtMost(t *testing.T) {
+	everyWay(t, time.Hour, func(t *testing.T, s *session, i *identity) {
+		for _, healthy := range []bool{false, true} { // before: nothing is held, or something that expires
+			s.fails.Store(false)
+			if healthy {
+				time.Sleep(maxBackoff)
+				lives(t, i)
+				waitUntilLeft(i, 2*time.Minute)
+			}
+			s.fails.Store(true)
+			s.last, s.closest = time.Time{}, time.Hour
+			before := s.calls.Load()
+			var requests sync.WaitGroup
+			for range 8 {
+				requests.Go(func() {
+					for begin := time.Now(); time.Since(begin) < 5*time.Minute; time.Sleep(30 * time.Millisecond) {
+						_, _, _ = i.credentials(t.Context(), time.Now(), grantLife)
+					}
+				})
+			}
+			requests.Wait()
+			t.Logf("%d calls in 5 minutes, %v apart at least", s.calls.Load()-before, s.closest)
+			require.GreaterOrEqual(t, s.closest, time.Second)
+			require.Equal(t, int64(1), s.most)
 		}
+	})
+}
+
+func TestHangCostsNoMoreThanASecondWhileCredentialsAreGood(t *testing.T) {
+	everyWay(t, time.Hour, func(t *testing.T, s *session, i *identity) {
+		lives(t, i)
+		waitUntilLeft(i, 5*time.Minute)
+		s.hangs.Store(true)
+		longest := time.Duration(0)
+		for i.held.Load().Expires.Sub(time.Now()) > 3*time.Second {
+			waits := make(chan time.Duration, 4)
+			for range cap(waits) {
+				go func() {
+					asked := time.Now()
+					_, _, err := i.credentials(t.Context(), asked, grantLife)
+					assert.NoError(t, err)
+					waits <- time.Since(asked)
+				}()
+			}
+			for range cap(waits) {
+				longest = max(longest, <-waits)
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		t.Logf("no request waited for more than %v", longest)
+		require.LessOrEqual(t, longest, renewalGrace)
 	})
 }
 
@@ -125,33 +232,75 @@ func TestShortSessionsAreUsedUntilTheyEnd(t *testing.T) {
 // as that of EC2 roles does.
 type extending struct{ *session }
 
-func (extending) HandleFailToRefresh(_ context.Context, c aws.Credentials, _ error) (aws.Credentials, error) {
+func (extending) HandleFailToRefresh(_ context.Context, c aws.Credentials, cause error) (aws.Credentials, error) {
+	if !c.CanExpire {
+		return aws.Credentials{}, cause // there is nothing to keep
+	}
 	c.Expires = time.Now().Add(30 * time.Minute)
 	return c, nil
 }
 
 func TestProviderMayExtendWhatItCannotRenew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &session{life: time.Hour, closest: time.Hour}
-		i := newIdentity(extending{s}, time.Now)
-		lives(t, i)
-		s.fails.Store(true)
-		for range 5 {
-			time.Sleep(30 * time.Minute)
-			require.GreaterOrEqual(t, lives(t, i), longEnough)
-		}
-	})
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &session{life: time.Hour, closest: time.Hour}
+				provider := way(extending{s})
+				i := newIdentity(provider, time.Now)
+				lives(t, i)
+				s.fails.Store(true)
+				for begin := time.Now(); time.Since(begin) < 3*time.Hour; time.Sleep(time.Second) {
+					require.GreaterOrEqual(t, lives(t, i), longEnough)
+				}
+				if cache, ok := provider.(*aws.CredentialsCache); ok {
+					_, err := cache.Retrieve(t.Context())
+					require.NoError(t, err, "the cache still has what it may extend")
+				}
+			})
+		})
+	}
 }
 
-func TestGrantsOfAnApplicationsCacheAreNotShort(t *testing.T) {
+// roomy is a provider that keeps a cache from taking a window off short sessions, as
+// that of EC2 roles does.
+type roomy struct{ *session }
+
+func (roomy) AdjustExpiresBy(c aws.Credentials, d time.Duration) (aws.Credentials, error) {
+	if time.Until(c.Expires) > 15*time.Minute {
+		c.Expires = c.Expires.Add(d)
+	}
+	return c, nil
+}
+
+func TestProviderDecidesOverTheWindowOfACache(t *testing.T) {
+	for name, way := range map[string]func(p aws.CredentialsProvider) aws.CredentialsProvider{
+		"as it is": inWindow, "guarded": ways["guarded in a cache with a window"],
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for life, want := range map[time.Duration]time.Duration{10 * time.Minute: 10 * time.Minute, time.Hour: 55 * time.Minute} {
+					i := newIdentity(way(roomy{&session{life: life, closest: time.Hour}}), time.Now)
+					lives(t, i)
+					require.Equal(t, want, time.Until(i.held.Load().Expires))
+				}
+			})
+		})
+	}
+}
+
+func TestCacheIsNotMadeToForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &session{life: time.Hour, closest: time.Hour}
-		cache := aws.NewCredentialsCache(s, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 5 * time.Minute })
+		cache := inWindow(s)
 		i := newIdentity(cache, time.Now)
-		for begin := time.Now(); time.Since(begin) < 3*time.Hour; time.Sleep(time.Second) {
-			require.GreaterOrEqual(t, lives(t, i), longEnough-time.Second)
+		lives(t, i)
+		s.fails.Store(true)
+		for time.Until(i.held.Load().Expires) > time.Second {
+			_, err := cache.Retrieve(t.Context())
+			require.NoError(t, err, "others use it, too")
+			lives(t, i)
+			time.Sleep(time.Second)
 		}
-		require.LessOrEqual(t, s.calls.Load(), int64(5))
 	})
 }
 
@@ -174,7 +323,7 @@ func TestGuardedProviderNeitherPanicsNorHangs(t *testing.T) {
 func TestGuardedProviderKeepsTheStrategiesOfTheProvider(t *testing.T) {
 	s := &session{life: time.Hour, closest: time.Hour}
 	guarded := GuardCredentials(extending{s}).(aws.HandleFailRefreshCredentialsCacheStrategy)
-	c, err := guarded.HandleFailToRefresh(t.Context(), aws.Credentials{AccessKeyID: "AKIA"}, errors.New("down"))
+	c, err := guarded.HandleFailToRefresh(t.Context(), aws.Credentials{AccessKeyID: "AKIA", CanExpire: true}, errors.New("down"))
 	require.NoError(t, err)
 	require.Equal(t, "AKIA", c.AccessKeyID)
 
