@@ -55,7 +55,7 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 	defer s3.Close()
 
 	logger := zerolog.New(zerolog.SyncWriter(stderr)).Level(zerolog.InfoLevel).With().Timestamp().Logger()
-	handler, err := newSite(pages, s3, npm, logger)
+	handler, uploads, err := newSite(pages, s3, npm, logger)
 	if err != nil {
 		return err
 	}
@@ -67,5 +67,5 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
-	return command.Serve(ctx, ln, server, stdout)
+	return command.Serve(ctx, ln, server, stdout, uploads...)
 }

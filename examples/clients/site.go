@@ -40,22 +40,23 @@ type site struct {
 	// large takes files of up to 1 GiB, in parts above 5 MiB. It is mounted at
 	// /large/.
 	large *postern.Handler
+	// handlers are these, and those of pages.
+	handlers []*postern.Handler
 }
 
-// newSite returns the whole program's handler.
-func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (http.Handler, error) {
+// newSite returns the whole program's handler, and those of Postern in it.
+func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h http.Handler, uploads []*postern.Handler, err error) {
 	s := &site{pages: pages, storage: s3, npm: npm, sessions: newSessions(), logger: logger, tickets: make([]byte, 32), importMaps: map[*page][]byte{}}
 	rand.Read(s.tickets)
-	var err error
 	if s.layout, err = template.ParseFS(web, "web/layout.html"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.uploads, err = s.newHandler("uploads", postern.WithPromotion("staging/"), postern.WithSniffing()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.large, err = s.newHandler("large", postern.WithPromotion("staging/"),
 		postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/uploads/", s.uploads)
@@ -69,14 +70,14 @@ func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h
 	mux.Handle("POST /sign-in", signIn)
 	folder, err := fs.Sub(web, "web")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	static := http.FileServerFS(command.Files{FS: folder})
 	mux.Handle("GET /{file}", static)
 	mux.Handle("GET /{$}", s.show(&page{Title: "Upload clients"}, "index.html"))
 	for _, p := range s.pages {
 		if s.importMaps[p], err = s.npm.importMap(p.imports); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		at := "/" + p.Name + "/"
 		mux.Handle("POST "+at+"sign-in", signIn)
@@ -86,11 +87,11 @@ func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h
 		}
 		if p.mount != nil {
 			if err := p.mount(s, mux); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	return mux, nil
+	return mux, s.handlers, nil
 }
 
 // page finds a page by its name.
@@ -102,7 +103,7 @@ func (s *site) page(name string) *page {
 // A page whose client needs something else adds options, and mounts a Handler of
 // its own.
 func (s *site) newHandler(name string, opts ...postern.HandlerOption) (*postern.Handler, error) {
-	return postern.New(s.storage.bucket, append([]postern.HandlerOption{
+	h, err := postern.New(s.storage.bucket, append([]postern.HandlerOption{
 		postern.WithName(name),
 		postern.WithTicketKeys(s.tickets),
 		postern.WithAuthorizer(s.sessions.authorize),
@@ -113,6 +114,11 @@ func (s *site) newHandler(name string, opts ...postern.HandlerOption) (*postern.
 		postern.WithAttributes(postern.Attributes{Disposition: postern.Inline}),
 		postern.WithLogger(s.logger),
 	}, opts...)...)
+	if err != nil {
+		return nil, err
+	}
+	s.handlers = append(s.handlers, h)
+	return h, nil
 }
 
 // view is what the templates see.

@@ -55,7 +55,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s3.Close()) }()
 
-	handler, err := newSite(postern.Bucket{
+	handler, uploads, err := newSite(postern.Bucket{
 		Name:        s3.Bucket,
 		Region:      s3.Region,
 		Endpoint:    s3.Endpoint,
@@ -68,10 +68,14 @@ func run(ctx context.Context) (err error) {
 	}
 	server := &http.Server{Handler: command.LocalHosts(*addr, handler), ReadTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	stopped := make(chan error, 1)
-	context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.WithoutCancel(ctx)) })
+	context.AfterFunc(ctx, func() {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- errors.Join(server.Shutdown(patience), uploads.Shutdown(patience)) // requests, and then what goes on without one
+	})
 	fmt.Printf("Open http://%s\n", ln.Addr())
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return <-stopped // when what was asked is answered
+	return <-stopped // when what was asked is answered, and what was begun is done
 }

@@ -29,7 +29,8 @@ type album struct {
 	Photos []postern.Receipt
 }
 
-func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error) {
+// newSite returns the whole program's handler, and that of Postern in it.
+func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, *postern.Handler, error) {
 	s := &site{}
 	handler, err := postern.New(bucket,
 		postern.WithAuthorizer(s.visitors.authorize),
@@ -43,7 +44,7 @@ func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error)
 		postern.WithLogger(logger),
 	)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self' " +
 		handler.Issuer().Origin() + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -56,7 +57,7 @@ func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, error)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { s.show(w, r, nil) })
 	mux.HandleFunc("POST /{$}", s.save)
 	// Nobody sends the form for another site.
-	return http.NewCrossOriginProtection().Handler(mux), nil
+	return http.NewCrossOriginProtection().Handler(mux), handler, nil
 }
 
 // save takes the form: photos are the keys of uploads, and anybody can write

@@ -81,7 +81,11 @@ func run(ctx context.Context) error {
 	}
 	server := &http.Server{Handler: routes, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	stopped := make(chan error, 1)
-	context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.Background()) })
+	context.AfterFunc(ctx, func() {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 25*time.Second)
+		defer cancel()
+		stopped <- errors.Join(server.Shutdown(patience), a.uploads.Shutdown(patience)) // requests, and then what goes on without one
+	})
 	fmt.Printf("Open http://%s\n", ln.Addr())
 	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -80,5 +80,5 @@ func serve(ctx context.Context, opts *options, stdout, stderr io.Writer) error {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
-	return command.Serve(ctx, ln, server, stdout)
+	return command.Serve(ctx, ln, server, stdout, uploads)
 }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -105,9 +106,10 @@ func listenError(flag, addr string, err error) error {
 	return fmt.Errorf("cannot listen on %s (%s): %w", addr, flag, err)
 }
 
-// Serve serves until the context ends, and then what is on its way for a few
-// seconds more. It prints the address to open.
-func Serve(ctx context.Context, ln net.Listener, server *http.Server, stdout io.Writer) error {
+// Serve serves until the context ends, and then for a few seconds more what is on its
+// way: requests first, and then the completions of uploads that go on without one. It
+// prints the address to open.
+func Serve(ctx context.Context, ln net.Listener, server *http.Server, stdout io.Writer, uploads ...*postern.Handler) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	fmt.Fprintf(stdout, "Open http://%s\n", reachable(ln.Addr()))
@@ -117,12 +119,23 @@ func Serve(ctx context.Context, ln net.Listener, server *http.Server, stdout io.
 		return err
 	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if server.Shutdown(patience) != nil {
-		return server.Close()
+	err := patiently(ctx, server.Shutdown)
+	if err != nil {
+		err = server.Close()
 	}
-	return nil
+	for _, h := range uploads {
+		if err := patiently(ctx, h.Shutdown); err != nil {
+			fmt.Fprintln(stdout, err)
+		}
+	}
+	return err
+}
+
+// patiently gives an end a few seconds.
+func patiently(ctx context.Context, end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return end(ctx)
 }
 
 // reachable names an address as a browser on this machine finds it.

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/http"
 
@@ -19,7 +20,9 @@ import (
 func main() { demo.Main(serve) }
 
 func serve(ln net.Listener, uploads http.Handler) error {
-	return newRouter(uploads).Listener(ln, fiber.ListenConfig{DisableStartupMessage: true})
+	app := newRouter(uploads)
+	err := app.Listener(ln, fiber.ListenConfig{DisableStartupMessage: true})
+	return errors.Join(err, app.ShutdownWithTimeout(demo.Patience))
 }
 
 // newRouter mounts uploads at two prefixes of a group that has a middleware of its

@@ -21,7 +21,8 @@ import (
 	"github.com/postern-go/postern/s3test"
 )
 
-// Serve serves a router with uploads mounted, until the listener is closed.
+// Serve serves a router with uploads mounted, until the listener is closed, and then for
+// a moment what is on its way.
 type Serve func(ln net.Listener, uploads http.Handler) error
 
 // HTTP serves a router of net/http.
@@ -32,9 +33,16 @@ func HTTP(newRouter func(uploads http.Handler) http.Handler) Serve {
 			ReadHeaderTimeout: 5 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 		}
-		return server.Serve(ln)
+		err := server.Serve(ln)
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		defer cancel()
+		return errors.Join(err, server.Shutdown(ctx))
 	}
 }
+
+// Patience is how long the end of a program waits for requests, and then for
+// completions that go on without one.
+const Patience = 5 * time.Second
 
 // Main is the main function of a program: it serves until Ctrl-C.
 func Main(serve Serve) {
@@ -70,7 +78,10 @@ func run(ctx context.Context, addr string, serve Serve) (err error) {
 		return err
 	}
 	log.Printf("Open http://%s", ln.Addr())
-	return serve(ln, uploads)
+	err = serve(ln, uploads)
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
+	defer cancel()
+	return errors.Join(err, uploads.Shutdown(patience))
 }
 
 // Staging is where uploads wait for their completion.

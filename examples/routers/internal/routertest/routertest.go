@@ -93,9 +93,9 @@ func Start(t *testing.T, serve demo.Serve, uploads http.Handler) string {
 		_ = serve(ln, uploads)
 	}()
 	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections() // the server waits for new ones
 		_ = ln.Close()
 		<-ended
-		http.DefaultClient.CloseIdleConnections()
 	})
 	return "http://" + ln.Addr().String()
 }
