@@ -51,7 +51,9 @@ func newPlace(b *resolved, c *config, flights *completion.Flights) *place {
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
 		Lock: c.locker.Lock, Left: c.logLeft,
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
-			return c.accept(ctx, p.receipt(cl, r))
+			data, err := c.accept(ctx, p.receipt(cl, r))
+			r.Data = data
+			return err
 		},
 		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
 			c.logEnd(ctx, cl, end, p.problem(end.Err))
