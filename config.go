@@ -66,7 +66,7 @@ type config struct {
 
 	// Completion.
 	staging        string
-	onComplete     func(context.Context, Receipt) error
+	onComplete     func(context.Context, *Receipt) error
 	sniff          bool
 	maxCompletions int
 	locker         Locker

@@ -392,7 +392,7 @@ func TestCheckMultipartSaysThatPartsNeedASubject(t *testing.T) {
 }
 
 func TestCheckMultipartSaysWhatPartsLack(t *testing.T) {
-	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
+	hook := postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil })
 	for name, tc := range map[string]struct {
 		provider postern.Provider
 		opts     []postern.HandlerOption

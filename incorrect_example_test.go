@@ -64,7 +64,7 @@ func Example_incorrectSharedCredentials() {
 // A receipt of a stranger would be nobody's.
 func Example_incorrectAnonymousReceipts() {
 	mistake(bucket, postern.AllowAnonymous(),
-		postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil }))
+		postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }))
 	// Output: postern: AllowAnonymous: completion needs a subject
 }
 

@@ -241,8 +241,13 @@ func (native) WriteList(w http.ResponseWriter, _ *http.Request, parts []Part) {
 	})
 }
 
-func (native) WriteReceipt(w http.ResponseWriter, _ *http.Request, receipt *Receipt) {
-	writeJSON(w, http.StatusOK, receipt.appendJSON)
+func (n native) WriteReceipt(w http.ResponseWriter, r *http.Request, receipt *Receipt) {
+	data, err := receipt.data()
+	if err != nil { // another dialect's
+		n.WriteProblem(w, r, ErrInternal.WithCause(err))
+		return
+	}
+	writeJSON(w, http.StatusOK, func(b []byte) []byte { return receipt.appendJSON(b, data) })
 }
 
 func (native) WritePending(w http.ResponseWriter, _ *http.Request, after time.Duration) Pending {

@@ -357,9 +357,12 @@ func errShortTicket(ticket, grant time.Duration) error {
 // and may ask again: it cannot refuse an upload for good. While its grant lives,
 // an object that the application deletes may be uploaded, and completed, again.
 //
+// The receipt is the hook's own. What it sets as [Receipt.Data] goes to the page with
+// the answer; what else it changes goes nowhere.
+//
 // No grant may change the object after its receipt: uploads are then by PUT, by
 // parts, or by forms with [WithPromotion] or a SHA-256.
-func WithOnComplete(fn func(ctx context.Context, r Receipt) error) Option {
+func WithOnComplete(fn func(ctx context.Context, r *Receipt) error) Option {
 	return set("WithOnComplete", func(c *config) error {
 		if fn == nil {
 			return errNil

@@ -56,7 +56,9 @@ func (ps *places) ready(b *resolved, id string) *place {
 		Lock: c.locker.Lock, Now: c.clock, Left: c.logLeft,
 		Open: func(token string, at time.Time) (*claim.Claim, error) { return ps.opener.openFor(id, token, at) },
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
-			return c.accept(ctx, p.receipt(cl, r))
+			data, err := c.accept(ctx, p.receipt(cl, r))
+			r.Data = data
+			return err
 		},
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {

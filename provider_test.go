@@ -17,7 +17,7 @@ import (
 func at5GiB() postern.Option { return postern.WithSizeLimit(1, 5<<30) }
 
 func onComplete() postern.Option {
-	return postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
+	return postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil })
 }
 
 func TestModeFollowsTheProvider(t *testing.T) {

@@ -3,7 +3,10 @@ package postern
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/postern-go/postern/internal/claim"
@@ -42,9 +45,19 @@ type Receipt struct {
 	// Duplicate means that the object was there already: another upload of the
 	// same owner, with the same key, checksum, size, type and attributes.
 	Duplicate bool
+	// Data is what the application tells the page about the upload, beside what is
+	// above: the hook of [WithOnComplete] sets it, to anything that encoding/json
+	// makes at most 64 KiB of, and is asked again when the upload is completed again.
+	// Whoever waits for the completion gets it. The hook finds nil; a [TicketDialect]
+	// and whoever has completed an upload find its JSON, as a [json.RawMessage], or
+	// nil.
+	Data any
 }
 
-// receipt makes the receipt of a ticket's upload. Nobody else has its map.
+// maxData bounds the JSON of what an application tells its page, in bytes.
+const maxData = 64 << 10
+
+// receipt makes the receipt of a ticket's upload. Nobody else has its map and data.
 func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 	r := &Receipt{
 		ID:        c.ID,
@@ -65,30 +78,57 @@ func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 	if c.SHA256 != nil {
 		r.SHA256 = hex.EncodeToString(c.SHA256[:])
 	}
+	if result.Data != nil {
+		r.Data = json.RawMessage(slices.Clone(result.Data))
+	}
 	return r
 }
 
-// accept hands a receipt to the application. No connection is served here, which a panic
-// would end.
-func (c *config) accept(ctx context.Context, r *Receipt) error {
+// accept hands a receipt to the application, and returns the JSON of its data. No
+// connection is served here, which a panic would end.
+func (c *config) accept(ctx context.Context, r *Receipt) (data []byte, err error) {
 	if c.onComplete == nil {
-		return nil
+		return nil, nil
 	}
-	given := *r
-	err := hook.Within(ctx, c.hookTimeout, func(ctx context.Context) error { return c.onComplete(ctx, given) }, func(err error) {
-		c.loggerOf(ctx).Warn().Err(err).Str("id", given.ID).Str("key", given.Key).
+	id, key := r.ID, r.Key
+	var encoded []byte // not the result, for a hook that ends too late still writes it
+	err = hook.Within(ctx, c.hookTimeout, func(ctx context.Context) error {
+		err := c.onComplete(ctx, r)
+		if err != nil {
+			return err
+		}
+		if encoded, err = r.data(); err == nil && len(encoded) > maxData {
+			err = fmt.Errorf("the receipt's data has %d bytes of JSON, and may have %d", len(encoded), maxData)
+		}
+		return err
+	}, func(err error) {
+		c.loggerOf(ctx).Warn().Err(err).Str("id", id).Str("key", key).
 			Msg("postern: a hook has ended too late, which has no effect")
 	})
 	if err != nil {
-		return ErrCompletionFailed.WithCause(err)
+		return nil, ErrCompletionFailed.WithCause(err)
 	}
-	return nil
+	return encoded, nil
+}
+
+// data returns the JSON of the data, or nil without.
+func (r *Receipt) data() ([]byte, error) {
+	if r.Data == nil {
+		return nil, nil
+	}
+	return json.Marshal(r.Data)
 }
 
 // MarshalJSON writes the receipt as the native protocol has it.
-func (r Receipt) MarshalJSON() ([]byte, error) { return r.appendJSON(nil), nil }
+func (r Receipt) MarshalJSON() ([]byte, error) {
+	data, err := r.data()
+	if err != nil {
+		return nil, err
+	}
+	return r.appendJSON(nil, data), nil
+}
 
-func (r *Receipt) appendJSON(b []byte) []byte {
+func (r *Receipt) appendJSON(b, data []byte) []byte {
 	text := func(name, value string) {
 		b = append(b, name...)
 		b = jsontext.AppendString(b, value)
@@ -119,5 +159,8 @@ func (r *Receipt) appendJSON(b []byte) []byte {
 	}
 	b = strconv.AppendBool(append(b, `,"replayed":`...), r.Replayed)
 	b = strconv.AppendBool(append(b, `,"duplicate":`...), r.Duplicate)
+	if data != nil {
+		b = append(append(b, `,"data":`...), data...)
+	}
 	return append(b, '}')
 }

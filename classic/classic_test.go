@@ -139,7 +139,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 
 func TestNewRefusesHandlersThatComplete(t *testing.T) {
 	for name, option := range map[string]postern.HandlerOption{
-		"receipts":  postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil }),
+		"receipts":  postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }),
 		"promotion": postern.WithPromotion("staging/"),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,6 +89,8 @@ export interface Stored {
   crc64nvme?: string;
   replayed?: boolean;
   duplicate?: boolean;
+  /** What the application tells the page: see Receipt.Data. */
+  data?: unknown;
 }
 
 export interface Unfinished {

@@ -48,6 +48,10 @@
 // the completion goes on nevertheless. In Uppy 6 a retry then picks it up, and one
 // whose hook failed; Uppy 5 gives up an upload that could not be completed.
 //
+// What the hook of [postern.WithOnComplete] tells the page, [postern.Receipt.Data], is
+// data in the answer. In Uppy 5 it is in file.response.body.data, and in the response of
+// upload-success; Uppy 6 keeps location and key of the answer alone.
+//
 // Uppy 5 gives a part up when its URL expires, and tries it again: a part must be
 // through within [postern.WithGrantLifetime].
 //

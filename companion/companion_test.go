@@ -164,7 +164,7 @@ func TestSingleUploadIsRefusedBeforeAnythingIsSignedWhereItMustBeCompleted(t *te
 		return aws.Credentials{}, errors.New("no")
 	})
 	for name, option := range map[string]postern.HandlerOption{
-		"receipts":  postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil }),
+		"receipts":  postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }),
 		"promotion": postern.WithPromotion("staging/"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -415,7 +415,7 @@ func TestNewRefusesWhatUppyCannotDoSafely(t *testing.T) {
 	minio.Provider = postern.MinIO
 	garage := bucket
 	garage.Provider = postern.Garage
-	hook := postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil })
+	hook := postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil })
 	for name, tc := range map[string]struct {
 		bucket postern.Bucket
 		opts   []postern.HandlerOption

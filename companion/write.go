@@ -80,7 +80,8 @@ func (dialect) WriteReceipt(w http.ResponseWriter, r *http.Request, receipt *pos
 		Location string `json:"location"`
 		Bucket   string `json:"bucket"`
 		Key      string `json:"key"`
-	}{receipt.Location, receipt.Bucket, receipt.Key}
+		Data     any    `json:"data,omitempty"`
+	}{receipt.Location, receipt.Bucket, receipt.Key, receipt.Data}
 	if callOf(r).begun {
 		_ = json.NewEncoder(w).Encode(answer)
 		return

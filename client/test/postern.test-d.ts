@@ -15,6 +15,9 @@ export type ErrorArguments = None<Differences<
 
 // As people use it.
 export const sumOf = ({ crc64nvme }: Stored): string => crc64nvme ?? "";
+export const rowOf = ({ data }: Stored): number => (data as { row: number }).row;
+// @ts-expect-error what it is only the application knows
+export const guessed = ({ data }: Stored): number => data.row;
 
 export async function use(file: File): Promise<Stored> {
   const [kept]: Unfinished[] = unfinished({ endpoint: "/uploads", store: null });

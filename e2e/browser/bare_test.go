@@ -38,10 +38,11 @@ func TestUploadsAreCompletedWithoutPromotion(t *testing.T) {
 				postern.WithMode(c.mode),
 				postern.WithSizeLimit(1, 1<<30),
 				postern.WithMultipartThreshold(10*mib),
-				postern.WithOnComplete(func(_ context.Context, r postern.Receipt) error {
+				postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
 					mu.Lock()
 					defer mu.Unlock()
-					receipts = append(receipts, r)
+					receipts = append(receipts, *r)
+					r.Data = map[string]string{"row": "of " + r.Filename}
 					return nil
 				}))
 			require.NoError(t, err)
@@ -61,6 +62,7 @@ func TestUploadsAreCompletedWithoutPromotion(t *testing.T) {
 			require.EqualValues(t, c.size, got["size"])
 			require.Len(t, receipts, 1)
 			require.Equal(t, receipts[0].ID, got["id"])
+			require.Equal(t, map[string]any{"row": "of a.txt"}, got["data"])
 		})
 	}
 }

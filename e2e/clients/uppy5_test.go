@@ -35,6 +35,7 @@ func TestUppy5UploadsInPartsPausesAndGoesOn(t *testing.T) {
 	require.Equal(t, "text/plain", stored[0].contentType)
 	require.True(t, string(f.Bytes) == string(stored[0].bytes))
 	require.True(t, strings.HasSuffix(status(page), "/"+stored[0].key), status(page))
+	require.Contains(t, status(page), "Stored as number 1 at ", "what the application's hook says")
 }
 
 func TestUppy5UploadsASingleForm(t *testing.T) {

@@ -45,6 +45,7 @@ func TestTheFormSendsTheKeysOfWhatWasChosenAndDropped(t *testing.T) {
 		Detail struct {
 			Key, Filename string
 			Loaded, Total int
+			Data          struct{ Row string }
 		}
 	}
 	events := browser.Eval[[]event](e.Page, `events`)
@@ -59,6 +60,7 @@ func TestTheFormSendsTheKeysOfWhatWasChosenAndDropped(t *testing.T) {
 			require.LessOrEqual(t, last, event.Detail.Total)
 		case "postern-complete":
 			complete = append(complete, event.Detail.Filename)
+			require.Equal(t, "of "+event.Detail.Filename, event.Detail.Data.Row, "what the application's hook says")
 		}
 	}
 	require.Equal(t, []string{png.Name, pdf.Name}, complete)
@@ -76,6 +78,7 @@ func TestTheFormSendsTheKeysOfWhatWasChosenAndDropped(t *testing.T) {
 	t.Run("going back brings them back", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(setTimeout(() => history.back()), true)`)
 		e.Wait(`customElements.get("postern-upload") && ` + e.JS() + `?.value.length === 2`)
+		require.Equal(t, "of "+pdf.Name, browser.Eval[string](e.Page, e.JS()+`.receipts[1].data.row`))
 		require.Equal(t, "back_forward", browser.Eval[string](e.Page, `performance.getEntriesByType("navigation")[0].type`))
 		require.Equal(t, keys, e.value())
 		require.Empty(t, e.invalid())

@@ -85,10 +85,11 @@ func serve(t testing.TB, content string) *site {
 		postern.WithMultipartThreshold(5<<20),
 		postern.WithPartSize(5<<20),
 		postern.WithPromotion("staging/"),
-		postern.WithOnComplete(func(_ context.Context, r postern.Receipt) error {
+		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.receipts = append(s.receipts, r)
+			s.receipts = append(s.receipts, *r)
+			r.Data = map[string]string{"row": "of " + r.Filename}
 			return nil
 		}),
 	)

@@ -74,11 +74,11 @@ func newSiteAt(t *testing.T, mode postern.Mode, srv *foreign.Server, provider po
 		postern.WithPromotion("staging/"),
 		postern.WithTicketKeys(ticket.RandomKey()),
 		postern.WithMode(mode),
-		postern.WithOnComplete(func(_ context.Context, r postern.Receipt) error {
+		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
 			if s.broken.Load() {
 				return errors.New("the database is away")
 			}
-			s.receipts <- &r
+			s.receipts <- r
 			return nil
 		}),
 	)

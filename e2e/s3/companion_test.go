@@ -111,7 +111,7 @@ func TestUppyUploadsInParts(t *testing.T) {
 	for name, option := range map[string]postern.HandlerOption{
 		"without completion": postern.WithSniffing(),
 		"with promotion":     postern.WithPromotion("staging/"),
-		"with receipts":      postern.WithOnComplete(func(context.Context, postern.Receipt) error { return nil }),
+		"with receipts":      postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }),
 	} {
 		for _, size := range []any{2*chunk + 17, fmt.Sprint(2*chunk + 17)} { // 6.x sends a number, 5.x text
 			t.Run(fmt.Sprintf("%s %T", name, size), func(t *testing.T) {
@@ -359,7 +359,7 @@ func TestUppyWaitsForALongCompletion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := foreign.Embedded(t)
-			h, _ := newCompanion(t, srv, postern.WithOnComplete(func(context.Context, postern.Receipt) error {
+			h, _ := newCompanion(t, srv, postern.WithOnComplete(func(context.Context, *postern.Receipt) error {
 				time.Sleep(21 * time.Second) // a request waits for 20 s in silence
 				return result
 			}))

@@ -292,7 +292,7 @@ func TestCompletionHasALoggerOfItsOwn(t *testing.T) {
 	gate := make(chan struct{})
 	h := newReplica(t, s.bucket, postern.WithPromotion(s.staging), postern.WithObserver(j.observe),
 		postern.WithKeyPolicy(postern.KeyTemplate(s.final+"{uuid}")),
-		postern.WithOnComplete(func(ctx context.Context, _ postern.Receipt) error {
+		postern.WithOnComplete(func(ctx context.Context, _ *postern.Receipt) error {
 			close(hooked)
 			for range 100 {
 				zerolog.Ctx(ctx).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Str("row", "r-1") })

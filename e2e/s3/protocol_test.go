@@ -164,13 +164,13 @@ type receipts struct {
 	fail   error
 }
 
-func (r *receipts) hook(_ context.Context, got postern.Receipt) error {
+func (r *receipts) hook(_ context.Context, got *postern.Receipt) error {
 	if r.before != nil {
 		r.before()
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.all = append(r.all, got)
+	r.all = append(r.all, *got)
 	return r.fail
 }
 

@@ -46,7 +46,7 @@ func runVictim() int {
 			postern.WithAuthorizer(principal),
 			postern.WithTicketKeys(ticketKey),
 			postern.WithSniffing(),
-			postern.WithOnComplete(func(_ context.Context, r postern.Receipt) error {
+			postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
 				body, err := json.Marshal(r)
 				if err != nil {
 					return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/postern-go/postern"
 )
@@ -17,9 +19,19 @@ var uppy5Page = &page{
 		"@uppy/aws-s3": "uppy5-aws-s3",
 	},
 	mount: func(s *site, mux *http.ServeMux) error {
-		if err := s.mountCompanion(mux, "/uppy5/parts/", postern.WithSizeLimit(1, 1<<30), postern.WithPromotion("staging/")); err != nil {
+		if err := s.mountCompanion(mux, "/uppy5/parts/", postern.WithSizeLimit(1, 1<<30), postern.WithPromotion("staging/"),
+			postern.WithOnComplete(number)); err != nil {
 			return err
 		}
 		return s.mountCompanion(mux, "/uppy5/single/")
 	},
+}
+
+var numbered atomic.Int64
+
+// number tells the page something of the application's own, in the answer to its
+// completion.
+func number(_ context.Context, r *postern.Receipt) error {
+	r.Data = map[string]int64{"number": numbered.Add(1)}
+	return nil
 }

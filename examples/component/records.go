@@ -47,8 +47,8 @@ func (v *visitors) authorize(r *http.Request, u *postern.Upload) error {
 type uploads struct{ receipts sync.Map }
 
 // add is called when an upload is complete, perhaps twice.
-func (u *uploads) add(_ context.Context, r postern.Receipt) error {
-	u.receipts.Store(r.Key, r)
+func (u *uploads) add(_ context.Context, r *postern.Receipt) error {
+	u.receipts.Store(r.Key, *r)
 	return nil
 }
 

@@ -78,7 +78,7 @@ func (b buckets) List(context.Context) (all []postern.Bucket, err error) {
 }
 
 // addPhoto takes note of an upload. It may be told of the same one again.
-func (a *app) addPhoto(ctx context.Context, r postern.Receipt) error {
+func (a *app) addPhoto(ctx context.Context, r *postern.Receipt) error {
 	_, err := a.db.ExecContext(ctx, `INSERT INTO photos (id, tenant, owner, bucket, key, filename, size, added)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING`,
 		r.ID, r.Tenant, r.Subject, r.Bucket, r.Key, r.Filename, r.Size, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))

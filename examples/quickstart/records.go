@@ -52,7 +52,7 @@ func (r *records) close() { _ = r.db.Close() }
 
 // add is the hook of completion. It may be called again with the same receipt, at
 // the same time even: the first stays.
-func (r *records) add(ctx context.Context, receipt postern.Receipt) error {
+func (r *records) add(ctx context.Context, receipt *postern.Receipt) error {
 	_, err := r.db.ExecContext(ctx, `
 		INSERT INTO uploads (id, tenant, subject, key, filename, type, size, completed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)

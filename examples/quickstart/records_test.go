@@ -13,8 +13,8 @@ import (
 	"github.com/postern-go/postern"
 )
 
-func receipt(id, tenant string) postern.Receipt {
-	return postern.Receipt{
+func receipt(id, tenant string) *postern.Receipt {
+	return &postern.Receipt{
 		ID: id, Tenant: tenant, Subject: "demo@" + tenant, Key: tenant + "/" + id,
 		Filename: id + ".txt", Type: "text/plain", Size: 5 << 30,
 	}

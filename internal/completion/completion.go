@@ -94,6 +94,8 @@ type Result struct {
 	Duplicate bool
 	// CRC64NVME is the base64 of the object's sum, as the server tells it, or "".
 	CRC64NVME string
+	// Data is what the application tells the browser, in JSON, or nil. Accept sets it.
+	Data []byte
 }
 
 // Request is what a completion is begun with.

@@ -21,7 +21,9 @@ form.addEventListener("submit", async (event) => {
   if (failed.length) show("failed", failed[0].error);
   else if (successful.length) {
     progress.value = 1; // Uppy may not have told of the last bytes
-    show("done", `Stored at ${successful[0].uploadURL}`);
+    const [{ uploadURL, response }] = successful;
+    const data = response.body.data; // the application's, if it was asked to complete
+    show("done", `Stored${data ? ` as number ${data.number}` : ""} at ${uploadURL}`);
   }
 });
 
