@@ -63,11 +63,13 @@ type config struct {
 	ticketLifetime time.Duration
 
 	// Completion.
-	staging        string
-	onComplete     func(context.Context, Receipt) error
-	sniff          bool
-	maxCompletions int
-	locker         Locker
+	staging          string
+	onComplete       func(context.Context, Receipt) error
+	sniff            bool
+	maxCompletions   int
+	inspectors       []func(context.Context, *Object) (Verdict, error)
+	inspectorTimeout time.Duration
+	locker           Locker
 }
 
 // The defaults of a grant.
@@ -76,22 +78,24 @@ const (
 	defaultLifetime  = 5 * time.Minute
 	defaultBodyLimit = 16 << 10
 
-	defaultTicketLifetime = 24 * time.Hour
-	defaultMultipartAbove = 100 << 20
-	defaultPartSize       = 8 << 20
-	defaultMaxCompletions = 64
+	defaultTicketLifetime   = 24 * time.Hour
+	defaultMultipartAbove   = 100 << 20
+	defaultPartSize         = 8 << 20
+	defaultMaxCompletions   = 64
+	defaultInspectorTimeout = time.Minute
 )
 
 func newConfig(opts []HandlerOption) (*config, []error) {
 	c := &config{
-		environment:    usual,
-		bodyLimit:      defaultBodyLimit,
-		keyPolicy:      defaultKeyPolicy,
-		lifetime:       defaultLifetime,
-		multipartAbove: defaultMultipartAbove,
-		partSize:       defaultPartSize,
-		maxCompletions: defaultMaxCompletions,
-		locker:         &processLocker{locks: map[string]*processLock{}},
+		environment:      usual,
+		bodyLimit:        defaultBodyLimit,
+		keyPolicy:        defaultKeyPolicy,
+		lifetime:         defaultLifetime,
+		multipartAbove:   defaultMultipartAbove,
+		partSize:         defaultPartSize,
+		maxCompletions:   defaultMaxCompletions,
+		inspectorTimeout: defaultInspectorTimeout,
+		locker:           &processLocker{locks: map[string]*processLock{}},
 	}
 	c.origins = http.NewCrossOriginProtection()
 	var errs []error
@@ -177,6 +181,7 @@ var (
 	errReplayPut      = errors.New("the provider has neither conditional writes nor POST policies, so that a grant could be used again after its receipt")
 	errReplayParts    = errors.New("the provider completes multipart uploads without a condition: keep WithSizeLimit below the WithMultipartThreshold")
 	errUnsigned       = errors.New("the provider is not known to reject headers that were not signed, so that an object may have attributes that nobody granted: receipts need WithPromotion, which drops them")
+	errInspectStaging = errors.New("objects are inspected before anybody can have them with WithPromotion only")
 	errNoStaging      = errors.New("a bucket for staging needs WithPromotion")
 	errNoPartCopy     = errors.New("the provider copies no more than 5 GiB: keep WithSizeLimit below")
 	errAnonymous      = errors.New("completion needs a subject")
@@ -196,6 +201,9 @@ func (c *config) check(b *resolved) (errs []error) {
 	}
 	if c.staging == "" && b.StagingName != "" {
 		fail("Bucket.StagingName", errNoStaging)
+	}
+	if c.staging == "" && len(c.inspectors) > 0 {
+		fail("WithInspector", errInspectStaging)
 	}
 	if c.staging != "" && server.NoPartCopy && c.sizeLimit().max > object.MaxSingle {
 		fail("WithPromotion", errNoPartCopy)

@@ -61,6 +61,9 @@ func (ps *places) ready(b *resolved, id string) *place {
 		Ended:  func(ctx context.Context, cl *claim.Claim, end *completion.End) { c.logEnd(ctx, cl, end) },
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 	})
+	if len(c.inspectors) > 0 {
+		p.engine.Inspector = &inspection{c, ps.opener, p}
+	}
 	return p
 }
 
