@@ -58,6 +58,7 @@ test:
 	@scripts/firefox
 	@scripts/postgres
 	@scripts/redis
+	@scripts/clamav
 	@scripts/npm client
 	@npm --prefix client run --silent test
 	@scripts/corpus
