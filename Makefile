@@ -60,6 +60,7 @@ test:
 	@scripts/redis
 	@scripts/nats >/dev/null
 	@scripts/npm events/sqs/testdata/server
+	@scripts/clamav
 	@scripts/npm client
 	@npm --prefix client run --silent test
 	@scripts/corpus

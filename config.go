@@ -73,6 +73,8 @@ type config struct {
 
 	hookTimeout       time.Duration
 	completionTimeout time.Duration
+	inspectors        []func(context.Context, *Object) (Verdict, error)
+	inspectorTimeout  time.Duration
 }
 
 // The defaults of a grant.
@@ -88,6 +90,7 @@ const (
 
 	defaultHookTimeout       = time.Minute
 	defaultCompletionTimeout = time.Hour
+	defaultInspectorTimeout  = time.Minute
 )
 
 func newConfig(opts []HandlerOption) (*config, []error) {
@@ -103,6 +106,7 @@ func newConfig(opts []HandlerOption) (*config, []error) {
 
 		hookTimeout:       defaultHookTimeout,
 		completionTimeout: defaultCompletionTimeout,
+		inspectorTimeout:  defaultInspectorTimeout,
 	}
 	c.origins = http.NewCrossOriginProtection()
 	var errs []error
@@ -188,6 +192,7 @@ var (
 	errReplayPut      = errors.New("the provider has neither conditional writes nor POST policies, so that a grant could be used again after its receipt")
 	errReplayParts    = errors.New("the provider completes multipart uploads without a condition: keep WithSizeLimit below the WithMultipartThreshold")
 	errUnsigned       = errors.New("the provider is not known to reject headers that were not signed, so that an object may have attributes that nobody granted: receipts need WithPromotion, which drops them")
+	errInspectStaging = errors.New("objects are inspected before anybody can have them with WithPromotion only")
 	errNoStaging      = errors.New("a bucket for staging needs WithPromotion")
 	errNoPartCopy     = errors.New("the provider copies no more than 5 GiB: keep WithSizeLimit below")
 	errAnonymous      = errors.New("completion needs a subject")
@@ -207,6 +212,9 @@ func (c *config) check(b *resolved) (errs []error) {
 	}
 	if c.staging == "" && b.StagingName != "" {
 		fail("Bucket.StagingName", errNoStaging)
+	}
+	if c.staging == "" && len(c.inspectors) > 0 {
+		fail("WithInspector", errInspectStaging)
 	}
 	if c.staging != "" && server.NoPartCopy && c.sizeLimit().max > object.MaxSingle {
 		fail("WithPromotion", errNoPartCopy)

@@ -113,6 +113,11 @@ const (
 	completeWait = 20 * time.Second
 	// pendingRetryAfter is when it is told to ask again.
 	pendingRetryAfter = 2 * time.Second
+	// undecidedRetryAfter is the same for an object that waits for a verdict.
+	undecidedRetryAfter = 5 * time.Second
+	// undecidedWait is how long a request waits for a verdict whose client would not
+	// ask again.
+	undecidedWait = time.Minute
 )
 
 // CompleteHandler ends a chain that began with [OpenTicket]: it freezes and verifies
@@ -130,22 +135,41 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 			return err
 		}
 		dialect := issuer.ticketDialect()
+		begun := time.Now()
 		for {
 			receipt, err := issuer.complete(r.Context(), p, u.ticket.claim, details)
+			after := pendingRetryAfter
 			switch {
 			case err == nil:
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
 				dialect.WriteReceipt(w, r, receipt)
 				return nil
+			case errors.Is(err, completion.ErrUndecided):
+				after = undecidedRetryAfter
 			case !errors.Is(err, completion.ErrPending):
 				return p.problem(err)
 			}
-			if dialect.WritePending(w, r, pendingRetryAfter) == Answered || r.Context().Err() != nil {
+			answered := dialect.WritePending(w, r, after) == Answered
+			if !answered && errors.Is(err, completion.ErrUndecided) {
+				if time.Since(begun) >= undecidedWait {
+					return p.problem(err)
+				}
+				sleep(r.Context(), after)
+			}
+			if answered || r.Context().Err() != nil {
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusAccepted})
 				return nil
 			}
 		}
 	})
+}
+
+// sleep waits, but no longer than ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // complete completes the upload of a ticket. The hook has had the receipt.

@@ -401,6 +401,37 @@ func WithSniffing() Option {
 	})
 }
 
+// WithInspector has fn look at every upload that is frozen and verified, before there is
+// a receipt. It may be given several times: the inspectors are asked in the order in which
+// they are given, until one does not accept. An error, a panic, and one that takes longer
+// than [WithInspectorTimeout] are 503 inspection_failed, and nothing is deleted. An upload
+// may be inspected several times, at several replicas at once. Once it was accepted, or
+// decided otherwise, it is not inspected again: the first verdict holds. It needs
+// [WithPromotion].
+//
+// Put the one that leaves uploads [Undecided] last, since [Issuer.Release] asks none.
+func WithInspector(fn func(ctx context.Context, o *Object) (Verdict, error)) Option {
+	return issuerOption{option{name: "WithInspector", repeatable: true, apply: func(c *config) error {
+		if fn == nil {
+			return errNil
+		}
+		c.inspectors = append(c.inspectors, fn)
+		return nil
+	}}}
+}
+
+// WithInspectorTimeout sets how long each inspector may take: 1 minute by default, 1 s
+// to 1 h. The context of an inspector ends then.
+func WithInspectorTimeout(d time.Duration) Option {
+	return set("WithInspectorTimeout", func(c *config) error {
+		if err := within("the time of an inspector", d, time.Second, time.Hour); err != nil {
+			return err
+		}
+		c.inspectorTimeout = d
+		return nil
+	})
+}
+
 // WithHookTimeout sets how long the hook of [WithOnComplete] may take: 1 minute by
 // default, 1 second to 1 hour. Then its context ends. If it goes on nevertheless, the
 // completion fails without it: the browser gets 503, and what the hook returns is logged

@@ -65,6 +65,9 @@ func (ps *places) ready(b *resolved, id string) *place {
 			c.logEnd(ctx, cl, end, p.problem(end.Err))
 		},
 	})
+	if len(c.inspectors) > 0 {
+		p.engine.Inspector = &inspection{c, ps.opener, p}
+	}
 	return p
 }
 

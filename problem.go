@@ -90,6 +90,11 @@ var (
 	ErrAttributesMismatch  = NewProblem(422, "attributes_mismatch", "The file that arrived is not stored as was agreed.").end()
 	ErrChecksumMismatch    = NewProblem(422, "checksum_mismatch", "The file that arrived is not the file that was declared.").end()
 	ErrContentMismatch     = NewProblem(422, "content_mismatch", "The content of the file is not of the type that was declared.").end()
+	ErrContentRejected     = NewProblem(422, "content_rejected", "The file was looked at, and is not accepted.").end()
+	ErrInspectionFailed    = NewProblem(503, "inspection_failed", "The upload is there, but the server could not look at it. Try again in a moment.").WithRetryAfter(retryAfter)
+	ErrInspectionPending   = NewProblem(503, "inspection_pending", "The file is being looked at. Ask again in a while.").WithRetryAfter(undecidedRetryAfter)
+	ErrAlreadyReleased     = NewProblem(409, "already_released", "This upload was accepted before.")
+	ErrAlreadyRejected     = NewProblem(409, "already_rejected", "This upload was rejected before.")
 	ErrCompletionFailed    = NewProblem(503, "completion_failed", "The upload is there, but the server could not take note of it. Try again in a moment.").WithRetryAfter(retryAfter)
 	ErrBusy                = NewProblem(503, "busy", "Too many uploads are being completed. Try again in a moment.").WithRetryAfter(retryAfter)
 	ErrShuttingDown        = NewProblem(503, "shutting_down", "The server is being restarted. Try again in a moment.").WithRetryAfter(restartRetryAfter)
@@ -292,6 +297,9 @@ var engineProblems = []struct {
 	{completion.ErrPartsInvalid, ErrPartsInvalid},
 	{completion.ErrGone, ErrUploadGone},
 	{completion.ErrConflict, ErrObjectConflict},
+	{completion.ErrUndecided, ErrInspectionPending},
+	{completion.ErrReleased, ErrAlreadyReleased},
+	{completion.ErrRejected, ErrAlreadyRejected},
 	{completion.ErrTicketExpired, ErrTicketExpired},
 	{completion.ErrTicketInvalid, ErrTicketInvalid},
 	{completion.ErrSizeMismatch, ErrSizeMismatch},

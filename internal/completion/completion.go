@@ -39,6 +39,8 @@ type Config struct {
 	// [ErrTicketInvalid] for one of another handler or bucket.
 	Now  func() time.Time
 	Open func(ticket string, at time.Time) (*claim.Claim, error)
+	// Inspector decides about verified objects; nil if nobody does.
+	Inspector Inspector
 	// Flights holds the completions that go on, of all engines of a process.
 	Flights *Flights
 	// Timeout bounds one completion; an hour if it is 0.
@@ -79,6 +81,7 @@ type Engine struct {
 	Config
 	verified verified
 	rests    rests
+	settled  verified
 }
 
 // New returns an Engine.
@@ -131,12 +134,13 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 		// Whoever has uploaded nothing takes no slot.
 		found, err := e.look(ctx, c, q.Parts)
 		if err != nil {
-			return nil, err
+			return nil, e.because(ctx, c, err)
 		}
 		running, err = e.Flights.begin(ctx, flight{
 			id: c.ID, owner: ownerOf(c), timeout: e.Timeout,
 			run: func(ctx context.Context) (*Result, error) {
-				return e.complete(ctx, c, found, q.CRC64NVME)
+				result, err := e.complete(ctx, c, found, q.CRC64NVME)
+				return result, e.because(ctx, c, err)
 			},
 			ended: func(ctx context.Context, end *End) {
 				end.Trigger = q.Trigger
@@ -238,7 +242,10 @@ func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.P
 
 // complete is the way of one completion.
 func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum string) (*Result, error) {
-	final := f.final
+	verdict, final, err := e.decided(ctx, c, f.final)
+	if err != nil {
+		return nil, err
+	}
 	if final == nil {
 		if err := e.assemble(ctx, c, f.parts); err != nil {
 			return nil, err
@@ -271,6 +278,11 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 	}
 	if err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
+	}
+	if e.Inspector != nil {
+		if err := e.release(ctx, c, final, duplicate, verdict); err != nil {
+			return nil, err
+		}
 	}
 	result := &Result{
 		Size: final.Size, ETag: final.ETag, Duplicate: duplicate, CRC64NVME: final.CRC64NVME,
@@ -382,6 +394,9 @@ func (e *Engine) abandon(ctx context.Context, in Bucket, key, uploadID string) {
 // Abort gives an upload up: it leaves none of its parts, and nothing in staging. An
 // object that stands at its final key stays.
 func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
+	if err := e.withdraw(ctx, c); err != nil {
+		return err
+	}
 	if c.Mode == claim.Multipart {
 		if err := e.Staging.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
 			return err

@@ -23,6 +23,11 @@ var (
 	ErrGone = errors.New("the upload is gone")
 	// ErrConflict: the object at the key is another upload.
 	ErrConflict = errors.New("the object is another upload")
+	// ErrUndecided: the object waits for a verdict of the application.
+	ErrUndecided = errors.New("the object waits for a verdict")
+	// ErrReleased and ErrRejected: it was decided before.
+	ErrReleased = errors.New("the upload was released before")
+	ErrRejected = errors.New("the upload was rejected before")
 	// ErrTicketExpired and ErrTicketInvalid: an object in staging has no ticket that
 	// opens.
 	ErrTicketExpired = errors.New("the ticket has expired")
@@ -47,10 +52,10 @@ var (
 	ErrContentMismatch    = errors.New("the content is of another type")
 )
 
-// Rejected is the verdict that what arrived is not what was granted. It alone has
-// a final object deleted.
+// Rejected is the verdict that what arrived is not what was granted, or not what the
+// application accepts. It alone has a final object deleted.
 type Rejected struct {
-	Kind   error  // one of the above
+	Kind   error  // one of the above, or an error of the application's
 	Detail string // for a person; may be empty
 	Cause  error  // for the log; may be nil
 }

@@ -61,6 +61,9 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 		}
 		return err
 	}
+	if err := e.inspectAttempt(ctx, c, attempt, frozen); err != nil {
+		return err
+	}
 	switch {
 	case c.Replaces != "":
 		err = e.copyFinal(ctx, c, attempt, frozen, store.Condition{IfMatch: c.Replaces})

@@ -115,6 +115,8 @@ func (p *pass) object(ctx context.Context, o store.Entry) {
 		p.attempt(ctx, o.Key, age)
 	case is(electionsName):
 		p.removeOlder(ctx, o.Key, age, longestCompletion)
+	case is(verdictsName):
+		p.verdict(ctx, o.Key, age)
 	case is(duplicatesName):
 		p.removeOlder(ctx, o.Key, age, longestTicket)
 	default:
@@ -158,6 +160,14 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.forget(c.ID)
 		p.Tell(Completed, c.StagingKey, nil)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone): // done meanwhile
+	case ended && errors.Is(err, ErrUndecided):
+		if err := p.Abort(ctx, c); err != nil {
+			p.Tell(Left, c.StagingKey, err)
+			return
+		}
+		p.rests.forget(c.ID)
+		p.GaveUp(ctx, c, err)
+		p.Tell(Removed, c.StagingKey, err)
 	case forGood(err), ended && !passes(err):
 		p.rests.forget(c.ID)
 		if !forGood(err) {
@@ -279,6 +289,27 @@ func (p *pass) attempt(ctx context.Context, key string, age time.Duration) {
 		p.remove(ctx, key, ErrBegun)
 	default:
 		p.Tell(Left, key, err)
+	}
+}
+
+// verdict deals with what was decided about an upload. A freeze that a rejection has
+// overtaken may have made the object once more, and died.
+func (p *pass) verdict(ctx context.Context, key string, age time.Duration) {
+	id := strings.TrimPrefix(key, p.Prefix+verdictsName)
+	switch {
+	case age >= longestTicket:
+		p.remove(ctx, key, ErrOld)
+	case age < longestCompletion, p.DryRun, p.settled.has(id, ""):
+	default:
+		v, err := p.Verdict(ctx, id)
+		if err == nil && v != nil && v.Reason != nil {
+			err = p.deleteFinal(ctx, v.Key, id)
+		}
+		if err != nil {
+			p.Tell(Left, key, err)
+			return
+		}
+		p.settled.add(id, "")
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 //
 //	tickets/<id>            the ticket of an upload in parts, or of one whose metadata
 //	                        has no room for it
+//	verdicts/<id>           what was decided about an upload; see verdict.go
 //	duplicates/<id>         an upload whose bytes were there already had its receipt
 //	attempts/<id>-<random>  a copy on its way to a final key; see publish.go
 //	elections/<hash>        which attempt may be copied there
@@ -23,6 +24,7 @@ import (
 // An upload stands in staging until the application has taken its receipt.
 const (
 	ticketsName    = "tickets/"
+	verdictsName   = "verdicts/"
 	duplicatesName = "duplicates/"
 	attemptsName   = "attempts/"
 	electionsName  = "elections/"
