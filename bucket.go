@@ -28,7 +28,9 @@ type Bucket struct {
 	Region string
 	// Credentials sign the grants. They need s3:PutObject under the keys that the
 	// key policy names, or under the staging prefix, and nothing else. What the
-	// provider gives is held until it ends, and renewed before that.
+	// provider gives is held until it ends, and renewed before that; by the provider
+	// inside, if it is an [aws.CredentialsCache]. Each must be safe for concurrent
+	// use.
 	Credentials aws.CredentialsProvider
 	// ServiceCredentials make the handler's own calls: to begin, list, complete
 	// and abort multipart uploads, to read, copy and delete objects. Without them

@@ -189,7 +189,7 @@ func TestHangCostsNoMoreThanASecondWhileCredentialsAreGood(t *testing.T) {
 		waitUntilLeft(i, 5*time.Minute)
 		s.hangs.Store(true)
 		longest := time.Duration(0)
-		for i.held.Load().Expires.Sub(time.Now()) > 3*time.Second {
+		for time.Until(i.held.Load().Expires) > 3*time.Second {
 			waits := make(chan time.Duration, 4)
 			for range cap(waits) {
 				go func() {

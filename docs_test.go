@@ -142,3 +142,25 @@ func TestEveryProblemIsDocumentedWithItsStatus(t *testing.T) {
 	})
 	require.Greater(t, problems, 40)
 }
+
+// Each document for a provider's lifecycle rules is on the page, and no other.
+func TestLifecycleDocumentsAreThoseOfTheFiles(t *testing.T) {
+	_, section, ok := strings.Cut(pages(t)["docs/bucket.md"], "\n## Lifecycle\n")
+	require.True(t, ok)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var shown []string
+	for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(section, -1) {
+		shown = append(shown, block[1])
+	}
+	paths, err := filepath.Glob("docs/lifecycle/*.json")
+	require.NoError(t, err)
+	var documents []string
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		documents = append(documents, string(text))
+		require.Contains(t, section, "](lifecycle/"+filepath.Base(path)+")")
+		require.Contains(t, shown, string(text), path)
+	}
+	require.Subset(t, documents, shown)
+}

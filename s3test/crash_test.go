@@ -294,6 +294,7 @@ func TestAKilledServerLeavesWholeObjectsOrNone(t *testing.T) {
 		nothingElse(t, v, keys)
 
 		var workers sync.WaitGroup
+		did, ended := make(chan struct{}), make(chan struct{})
 		for _, w := range all {
 			workers.Go(func() {
 				for {
@@ -304,10 +305,22 @@ func TestAKilledServerLeavesWholeObjectsOrNone(t *testing.T) {
 					}
 					w.before = w.after
 					w.done++
+					select {
+					case did <- struct{}{}:
+					case <-ended:
+					}
 				}
 			})
 		}
-		time.Sleep(time.Duration(moments.IntN(150_000)) * time.Microsecond)
+		for range moments.IntN(12) {
+			select {
+			case <-did:
+			case <-time.After(time.Minute):
+				require.FailNow(t, "the server does not answer")
+			}
+		}
+		time.Sleep(time.Duration(moments.IntN(5_000)) * time.Microsecond)
+		close(ended)
 		v.kill()
 		workers.Wait()
 		require.False(t, t.Failed())

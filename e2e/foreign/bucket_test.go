@@ -1,8 +1,12 @@
 package foreign_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/foreign"
 )
 
 func TestLifecycle(t *testing.T) {
@@ -51,7 +57,7 @@ func TestLifecycle(t *testing.T) {
 		try:  set(abort),
 		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 1 rules, 1 abort", seaweedfs: "200, 1 rules, 1 abort"},
 	}, {
-		name: "both as two rules, as docs/bucket.md has them",
+		name: "both as two rules",
 		try:  set(expire, abort),
 		want: results{versitygw: no, minio: "400 InvalidArgument", ceph: "200, 2 rules, 1 abort", seaweedfs: "200, 2 rules, 1 abort"},
 	}, {
@@ -59,6 +65,50 @@ func TestLifecycle(t *testing.T) {
 		try:  set(both),
 		want: results{versitygw: no, minio: "200, 1 rules, 0 abort", ceph: "200, 1 rules, 1 abort", seaweedfs: "200, 1 rules, 1 abort"},
 	}})
+}
+
+// documents are the providers' in docs/lifecycle.
+const documents = "../../docs/lifecycle"
+
+// A server takes the document that is for it, and gives it back.
+func TestLifecycleDocumentOfTheProvider(t *testing.T) {
+	s := newSite(t)
+	doc, err := os.ReadFile(filepath.Join(documents, s.Name+".json"))
+	if s.Name == foreign.VersityGW {
+		require.ErrorIs(t, err, os.ErrNotExist)
+		_, err := s.root.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.Bucket})
+		require.Equal(t, "501 NotImplemented", said(err))
+		return
+	}
+	require.NoError(t, err)
+	var rules types.BucketLifecycleConfiguration
+	read := json.NewDecoder(bytes.NewReader(doc))
+	read.DisallowUnknownFields()
+	require.NoError(t, read.Decode(&rules))
+	_, err = s.root.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: &s.Bucket, LifecycleConfiguration: &rules})
+	require.NoError(t, err)
+	out, err := s.root.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &s.Bucket})
+	require.NoError(t, err)
+	require.ElementsMatch(t, summaries(rules.Rules), summaries(out.Rules))
+}
+
+// summaries say of each rule what counts.
+func summaries(rules []types.LifecycleRule) (all []string) {
+	for _, r := range rules {
+		prefix := "" // which Ceph says by no filter at all
+		if r.Filter != nil {
+			prefix = aws.ToString(r.Filter.Prefix)
+		}
+		summary := fmt.Sprintf("%s %s of %q:", *r.ID, r.Status, prefix)
+		if r.Expiration != nil {
+			summary += fmt.Sprintf(" expire after %d days", aws.ToInt32(r.Expiration.Days))
+		}
+		if r.AbortIncompleteMultipartUpload != nil {
+			summary += fmt.Sprintf(" abort after %d days", aws.ToInt32(r.AbortIncompleteMultipartUpload.DaysAfterInitiation))
+		}
+		all = append(all, summary)
+	}
+	return all
 }
 
 func TestCORS(t *testing.T) {
