@@ -95,7 +95,7 @@ func ListHandler(issuer *Issuer) http.Handler {
 		}
 		stored, err := p.store.Parts(r.Context(), c.WriteKey(), c.UploadID)
 		if err != nil {
-			return p.problem(err)
+			return engineProblem(err)
 		}
 		parts := make([]Part, len(stored))
 		for k, p := range stored {
@@ -138,7 +138,7 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 				dialect.WriteReceipt(w, r, receipt)
 				return nil
 			case !errors.Is(err, completion.ErrPending):
-				return p.problem(err)
+				return engineProblem(err)
 			}
 			if dialect.WritePending(w, r, pendingRetryAfter) == Answered || r.Context().Err() != nil {
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusAccepted})
@@ -173,7 +173,7 @@ func AbortHandler(issuer *Issuer) http.Handler {
 			return err
 		}
 		if err := p.engine.Abort(r.Context(), u.ticket.claim); err != nil {
-			return p.problem(err)
+			return engineProblem(err)
 		}
 		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent})
 		issuer.ticketDialect().WriteAborted(w, r)
