@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/store"
 )
 
 // openedTicket is the ticket of a request.
@@ -188,12 +189,28 @@ func endpoint(name string, issuer *Issuer, action Action, serve func(w http.Resp
 		u := UploadFrom(r.Context())
 		err := u.checkChain(issuer, action)
 		if err == nil {
-			err = serve(w, r, u)
+			err = issuer.inTime(r, action, func(r *http.Request) error { return serve(w, r, u) })
 		}
 		if err != nil {
 			Refuse(w, r, err)
 		}
 	})
+}
+
+// inTime bounds what a request may take, but for completions, which are waited for and
+// go on, and for grants for the one bucket, which make one call.
+func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request) error) error {
+	if action == ActionComplete || action == ActionSign && i.config.buckets == nil {
+		return serve(r)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), store.Limits.Road)
+	defer cancel()
+	err := serve(r.WithContext(ctx))
+	var p *Problem
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && !errors.As(err, &p) {
+		return ErrStorageUnavailable.WithCause(err) // the application's Buckets
+	}
+	return err
 }
 
 // checkChain refuses an upload that came another way than by the beginning that

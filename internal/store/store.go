@@ -37,7 +37,10 @@ var Limits = struct {
 	Copy time.Duration
 	// Read bounds reading a whole object.
 	Read time.Duration
-}{4 * time.Second, 15 * time.Second, 5 * time.Minute, 30 * time.Minute}
+	// Road bounds all calls of a request that does not complete an upload. The module
+	// for browsers waits a minute for its answer.
+	Road time.Duration
+}{4 * time.Second, 15 * time.Second, 5 * time.Minute, 30 * time.Minute, 25 * time.Second}
 
 // attempts is how often the SDK tries a call.
 const attempts = 3
