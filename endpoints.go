@@ -9,6 +9,7 @@ import (
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
+	"github.com/postern-go/postern/internal/store"
 )
 
 // openedTicket is the ticket of a request.
@@ -95,7 +96,7 @@ func ListHandler(issuer *Issuer) http.Handler {
 		}
 		stored, err := p.store.Parts(r.Context(), c.WriteKey(), c.UploadID)
 		if err != nil {
-			return p.problem(err)
+			return engineProblem(err)
 		}
 		parts := make([]Part, len(stored))
 		for k, p := range stored {
@@ -147,7 +148,7 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 			case errors.Is(err, completion.ErrUndecided):
 				after = undecidedRetryAfter
 			case !errors.Is(err, completion.ErrPending):
-				return p.problem(err)
+				return engineProblem(err)
 			}
 			answered := dialect.WritePending(w, r, after) == Answered
 			if !answered && errors.Is(err, completion.ErrUndecided) {
@@ -197,7 +198,7 @@ func AbortHandler(issuer *Issuer) http.Handler {
 			return err
 		}
 		if err := p.engine.Abort(r.Context(), u.ticket.claim); err != nil {
-			return p.problem(err)
+			return engineProblem(err)
 		}
 		issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent})
 		issuer.ticketDialect().WriteAborted(w, r)
@@ -212,12 +213,28 @@ func endpoint(name string, issuer *Issuer, action Action, serve func(w http.Resp
 		u := UploadFrom(r.Context())
 		err := u.checkChain(issuer, action)
 		if err == nil {
-			err = serve(w, r, u)
+			err = issuer.inTime(r, action, func(r *http.Request) error { return serve(w, r, u) })
 		}
 		if err != nil {
 			Refuse(w, r, err)
 		}
 	})
+}
+
+// inTime bounds what a request may take, but for completions, which are waited for and
+// go on, and for grants for the one bucket, which make one call.
+func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request) error) error {
+	if action == ActionComplete || action == ActionSign && i.config.buckets == nil {
+		return serve(r)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), store.Limits.Road)
+	defer cancel()
+	err := serve(r.WithContext(ctx))
+	var p *Problem
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && !errors.As(err, &p) {
+		return ErrStorageUnavailable.WithCause(err) // the application's Buckets
+	}
+	return err
 }
 
 // checkChain refuses an upload that came another way than by the beginning that

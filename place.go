@@ -3,7 +3,6 @@ package postern
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -217,13 +216,4 @@ func keyed(b Bucket) bool {
 		}
 	}
 	return true
-}
-
-// problem makes a problem of an error of completion or S3, and a clear one of a bucket
-// that is not there; nil stays nil.
-func (p *place) problem(err error) error {
-	if errors.Is(err, store.ErrNoBucket) {
-		return ErrBucketMissing.WithCause(fmt.Errorf("bucket %q: %w", p.Name, err))
-	}
-	return engineProblem(err)
 }

@@ -308,6 +308,7 @@ var engineProblems = []struct {
 	{completion.ErrChecksumMismatch, ErrChecksumMismatch},
 	{completion.ErrContentMismatch, ErrContentMismatch},
 
+	{store.ErrNoBucket, ErrBucketMissing},
 	{store.ErrNotFound, ErrObjectMissing},
 	{store.ErrNoUpload, ErrUploadGone},
 	{store.ErrExists, ErrObjectConflict},
@@ -324,6 +325,7 @@ func engineProblem(err error) error {
 	var rejected *completion.Rejected
 	var part *completion.PartSizeError
 	var size *completion.SizeError
+	var s3 *store.Error
 	switch {
 	case err == nil, errors.As(err, &own):
 		return err
@@ -340,6 +342,8 @@ func engineProblem(err error) error {
 			p = p.WithDetail("Part " + strconv.Itoa(int(part.Number)) + " has the wrong size.")
 		case errors.As(err, &rejected) && rejected.Detail != "":
 			p = p.WithDetail(rejected.Detail)
+		case p.retryAfter > 0 && errors.As(err, &s3) && s3.RetryAfter > 0:
+			p = p.WithRetryAfter(s3.RetryAfter)
 		}
 		return p
 	}

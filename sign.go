@@ -93,7 +93,7 @@ func (p *place) beginMultipart(ctx context.Context, config *config, c *claim.Cla
 	var err error
 	c.UploadID, err = p.store.CreateMultipart(ctx, c.WriteKey(), c.WriteHeader(), c.PartChecksums)
 	if err != nil {
-		return p.problem(err)
+		return engineProblem(err)
 	}
 	g.PartSize, g.Parts = c.PartSize, c.Parts()
 	g.Expires, g.ExpiresIn = c.Expires, config.ticketLifetime

@@ -26,6 +26,7 @@ import (
 // must wait for.
 func TestMain(m *testing.M) {
 	store.Limits.Attempt, store.Limits.Call, store.Limits.Copy = 3*time.Second, 10*time.Second, 10*time.Second
+	store.Limits.Road = 11 * time.Second
 	if os.Getenv(victimEnv) != "" {
 		os.Exit(runVictim())
 	}

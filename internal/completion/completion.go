@@ -8,6 +8,7 @@
 package completion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -194,13 +195,26 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 		}
 		absent = err
 	} else if c.Mode != claim.Multipart {
-		return f, absent
+		return f, e.missing(ctx, absent)
 	}
 	// Another replica may have completed it since.
 	if f.final, err = e.final(ctx, c); errors.Is(err, store.ErrNotFound) {
-		return f, absent
+		return f, e.missing(ctx, absent)
 	}
 	return f, err
+}
+
+// missing tells an object that is not there from a bucket that is not: HEAD has one
+// answer for both.
+func (e *Engine) missing(ctx context.Context, absent error) error {
+	if !errors.Is(absent, store.ErrNotFound) {
+		return absent
+	}
+	err := e.Staging.CheckBucket(ctx)
+	if err == nil && e.Store.Bucket() != e.Staging.Bucket() {
+		err = e.Store.CheckBucket(ctx)
+	}
+	return cmp.Or(err, absent)
 }
 
 // final looks at the final key. The object that is to be replaced does not count.

@@ -46,7 +46,10 @@ func (s *Store) List(ctx context.Context, prefix, after string) (page []Entry, m
 		EncodingType: types.EncodingTypeUrl, // XML has no control characters
 	})
 	if err != nil {
-		return nil, false, fail("ListObjectsV2", err)
+		return nil, false, s.fail("ListObjectsV2", err)
+	}
+	if out.Name == nil && out.KeyCount == nil {
+		return nil, false, s.notS3("ListObjectsV2", out.ResultMetadata)
 	}
 	page = make([]Entry, 0, len(out.Contents))
 	for _, o := range out.Contents {
@@ -80,13 +83,16 @@ func (s *Store) Uploads(ctx context.Context, prefix string, after Marker) (page 
 		EncodingType: types.EncodingTypeUrl,
 	}
 	out, err := s.client.ListMultipartUploads(ctx, in)
-	if err = fail("ListMultipartUploads", err); isInvalidArgument(err) && after.key != "" && after.uploadID != "" {
+	if err = s.fail("ListMultipartUploads", err); isInvalidArgument(err) && after.key != "" && after.uploadID != "" {
 		in.UploadIdMarker = nil // versitygw refuses its own
 		out, err = s.client.ListMultipartUploads(ctx, in)
-		err = fail("ListMultipartUploads", err)
+		err = s.fail("ListMultipartUploads", err)
 	}
 	if err != nil {
 		return nil, Marker{}, err
+	}
+	if out.Bucket == nil && out.MaxUploads == nil {
+		return nil, Marker{}, s.notS3("ListMultipartUploads", out.ResultMetadata)
 	}
 	page = make([]Begun, 0, len(out.Uploads))
 	for _, u := range out.Uploads {

@@ -25,9 +25,12 @@ func (s *Store) CreateMultipart(ctx context.Context, key string, h object.Header
 	}
 	out, err := s.client.CreateMultipartUpload(ctx, in, storing(&h))
 	if err != nil {
-		return "", fail("CreateMultipartUpload", err)
+		return "", s.fail("CreateMultipartUpload", err)
 	}
-	return aws.ToString(out.UploadId), nil
+	if aws.ToString(out.UploadId) == "" {
+		return "", s.notS3("CreateMultipartUpload", out.ResultMetadata)
+	}
+	return *out.UploadId, nil
 }
 
 // Parts lists the parts that have arrived, in order. The error is [ErrNoUpload]
@@ -62,9 +65,13 @@ func (s *Store) partsPage(ctx context.Context, key, uploadID string, marker *str
 	out, err := s.client.ListParts(ctx, &s3.ListPartsInput{
 		Bucket: &s.bucket, Key: &key, UploadId: &uploadID, PartNumberMarker: marker, MaxParts: aws.Int32(1000),
 	})
-	err = fail("ListParts", err)
-	if errors.Is(err, ErrNotFound) { // so Ceph calls an upload that is gone
-		err = &Error{Op: "ListParts", Kind: ErrNoUpload, Err: err}
+	if err == nil && out.UploadId == nil {
+		return nil, s.notS3("ListParts", out.ResultMetadata)
+	}
+	err = s.fail("ListParts", err)
+	var e *Error
+	if errors.As(err, &e) && e.Kind == ErrNotFound { // so Ceph calls an upload that is gone
+		e.Kind = ErrNoUpload
 	}
 	return out, err
 }
@@ -114,8 +121,11 @@ func (s *Store) CompleteMultipart(ctx context.Context, key, uploadID string, par
 		}
 		in.MpuObjectSize = &size
 	}
-	_, err := s.mover.CompleteMultipartUpload(ctx, in)
-	return fail("CompleteMultipartUpload", err)
+	out, err := s.mover.CompleteMultipartUpload(ctx, in)
+	if err == nil && out.ETag == nil && out.Key == nil {
+		return s.notS3("CompleteMultipartUpload", out.ResultMetadata)
+	}
+	return s.fail("CompleteMultipartUpload", err)
 }
 
 // Abort ends a multipart upload and looks that nothing is left of it: a part
@@ -137,7 +147,7 @@ func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 		select {
 		case <-time.After(time.Duration(try+1) * 100 * time.Millisecond):
 		case <-ctx.Done():
-			return fail("AbortMultipartUpload", ctx.Err())
+			return s.fail("AbortMultipartUpload", ctx.Err())
 		}
 	}
 	return &Error{Op: "AbortMultipartUpload", Kind: ErrUnavailable, Err: fmt.Errorf("parts are left after %d aborts", tries)}
@@ -146,8 +156,11 @@ func (s *Store) Abort(ctx context.Context, key, uploadID string) error {
 func (s *Store) abortOnce(ctx context.Context, key, uploadID string) error {
 	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
-	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
-	return fail("AbortMultipartUpload", err)
+	out, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: &key, UploadId: &uploadID})
+	if err == nil && !deleted(out.ResultMetadata) {
+		return s.notS3("AbortMultipartUpload", out.ResultMetadata)
+	}
+	return s.fail("AbortMultipartUpload", err)
 }
 
 // CopyPart copies the bytes first to last of an object in a bucket, named from, into a
@@ -161,12 +174,12 @@ func (s *Store) CopyPart(ctx context.Context, from, source, etag, key, uploadID 
 		CopySourceIfMatch: &etag,
 		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", first, last)),
 	})
-	if err := ifChanged(fail("UploadPartCopy", err)); err != nil {
+	if err := ifChanged(s.fail("UploadPartCopy", err)); err != nil {
 		return Part{}, err
 	}
-	p := Part{Number: number, Size: last - first + 1}
-	if out.CopyPartResult != nil {
-		p.ETag, p.SHA256 = aws.ToString(out.CopyPartResult.ETag), aws.ToString(out.CopyPartResult.ChecksumSHA256)
+	r := out.CopyPartResult
+	if r == nil || aws.ToString(r.ETag) == "" {
+		return Part{}, s.notS3("UploadPartCopy", out.ResultMetadata)
 	}
-	return p, nil
+	return Part{Number: number, Size: last - first + 1, ETag: *r.ETag, SHA256: aws.ToString(r.ChecksumSHA256)}, nil
 }

@@ -17,9 +17,12 @@ func (s *Store) Read(ctx context.Context, key string, max int64) ([]byte, error)
 	defer cancel()
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
-		return nil, fail("GetObject", err)
+		return nil, s.fail("GetObject", err)
 	}
 	defer out.Body.Close()
+	if out.ETag == nil {
+		return nil, s.notS3("GetObject", out.ResultMetadata)
+	}
 	content, err := io.ReadAll(io.LimitReader(out.Body, max))
 	if err != nil {
 		return nil, Interrupted(err)
@@ -55,17 +58,22 @@ func (s *Store) rangeOf(key, ifMatch string, offset, n int64) *s3.GetObjectInput
 func (s *Store) open(ctx context.Context, in *s3.GetObjectInput, limit time.Duration) (io.ReadCloser, error) {
 	ctx, cancel := within(ctx, limit)
 	out, err := s.client.GetObject(ctx, in)
-	if err == nil && !isRange(aws.ToString(out.ContentRange), aws.ToString(in.Range)) {
-		_ = out.Body.Close()
-		err = fmt.Errorf("%q instead of %q", aws.ToString(out.ContentRange), aws.ToString(in.Range))
-		cancel()
-		return nil, &Error{Op: "GetObject", Kind: ErrUnexpected, Err: err}
-	}
 	if err != nil {
 		cancel()
-		return nil, ifChanged(fail("GetObject", err))
+		return nil, ifChanged(s.fail("GetObject", err))
 	}
-	return &body{out.Body, cancel}, nil
+	b := &body{out.Body, cancel}
+	switch {
+	case out.ETag == nil:
+		err = s.notS3("GetObject", out.ResultMetadata)
+	case !isRange(aws.ToString(out.ContentRange), aws.ToString(in.Range)):
+		err = fmt.Errorf("%q instead of %q", aws.ToString(out.ContentRange), aws.ToString(in.Range))
+		err = &Error{Op: "GetObject", Kind: ErrUnexpected, Bucket: s.bucket, Err: err}
+	default:
+		return b, nil
+	}
+	_ = b.Close()
+	return nil, err
 }
 
 // isRange reports whether an answer begins where it was asked to: a server may ignore
@@ -92,7 +100,10 @@ func (s *Store) Tags(ctx context.Context, key string) (map[string]string, error)
 	defer cancel()
 	out, err := s.client.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &s.bucket, Key: &key})
 	if err != nil {
-		return nil, fail("GetObjectTagging", err)
+		return nil, s.fail("GetObjectTagging", err)
+	}
+	if out.TagSet == nil {
+		return nil, s.notS3("GetObjectTagging", out.ResultMetadata)
 	}
 	tags := make(map[string]string, len(out.TagSet))
 	for _, t := range out.TagSet {

@@ -14,12 +14,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/postern-go/postern/internal/object"
 )
@@ -39,7 +37,10 @@ var Limits = struct {
 	Copy time.Duration
 	// Read bounds reading a whole object.
 	Read time.Duration
-}{4 * time.Second, 15 * time.Second, 5 * time.Minute, 30 * time.Minute}
+	// Road bounds all calls of a request that does not complete an upload. The module
+	// for browsers waits a minute for its answer.
+	Road time.Duration
+}{4 * time.Second, 15 * time.Second, 5 * time.Minute, 30 * time.Minute, 25 * time.Second}
 
 // attempts is how often the SDK tries a call.
 const attempts = 3
@@ -85,7 +86,7 @@ func New(c Config) *Store {
 			// Servers other than Amazon's need not know the newer checksums.
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		}, signLittle, markCutOff)
+		}, signLittle, markCutOff, refusePages)
 	}
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
@@ -132,11 +133,11 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		Bucket: &s.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return nil, fail("HeadObject", err)
+		return nil, s.fail("HeadObject", err)
 	}
-	response, ok := awsmiddleware.GetRawResponse(out.ResultMetadata).(*smithyhttp.Response)
-	if !ok {
-		return nil, &Error{Op: "HeadObject", Kind: ErrUnexpected}
+	response := answer(out.ResultMetadata)
+	if response == nil || out.ETag == nil {
+		return nil, s.notS3("HeadObject", out.ResultMetadata)
 	}
 	return &Object{
 		Size:     aws.ToInt64(out.ContentLength),
@@ -154,9 +155,28 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
-	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: optional(ifMatch)})
-	if err := ifChanged(fail("DeleteObject", err)); err != nil && !errors.Is(err, ErrNotFound) {
+	out, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.bucket, Key: &key, IfMatch: optional(ifMatch)})
+	switch err := ifChanged(s.fail("DeleteObject", err)); {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
 		return err
+	case !deleted(out.ResultMetadata):
+		return s.notS3("DeleteObject", out.ResultMetadata)
+	}
+	return nil
+}
+
+// CheckBucket returns [ErrNoBucket] if the bucket is not there, as far as S3 tells: it
+// says of an object that is looked at nothing but that it is missing too.
+func (s *Store) CheckBucket(ctx context.Context) error {
+	ctx, cancel := within(ctx, Limits.Call)
+	defer cancel()
+	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket})
+	var e *Error
+	if err = s.fail("HeadBucket", err); errors.As(err, &e) && (e.Kind == ErrNotFound || e.Kind == ErrNoBucket) {
+		e.Kind = ErrNoBucket
+		return e
 	}
 	return nil
 }
@@ -169,8 +189,7 @@ func (s *Store) PutEmpty(ctx context.Context, key string, h object.Header, on Co
 	defer cancel()
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &key, Body: http.NoBody, ContentLength: aws.Int64(0)}
 	in.IfMatch, in.IfNoneMatch = on.fields()
-	_, err := s.client.PutObject(ctx, in, storing(&h))
-	return fail("PutObject", err)
+	return s.putObject(ctx, in, storing(&h))
 }
 
 // PutIfAbsent writes a small object, unless there is one: [ErrExists]. After a retry
@@ -187,10 +206,17 @@ func (s *Store) Put(ctx context.Context, key string, content []byte) error {
 func (s *Store) put(ctx context.Context, key string, content []byte, ifNoneMatch *string) error {
 	ctx, cancel := within(ctx, Limits.Call)
 	defer cancel()
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
+	return s.putObject(ctx, &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: ifNoneMatch,
 	})
-	return fail("PutObject", err)
+}
+
+func (s *Store) putObject(ctx context.Context, in *s3.PutObjectInput, opts ...func(*s3.Options)) error {
+	out, err := s.client.PutObject(ctx, in, opts...)
+	if err == nil && out.ETag == nil {
+		return s.notS3("PutObject", out.ResultMetadata)
+	}
+	return s.fail("PutObject", err)
 }
 
 // Copy copies an object of at most 5 GiB from a bucket, named from, to a key, whatever
@@ -199,11 +225,14 @@ func (s *Store) put(ctx context.Context, key string, content []byte, ifNoneMatch
 func (s *Store) Copy(ctx context.Context, from, source, etag, key string, h object.Header) error {
 	ctx, cancel := within(ctx, Limits.Copy)
 	defer cancel()
-	_, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
+	out, err := s.mover.CopyObject(ctx, &s3.CopyObjectInput{
 		Bucket: &s.bucket, Key: &key, CopySource: aws.String(copySource(from, source)), CopySourceIfMatch: &etag,
 		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
 	}, storing(&h))
-	return ifChanged(fail("CopyObject", err))
+	if err == nil && (out.CopyObjectResult == nil || out.CopyObjectResult.ETag == nil) {
+		return s.notS3("CopyObject", out.ResultMetadata)
+	}
+	return ifChanged(s.fail("CopyObject", err))
 }
 
 // optional is nil for the empty string: S3 refuses empty headers.
