@@ -153,7 +153,7 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 			answered := dialect.WritePending(w, r, after) == Answered
 			if !answered && errors.Is(err, completion.ErrUndecided) {
 				if time.Since(begun) >= undecidedWait {
-					return p.problem(err)
+					return engineProblem(err)
 				}
 				sleep(r.Context(), after)
 			}

@@ -2,6 +2,7 @@ package postern_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -325,4 +326,27 @@ func Example_cors() {
 	// Output:
 	// 204 POST
 	// 201 https://app.example.org
+}
+
+func ExampleHandler_Shutdown() {
+	h, err := postern.New(
+		postern.Bucket{Name: "acme-uploads", Region: "eu-central-1", Credentials: cfg.Credentials},
+		postern.WithAuthorizer(authorize),
+		postern.WithPromotion("staging/"),
+	)
+	if err != nil {
+		panic(err)
+	}
+	server := &http.Server{Handler: h}
+	// …
+	patience, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	defer cancel()
+	err = server.Shutdown(patience)              // requests
+	err = errors.Join(err, h.Shutdown(patience)) // completions that go on without one
+	var left *postern.UnfinishedError
+	if errors.As(err, &left) {
+		fmt.Println("to be completed by another replica:", left.IDs)
+	}
+	fmt.Println(err)
+	// Output: <nil>
 }

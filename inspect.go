@@ -267,7 +267,7 @@ func (n *inspection) Seal(c *claim.Claim, v *completion.Verdict) ([]byte, error)
 	if v.Reason == nil {
 		b = binary.AppendText(b, v.Released)
 	} else {
-		p := rejection(problemOf(n.place.problem(v.Reason)))
+		p := rejection(problemOf(engineProblem(v.Reason)))
 		b = binary.AppendInt(b, int64(p.status))
 		b = binary.AppendText(b, p.code)
 		b = binary.AppendText(b, p.detail)
@@ -337,7 +337,7 @@ func (i *Issuer) release(ctx context.Context, p *place, id string) (*Receipt, er
 			err = nil
 		}
 	}
-	return nil, p.problem(err)
+	return nil, engineProblem(err)
 }
 
 // Reject refuses the upload of an id for good, as [Rejected] does, if it was not
@@ -365,7 +365,7 @@ func (i *Issuer) reject(ctx context.Context, p *place, id string, problem *Probl
 	if errors.Is(err, completion.ErrRejected) {
 		return nil
 	}
-	return p.problem(err)
+	return engineProblem(err)
 }
 
 // decides finds the upload about which the application decides.

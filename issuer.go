@@ -144,7 +144,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	}
 	switch {
 	case err != nil:
-		err = p.problem(err)
+		err = engineProblem(err)
 	case mode == ModePut:
 		err = p.signPut(ctx, i.config.lifetime, &c, &header, g)
 	case mode == ModePost:

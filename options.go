@@ -353,9 +353,10 @@ func errShortTicket(ticket, grant time.Duration) error {
 // WithOnComplete asks for receipts: fn is called when an upload is there, frozen
 // and verified. It is called at least once for each, perhaps by several
 // goroutines or replicas at a time: [Receipt.ID] is its idempotency key. Its
-// context is not cancelled with the request. If it fails, the browser gets 503
-// and may ask again: it cannot refuse an upload for good. While its grant lives,
-// an object that the application deletes may be uploaded, and completed, again.
+// context is not cancelled with the request, but after [WithHookTimeout]. If it
+// fails, the browser gets 503 and may ask again: it cannot refuse an upload for good.
+// While its grant lives, an object that the application deletes may be uploaded, and
+// completed, again.
 //
 // The receipt is the hook's own. What it sets as [Receipt.Data] goes to the page with
 // the answer; what else it changes goes nowhere.

@@ -61,7 +61,7 @@ func (ps *places) ready(b *resolved, id string) *place {
 		},
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
-			c.logEnd(ctx, cl, end, p.problem(end.Err))
+			c.logEnd(ctx, cl, end, engineProblem(end.Err))
 		},
 	})
 	if len(c.inspectors) > 0 {

@@ -60,11 +60,11 @@ func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigg
 		err = completion.ErrTicketExpired
 	}
 	if err != nil {
-		return nil, p.problem(err)
+		return nil, engineProblem(err)
 	}
 	result, err := p.engine.Complete(ctx, c, completion.Request{Trigger: trigger, Wait: completionWait})
 	if err != nil {
-		return nil, p.problem(err)
+		return nil, engineProblem(err)
 	}
 	return p.receipt(c, result), nil
 }
@@ -148,11 +148,11 @@ func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileRe
 			defer mutex.Unlock()
 			*report.of(done)++
 			if err != nil {
-				report.Why[codeOf(p, err)]++
+				report.Why[codeOf(err)]++
 			}
 		},
 	})
-	return report, p.problem(err)
+	return report, engineProblem(err)
 }
 
 const (
@@ -199,13 +199,13 @@ var reasons = []struct {
 }
 
 // codeOf is the code of why something was not completed.
-func codeOf(p *place, err error) string {
+func codeOf(err error) string {
 	for _, r := range reasons {
 		if errors.Is(err, r.err) {
 			return r.code
 		}
 	}
-	return problemOf(p.problem(err)).code
+	return problemOf(engineProblem(err)).code
 }
 
 // logReconciled says what became of something in staging. Completions are logged by
@@ -221,7 +221,7 @@ func (i *Issuer) logReconciled(ctx context.Context, p *place, done completion.Do
 	}
 	e.Str("bucket", p.Name).Str("key", clip(key, maxLogged)).Str("done", string(done)).Bool("dry_run", dry)
 	if err != nil {
-		e.Str("code", codeOf(p, err)).Str("error", clip(err.Error(), maxLoggedError))
+		e.Str("code", codeOf(err)).Str("error", clip(err.Error(), maxLoggedError))
 	}
 	e.Msg("reconcile")
 }
@@ -232,7 +232,7 @@ func (c *config) logGaveUp(ctx context.Context, p *place, cl *claim.Claim, err e
 	c.loggerOf(ctx).Error().
 		Str("id", cl.ID).Str("bucket", p.Name).Str("key", cl.Key).Str("filename", cl.Filename).
 		Str("type", cl.Type).Int64("size", cl.Size).Str("subject", cl.Subject).Str("tenant", cl.Tenant).
-		Interface("metadata", cl.Metadata).Str("code", codeOf(p, err)).Err(err).
+		Interface("metadata", cl.Metadata).Str("code", codeOf(err)).Err(err).
 		Msg("postern: an upload is given up: the application has not taken its receipt until the end of its ticket")
 }
 

@@ -12,6 +12,7 @@ import (
 // what they do.
 type Bucket interface {
 	Bucket() string
+	CheckBucket(ctx context.Context) error
 	Head(ctx context.Context, key string) (*store.Object, error)
 	Get(ctx context.Context, key, ifMatch string, n int64) (io.ReadCloser, error)
 	Read(ctx context.Context, key string, max int64) ([]byte, error)

@@ -133,7 +133,7 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 	}
 	if running == nil {
 		// Whoever has uploaded nothing takes no slot.
-		found, err := e.look(ctx, c, q.Parts)
+		found, err := e.lookInTime(ctx, c, q.Parts)
 		if err != nil {
 			return nil, e.because(ctx, c, err)
 		}
@@ -170,6 +170,13 @@ type found struct {
 	final  *store.Object
 	source *store.Object // what the browser wrote, in staging
 	parts  []store.Part  // of an upload that was not put together yet
+}
+
+// lookInTime bounds a look, since somebody waits for more after it.
+func (e *Engine) lookInTime(ctx context.Context, c *claim.Claim, claimed []Part) (found, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.Limits.Road)
+	defer cancel()
+	return e.look(ctx, c, claimed)
 }
 
 // look finds what there is to complete. The error tells that there is nothing, or
