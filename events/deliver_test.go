@@ -112,17 +112,20 @@ func TestOnePostponedObjectPostponesItsMessageOnly(t *testing.T) {
 	c := &recorder{answer: func(_ context.Context, key string) error {
 		switch key {
 		case "staging/1":
-			return postern.ErrBusy.WithRetryAfter(9 * time.Second)
-		case "staging/2":
 			return postern.ErrBusy.WithRetryAfter(2 * time.Second)
+		case "staging/2":
+			return postern.ErrBusy.WithRetryAfter(9 * time.Second)
+		case "staging/3":
+			return postern.ErrBusy.WithRetryAfter(3 * time.Second)
 		}
 		return nil
 	}}
-	body := `{"Records":[` + record("uploads", "staging/1") + `,` + record("uploads", "staging/2") + `,` + record("uploads", "staging/3") + `]}`
+	body := `{"Records":[` + record("uploads", "staging/1") + `,` + record("uploads", "staging/2") + `,` +
+		record("uploads", "staging/3") + `,` + record("uploads", "staging/4") + `]}`
 	var again *events.PostponedError
 	require.ErrorAs(t, events.Deliver(context.Background(), c, []byte(body), nil), &again)
 	require.Equal(t, 9*time.Second, again.After)
-	require.Equal(t, []string{"staging/1", "staging/2", "staging/3"}, c.keys())
+	require.Equal(t, []string{"staging/1", "staging/2", "staging/3", "staging/4"}, c.keys())
 }
 
 func TestMalformedMessageAsksForNothing(t *testing.T) {

@@ -228,6 +228,6 @@ func (h *Handler) answer(w http.ResponseWriter, err error) {
 
 func postpone(w http.ResponseWriter, after time.Duration) {
 	seconds := int64((after + time.Second - 1) / time.Second)
-	w.Header().Set("Retry-After", strconv.FormatInt(max(1, seconds), 10))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	w.WriteHeader(http.StatusServiceUnavailable)
 }

@@ -2,6 +2,7 @@ package natsevents_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"sync"
@@ -48,12 +49,13 @@ func newStream(t *testing.T, s *servertest.NATS, config jetstream.ConsumerConfig
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
 	require.NoError(t, err)
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: t.Name(), Subjects: []string{t.Name()}})
+	name := rand.Text()
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name}})
 	require.NoError(t, err)
 	config.Durable, config.AckPolicy = "postern", jetstream.AckExplicitPolicy
-	consumer, err := js.CreateConsumer(t.Context(), t.Name(), config)
+	consumer, err := js.CreateConsumer(t.Context(), name, config)
 	require.NoError(t, err)
-	return &stream{consumer, js, t.Name()}
+	return &stream{consumer, js, name}
 }
 
 func (s *stream) publish(t *testing.T, bodies ...string) {
@@ -211,7 +213,7 @@ func TestWorkBegunIsFinishedWhenTheConsumerStops(t *testing.T) {
 	select {
 	case <-stopped:
 		t.Fatal("it has not waited")
-	default:
+	case <-time.After(100 * time.Millisecond): // in which it could
 	}
 	close(end)
 	<-stopped
@@ -286,6 +288,37 @@ func TestNothingIsLostWhenTheServerDies(t *testing.T) {
 		info, err := s.Info(t.Context())
 		return err == nil && info.NumPending == 0 && info.NumAckPending == 0
 	}, time.Minute, 10*time.Millisecond)
+}
+
+func TestIdleConsumerOutlivesItsServer(t *testing.T) {
+	server, err := servertest.NewNATS()
+	require.NoError(t, err)
+	t.Cleanup(server.Remove)
+	s := newStream(t, server, jetstream.ConsumerConfig{})
+	got, failed := make(chan string), make(chan events.Report, 100)
+	run(t, s, func(_ context.Context, key string) error { got <- key; return nil }, natsevents.WithConcurrency(1),
+		natsevents.WithObserver(func(_ context.Context, r events.Report) {
+			if r.Outcome == events.Failed {
+				failed <- r
+			}
+		}))
+	s.publish(t, event("staging/1"))
+	require.Equal(t, "staging/1", <-got)
+	require.Eventually(t, func() bool { return s.left(t) == [2]int{0, 0} }, time.Minute, time.Millisecond)
+	server.Stop(syscall.SIGKILL)
+	require.ErrorContains(t, (<-failed).Err, "natsevents: fetch")
+	require.NoError(t, server.Start())
+	s.publish(t, event("staging/2"))
+	require.Equal(t, "staging/2", <-got)
+}
+
+func TestPausesDoubleUpToAQuarterOfAnHour(t *testing.T) {
+	for delivered, want := range map[uint64]time.Duration{
+		0: 5 * time.Second, 1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 9: 15 * time.Minute, 1 << 60: 15 * time.Minute,
+	} {
+		require.Equal(t, want, natsevents.Growing(5*time.Second, delivered))
+	}
+	require.Equal(t, 15*time.Minute, natsevents.Growing(time.Hour, 1))
 }
 
 func TestMistakesAreToldAtOnce(t *testing.T) {

@@ -2,6 +2,7 @@ package sqsevents_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
@@ -72,18 +73,18 @@ func (s *server) client() *sqs.Client {
 // queue is a queue of one test.
 type queue struct {
 	*sqs.Client
-	url string
+	name, url string
 }
 
 func newQueue(t *testing.T, s *server, attributes map[string]string) queue {
 	t.Helper()
-	q := queue{Client: s.client()}
-	require.NoError(t, q.create(t.Context(), t.Name(), attributes))
+	q := queue{Client: s.client(), name: rand.Text()}
+	require.NoError(t, q.create(t.Context(), attributes))
 	return q
 }
 
-func (q *queue) create(ctx context.Context, name string, attributes map[string]string) error {
-	made, err := q.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &name, Attributes: attributes})
+func (q *queue) create(ctx context.Context, attributes map[string]string) error {
+	made, err := q.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &q.name, Attributes: attributes})
 	if err == nil {
 		q.url = aws.ToString(made.QueueUrl)
 	}

@@ -1,0 +1,3 @@
+package natsevents
+
+var Growing = growing

@@ -1,0 +1,3 @@
+package sqsevents
+
+var Growing = growing
