@@ -64,6 +64,8 @@ func (e *Error) Error() string {
 	}
 	if e.Status != 0 {
 		said = append(said, "HTTP "+strconv.Itoa(e.Status))
+	} else if e.Err != nil {
+		said = append(said, clip(rootOf(e.Err)))
 	}
 	if e.RequestID != "" {
 		said = append(said, "request "+e.RequestID)
@@ -75,6 +77,21 @@ func (e *Error) Error() string {
 		return s
 	}
 	return s + " (" + strings.Join(said, ", ") + ")"
+}
+
+// rootOf says why there was no answer.
+func rootOf(err error) string {
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return network.Error()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
 }
 
 // Is reports whether target is the kind.
