@@ -220,13 +220,11 @@ func (i *identity) renew() (r *renewal, pause time.Duration, last error) {
 	if i.renewal != nil {
 		return i.renewal, 0, nil
 	}
-	now := time.Now()
-	if pause = time.Duration(i.next.Load() - now.UnixNano()); pause > 0 {
+	if pause = time.Duration(i.next.Load() - time.Now().UnixNano()); pause > 0 {
 		return nil, pause, i.last
 	}
 	r = &renewal{done: make(chan struct{})}
 	i.renewal = r
-	i.next.Store(now.Add(time.Second).UnixNano())
 	go func() {
 		provider, first := i.provider, i.held.Load() == nil
 		if first {
@@ -292,6 +290,7 @@ func (i *identity) finish(r *renewal, c aws.Credentials) {
 	now := i.clock()
 	if r.err == nil && (held == nil || remaining(&c, now) > remaining(held, now)) {
 		i.failures = 0
+		i.next.Store(0)
 		return
 	}
 	i.backOff() // it failed, or had nothing better
