@@ -350,3 +350,31 @@ func ExampleHandler_Shutdown() {
 	fmt.Println(err)
 	// Output: <nil>
 }
+
+// A person looks at what strangers upload. Until then the browser is told to ask again.
+func ExampleWithInspector() {
+	queue := make(chan string, 1)
+	issuer, err := postern.NewIssuer(bucket,
+		postern.WithPromotion("staging/"),
+		postern.WithTicketKeys(ticketKey),
+		postern.WithInspector(func(ctx context.Context, o *postern.Object) (postern.Verdict, error) {
+			if o.Tenant == "acme" {
+				return postern.Accepted(), nil
+			}
+			queue <- o.ID
+			return postern.Undecided(), nil
+		}),
+	)
+	if err != nil {
+		panic(err)
+	}
+	// Elsewhere, when somebody has decided:
+	decide := func(ctx context.Context, id string, good bool) error {
+		if !good {
+			return issuer.Reject(ctx, id, postern.NewProblem(422, "indecent", "We do not publish such pictures."))
+		}
+		_, err := issuer.Release(ctx, id)
+		return err
+	}
+	_ = decide
+}

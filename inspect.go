@@ -174,7 +174,7 @@ type memory struct {
 }
 
 func (m memory) GetRange(_ context.Context, _, _ string, offset, n int64) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(m.content[offset : offset+n])), nil
+	return io.NopCloser(io.NewSectionReader(bytes.NewReader(m.content), offset, n)), nil
 }
 
 func (m memory) Tags(context.Context, string) (map[string]string, error) {

@@ -125,6 +125,20 @@ func TestClamdThatDoesNotReadEndsWithTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
+func TestContentThatBreaksOffIsNotJudged(t *testing.T) {
+	for _, size := range []int{100, 64 << 10, 100_000} {
+		address := speaker(t, func(conn net.Conn) {
+			if _, err := received(conn); err == nil {
+				_, _ = io.WriteString(conn, "stream: OK\x00")
+			}
+		})
+		short := postern.Object{}.WithContent(make([]byte, size), nil)
+		short.Size++
+		_, err := inspect.Clamd("tcp", address)(context.Background(), short)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	}
+}
+
 func TestClamdThatIsNotThereIsAnError(t *testing.T) {
 	_, err := inspect.Clamd("unix", t.TempDir()+"/none")(context.Background(), postern.Object{}.WithContent(nil, nil))
 	require.Error(t, err)

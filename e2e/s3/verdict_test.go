@@ -535,6 +535,45 @@ func TestFreezeThatARejectionOvertakesLeavesNothing(t *testing.T) {
 	require.Zero(t, s.unfinished(t))
 }
 
+// The reconciler asks inspectors too, gives up what nobody has decided about, and
+// removes verdicts of which there can be no ticket any more.
+func TestReconcilerEndsWhatNobodyDecides(t *testing.T) {
+	ctx := context.Background()
+	srv := foreign.Embedded(t)
+	s := newInspected(t, srv, postern.Undecided())
+	after := func(d time.Duration) postern.ReconcileReport {
+		report, err := s.other(t, postern.WithClock(func() time.Time { return time.Now().Add(d) })).Issuer().Reconcile(ctx, postern.ReconcileOptions{})
+		require.NoError(t, err)
+		return report
+	}
+	released, rejected, forgotten := s.sent(t), s.sent(t), s.sent(t)
+	require.Equal(t, 3, after(time.Hour).Left)
+	require.Equal(t, 3, s.judge.asked())
+	require.Len(t, s.left(t), 6)
+	require.Zero(t, s.got.count())
+
+	id := s.pending(t, released)
+	s.judge.says(postern.Rejected(errVirus), nil)
+	require.Equal(t, "virus", call(t, s, "complete", ticketOf(rejected)).code(t))
+	r, err := s.Issuer().Release(ctx, id)
+	require.NoError(t, err)
+	s.judge.says(postern.Undecided(), nil)
+	require.Equal(t, 1, after(25*time.Hour).Removed)
+	require.Equal(t, []string{r.Key}, s.left(t))
+	require.Equal(t, "upload_gone", call(t, s, "complete", ticketOf(forgotten)).code(t))
+	require.Equal(t, 3, len(s.keys(t))-1, "verdicts")
+
+	// A freeze that the rejection has overtaken, and whose process has died.
+	overtaken := s.judge.seen[slices.IndexFunc(s.judge.seen, func(o *postern.Object) bool { return o.Key == rejected.Key })]
+	s.putObject(t, overtaken.Key, content, func(in *s3.PutObjectInput) { in.Metadata = map[string]string{"postern-id": overtaken.ID} })
+	require.Len(t, s.left(t), 2)
+	after(26 * time.Hour)
+	require.Equal(t, []string{r.Key}, s.left(t))
+	require.Equal(t, 3, after(32*24*time.Hour).Removed)
+	require.NotContains(t, strings.Join(s.keys(t), " "), "verdicts/")
+	require.Equal(t, []string{r.Key}, s.left(t))
+}
+
 func TestDuplicateIsInspectedForItself(t *testing.T) {
 	srv := foreign.Embedded(t)
 	j := &judge{verdict: postern.Accepted()}
