@@ -2,9 +2,12 @@ package browser_test
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -70,6 +73,32 @@ func statuses(s3 *tap.Tap, method string) (found []int) {
 		}
 	}
 	return found
+}
+
+// The page is closed after the last byte, before it has asked for completion.
+func TestAFileWhosePageWasClosedAppearsInTheList(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	url := quickstart.StartWith(t, srv).URL
+	page := open(t, url)
+	browser.Eval[bool](page.Page, `(() => {
+		const ask = fetch;
+		window.fetch = (url, ...more) => String(url).endsWith("/complete") ? new Promise(() => {}) : ask(url, ...more);
+		return true;
+	})()`)
+	f := fixture.PDF(t, "left.pdf", "Left", 100<<10)
+	page.Pick(f)
+	require.Eventually(t, func() bool { return len(objects(t, srv)) == 1 }, time.Minute, 100*time.Millisecond)
+	page.Do(chromedp.Navigate("about:blank"))
+
+	// It is left to the page for a minute.
+	require.Eventually(t, func() bool {
+		stored := objects(t, srv)
+		return len(stored) == 1 && !strings.HasPrefix(stored[0].key, "staging/")
+	}, 2*time.Minute, time.Second)
+	require.Equal(t, f.Bytes, objects(t, srv)[0].bytes)
+	page = open(t, url)
+	page.Wait(stored(f.Name) + `?.checkVisibility()`)
 }
 
 func TestAnUploadWhoseAnswerIsLostIsCompleted(t *testing.T) {

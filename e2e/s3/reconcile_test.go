@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/foreign"
+	"github.com/postern-go/postern/s3test"
 )
 
 // inHaste leaves nothing to browsers.
@@ -392,6 +394,34 @@ func TestReconcilerEndsWhatACrashHasBegun(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The policy of the documentation is enough, and nothing less.
+func TestReconcilerNeedsTheRightsOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	srv := foreign.Embedded(t)
+	rights := []s3test.Permission{{Action: "s3:ListBucket"}, {Action: "s3:ListBucketMultipartUploads"}}
+	for _, action := range []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"} {
+		rights = append(rights, s3test.Permission{Action: action, Keys: "*"})
+	}
+	as := func(s *site, id string, rights ...s3test.Permission) *postern.Handler {
+		require.NoError(t, srv.AddUser(context.Background(), id, "service-secret", rights...))
+		b := s.bucket
+		b.ServiceCredentials = credentials.NewStaticCredentialsProvider(id, "service-secret", "")
+		return newReplica(t, b, s.options(inParts...)...)
+	}
+	s := newSite(t, srv, true, inParts...)
+	h := as(s, "RECONCILER", rights...)
+	for _, file := range [][]byte{content, big(6 << 20)} {
+		upload(t, h, ask(t, h, fileOf(file)), file)
+	}
+	require.Equal(t, 2, reconcile(t, h).Completed)
+	require.Empty(t, s.left(t))
+
+	_, err := as(s, "WITHOUTBUCKET", rights[2:]...).Issuer().Reconcile(context.Background(), inHaste)
+	require.ErrorIs(t, err, postern.ErrStorageDenied)
+	_, err = as(s, "WITHOUTUPLOADS", append(rights[2:], rights[0])...).Issuer().Reconcile(context.Background(), inHaste)
+	require.ErrorIs(t, err, postern.ErrStorageDenied)
 }
 
 func TestReconcilingNeedsPromotionAndTicketKeys(t *testing.T) {

@@ -62,7 +62,9 @@ func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
 }
 
 // abandonCopies ends the copies to the final key of an upload that comes to nothing,
-// which a crash may have left. One of another upload with that key begins anew.
+// which a crash may have left. One of another upload with that key begins anew. One of
+// which the server does not tell when it was begun is left: older SeaweedFS lists those
+// that are finished, too, and aborting them deletes their objects.
 func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) {
 	if !c.Staged() {
 		return
@@ -72,7 +74,7 @@ func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) {
 		e.Left(ctx, "a copy", err)
 	}
 	for _, u := range begun {
-		if u.Key == c.Key {
+		if u.Key == c.Key && !u.Initiated.IsZero() {
 			e.abandon(ctx, e.Store, u.Key, u.UploadID)
 		}
 	}

@@ -38,6 +38,7 @@ func StartWith(t testing.TB, s3 *s3test.Server, args ...string) *Program {
 	service := "SERVICE" + rand.Text()
 	require.NoError(t, s3.AddUser(ctx, service, "service-secret",
 		s3test.Permission{Action: "s3:ListBucket"},
+		s3test.Permission{Action: "s3:ListBucketMultipartUploads"},
 		s3test.Permission{Action: "s3:GetObject", Keys: "*"},
 		s3test.Permission{Action: "s3:PutObject", Keys: "*"},
 		s3test.Permission{Action: "s3:DeleteObject", Keys: "*"},
