@@ -62,7 +62,7 @@ func (ps *places) ready(b *resolved, id string) *place {
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 	})
 	if len(c.inspectors) > 0 {
-		p.engine.Inspector = &inspection{c, ps.opener, p}
+		p.engine.Inspector = &inspection{config: c, opener: ps.opener, place: p}
 	}
 	return p
 }
