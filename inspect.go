@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -186,6 +187,28 @@ type inspection struct {
 	config *config
 	opener *opener
 	place  *place
+
+	mutex  sync.Mutex
+	passed map[string]int // by how many inspectors an object was accepted
+}
+
+// remembered bounds how many objects are remembered.
+const remembered = 4096
+
+// accepted reports how many inspectors have accepted an object, in this process.
+func (n *inspection) accepted(object string) int {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	return n.passed[object]
+}
+
+func (n *inspection) accept(object string, inspectors int) {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.passed == nil || len(n.passed) >= remembered {
+		n.passed = map[string]int{}
+	}
+	n.passed[object] = inspectors
 }
 
 func (n *inspection) object(c *claim.Claim, in completion.Bucket, key string, o *store.Object, duplicate bool) *Object {
@@ -201,9 +224,13 @@ func (n *inspection) object(c *claim.Claim, in completion.Bucket, key string, o 
 	return object
 }
 
-// Inspect asks the inspectors, until one does not accept the object.
+// Inspect asks the inspectors, until one does not accept the object. Those before it are
+// not asked again in this process, so that nothing is scanned whenever a browser asks
+// whether somebody has decided.
 func (n *inspection) Inspect(ctx context.Context, c *claim.Claim, in completion.Bucket, key string, o *store.Object, duplicate bool) error {
-	for _, inspect := range n.config.inspectors {
+	name := fmt.Sprintf("%s %s %d %s", c.ID, o.ETag, o.Modified.UnixNano(), key)
+	for k := n.accepted(name); k < len(n.config.inspectors); k++ {
+		inspect := n.config.inspectors[k]
 		v, err := n.ask(ctx, inspect, n.object(c, in, key, o, duplicate))
 		switch {
 		case err != nil:
@@ -215,6 +242,7 @@ func (n *inspection) Inspect(ctx context.Context, c *claim.Claim, in completion.
 		case v.kind != accepted:
 			return ErrInspectionFailed.WithCause(errNoVerdict)
 		}
+		n.accept(name, k+1)
 	}
 	return nil
 }

@@ -406,7 +406,8 @@ func WithSniffing() Option {
 // a receipt. It may be given several times: the inspectors are asked in the order in which
 // they are given, until one does not accept. An error, a panic, and one that takes longer
 // than [WithInspectorTimeout] are 503 inspection_failed, and nothing is deleted. An upload
-// may be inspected several times, at several replicas at once. Once it was accepted, or
+// may be inspected several times, at several replicas at once, but those that have
+// accepted it are usually not asked again by the same process. Once all have, or it was
 // decided otherwise, it is not inspected again: the first verdict holds. It needs
 // [WithPromotion].
 //

@@ -65,7 +65,7 @@ func (ps *places) ready(b *resolved, id string) *place {
 		},
 	})
 	if len(c.inspectors) > 0 {
-		p.engine.Inspector = &inspection{c, ps.opener, p}
+		p.engine.Inspector = &inspection{config: c, opener: ps.opener, place: p}
 	}
 	return p
 }

@@ -306,6 +306,22 @@ func TestInspectorsAreAskedInOrderUntilOneDoesNotAccept(t *testing.T) {
 	require.Equal(t, []string{"first", "second"}, asked)
 }
 
+func TestNothingIsScannedWheneverABrowserAsks(t *testing.T) {
+	srv := foreign.Embedded(t)
+	scanner, person := &judge{verdict: postern.Accepted()}, &judge{verdict: postern.Undecided()}
+	s := &inspected{newSite(t, srv, true, postern.WithInspector(scanner.inspect), postern.WithInspector(person.inspect)), person}
+	g, other := s.sent(t), s.sent(t)
+	s.pending(t, g)
+	s.pending(t, g)
+	require.Equal(t, 1, scanner.asked())
+	require.Equal(t, 2, person.asked())
+	s.pending(t, other)
+	require.Equal(t, 2, scanner.asked())
+	person.says(postern.Accepted(), nil)
+	complete(t, s, g.Ticket)
+	require.Equal(t, 2, scanner.asked())
+}
+
 // A browser that has its staging object removed has no receipt for it.
 func TestEmptyStagingProvesNoVerdict(t *testing.T) {
 	srv := foreign.Embedded(t)
