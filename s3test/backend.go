@@ -1,6 +1,7 @@
 package s3test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/versity/versitygw/backend"
-	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/s3err"
 )
@@ -44,11 +44,13 @@ type rootedBackend struct {
 
 // newRootedBackend takes absolute paths of folders that exist.
 func newRootedBackend(root, metaDir string, p profile) (*rootedBackend, error) {
-	sidecar, err := meta.NewSideCar(metaDir)
+	md, err := newMetadata(root, metaDir)
 	if err != nil {
-		return nil, fmt.Errorf("metadata folder: %w", err)
+		return nil, err
 	}
-	md := &metadata{root: root, store: sidecar}
+	if err := (recovery{md}).run(); err != nil {
+		return nil, fmt.Errorf("what an earlier run left: %w", err)
+	}
 	// New changes to the folder it is given: "." makes that do nothing. Its
 	// lock files would go there too, and serve only other processes.
 	storage, err := posix.New(".", md, posix.PosixOpts{
@@ -79,6 +81,16 @@ func (b *rootedBackend) path(bucket string) string {
 
 func (b *rootedBackend) pathOf(bucket *string) *string {
 	return aws.String(b.path(aws.ToString(bucket)))
+}
+
+// object is the path of an object in the folder of a bucket.
+func (b *rootedBackend) object(folder, key *string) string {
+	return filepath.Join(aws.ToString(folder), aws.ToString(key))
+}
+
+// uploads is where the multipart uploads of a key are.
+func (b *rootedBackend) uploads(folder, key *string) string {
+	return filepath.Join(aws.ToString(folder), posix.MetaTmpMultipartDir, fmt.Sprintf("%x", sha256.Sum256([]byte(aws.ToString(key)))))
 }
 
 // named puts the bucket's name in place of its path into an error.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend"
 	"github.com/versity/versitygw/s3err"
@@ -60,15 +61,27 @@ func (b *rootedBackend) copySource(ctx context.Context, source, expectedOwner *s
 }
 
 func (b *rootedBackend) CopyObject(ctx context.Context, in s3response.CopyObjectInput) (s3response.CopyObjectOutput, error) {
+	name := in.Bucket
 	source, err := b.copySource(ctx, in.CopySource, in.ExpectedSourceBucketOwner)
 	if err != nil {
 		return s3response.CopyObjectOutput{}, err
 	}
 	in.CopySource, in.ExpectedSourceBucketOwner = source, nil
 	_ = conditions(b.profile.ignoreCopySource, false, &in.CopySourceIfMatch, &in.CopySourceIfNoneMatch)
-	// In the same form as the source: an object copied onto itself is
-	// recognized by its path.
-	in.Bucket = aws.String(b.fromAnywhere(aws.ToString(in.Bucket)))
+	if in.TaggingDirective == types.TaggingDirectiveReplace && in.MetadataDirective == types.MetadataDirectiveReplace {
+		if in.Metadata, err = carry(in.Metadata, aws.ToString(in.Tagging)); err != nil {
+			return s3response.CopyObjectOutput{}, err
+		}
+	}
+	folder := b.pathOf(in.Bucket)
+	defer b.meta.forget(b.object(folder, in.Key))()
+	in.Bucket = folder
+	if in.MetadataDirective == types.MetadataDirectiveCopy {
+		// In the same form as the source: the storage then refuses a copy of
+		// an object onto itself. With other attributes the object is written
+		// anew, since they would be changed one by one.
+		in.Bucket = aws.String(b.fromAnywhere(aws.ToString(name)))
+	}
 	out, err := b.storage.CopyObject(ctx, in)
 	return out, b.named(err)
 }

@@ -33,6 +33,7 @@ func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.Comp
 	if b.profile.ignoreObjectSize {
 		c.MpuObjectSize = nil
 	}
+	defer b.meta.forget(b.object(c.Bucket, in.Key), b.uploads(c.Bucket, in.Key))()
 	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
 	out.Bucket = in.Bucket
 	return out, versionID, b.named(err)
@@ -42,6 +43,7 @@ func (b *rootedBackend) AbortMultipartUpload(ctx context.Context, in *s3.AbortMu
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
 	b.aborted.Store(strings.Clone(aws.ToString(in.UploadId)), true) // the request's memory is used again
+	defer b.meta.forget(b.uploads(c.Bucket, in.Key))()
 	return b.named(b.storage.AbortMultipartUpload(ctx, &c))
 }
 

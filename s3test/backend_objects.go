@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/versity/versitygw/s3err"
 	"github.com/versity/versitygw/s3response"
@@ -15,6 +16,11 @@ func (b *rootedBackend) PutObject(ctx context.Context, in s3response.PutObjectIn
 	if err := conditions(b.profile.ignorePutConditions, b.profile.refusePutConditions, &in.IfNoneMatch, &in.IfMatch); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}
+	var err error
+	if in.Metadata, err = carry(in.Metadata, aws.ToString(in.Tagging)); err != nil {
+		return s3response.PutObjectOutput{}, err
+	}
+	defer b.meta.forget(b.object(in.Bucket, in.Key))()
 	out, err := b.storage.PutObject(ctx, in)
 	return out, b.named(err)
 }
@@ -73,6 +79,7 @@ func (b *rootedBackend) DeleteObject(ctx context.Context, in *s3.DeleteObjectInp
 	if b.profile.ignoreDeleteConditions {
 		c.IfMatch = nil
 	}
+	defer b.meta.forget(b.object(c.Bucket, in.Key))()
 	out, err := b.storage.DeleteObject(ctx, &c)
 	// Of two deletes at once the storage fails one; to S3 both are done.
 	if errors.Is(err, s3err.GetAPIError(s3err.ErrNoSuchKey)) && c.IfMatch == nil {
@@ -84,6 +91,11 @@ func (b *rootedBackend) DeleteObject(ctx context.Context, in *s3.DeleteObjectInp
 func (b *rootedBackend) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput) (s3response.DeleteResult, error) {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
+	var paths []string
+	for _, o := range in.Delete.Objects {
+		paths = append(paths, b.object(c.Bucket, o.Key))
+	}
+	defer b.meta.forget(paths...)()
 	out, err := b.storage.DeleteObjects(ctx, &c)
 	return out, b.named(err)
 }

@@ -48,44 +48,46 @@ func TestPostFormIsJudgedByItsSigner(t *testing.T) {
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
-			now := time.Now().UTC()
-			day, stamp := now.Format("20060102"), now.Format("20060102T150405Z")
-			credential := user.AccessKeyID + "/" + day + "/" + srv.Region + "/s3/aws4_request"
-			doc, err := json.Marshal(map[string]any{
-				"expiration": now.Add(time.Minute).Format(time.RFC3339),
-				"conditions": []any{
-					map[string]string{"bucket": srv.Bucket}, map[string]string{"key": tc.key},
-					map[string]string{"x-amz-algorithm": "AWS4-HMAC-SHA256"},
-					map[string]string{"x-amz-credential": credential}, map[string]string{"x-amz-date": stamp},
-					[]any{"content-length-range", 1, tc.max},
-				},
-			})
-			require.NoError(t, err)
-			policy := base64.StdEncoding.EncodeToString(doc)
-			key := []byte("AWS4" + user.SecretAccessKey)
-			for _, part := range []string{day, srv.Region, "s3", "aws4_request", policy} {
-				mac := hmac.New(sha256.New, key)
-				mac.Write([]byte(part))
-				key = mac.Sum(nil)
-			}
-
-			var body bytes.Buffer
-			form := multipart.NewWriter(&body)
-			for _, field := range [][2]string{
-				{"key", tc.key}, {"policy", policy}, {"x-amz-algorithm", "AWS4-HMAC-SHA256"},
-				{"x-amz-credential", credential}, {"x-amz-date", stamp}, {"x-amz-signature", hex.EncodeToString(key)},
-			} {
-				require.NoError(t, form.WriteField(field[0], field[1]))
-			}
-			file, err := form.CreateFormFile("file", "k")
-			require.NoError(t, err)
-			_, err = file.Write([]byte("data"))
-			require.NoError(t, err)
-			require.NoError(t, form.Close())
-			resp, err := http.Post(srv.Endpoint+"/"+srv.Bucket, form.FormDataContentType(), &body)
+			contentType, body := form(t, srv.Region, srv.Bucket, user, tc.max, [][2]string{{"key", tc.key}}, []byte("data"))
+			resp, err := http.Post(srv.Endpoint+"/"+srv.Bucket, contentType, body)
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, tc.status, resp.StatusCode)
 		})
 	}
+}
+
+// form makes a POST form with these fields for a file of at most max bytes.
+func form(t testing.TB, region, bucket string, signer aws.Credentials, max int, fields [][2]string, content []byte) (contentType string, body *bytes.Buffer) {
+	now := time.Now().UTC()
+	day := now.Format("20060102")
+	fields = append(fields, [][2]string{
+		{"x-amz-algorithm", "AWS4-HMAC-SHA256"}, {"x-amz-date", now.Format("20060102T150405Z")},
+		{"x-amz-credential", signer.AccessKeyID + "/" + day + "/" + region + "/s3/aws4_request"},
+	}...)
+	conditions := []any{map[string]string{"bucket": bucket}, []any{"content-length-range", 1, max}}
+	for _, f := range fields {
+		conditions = append(conditions, map[string]string{f[0]: f[1]})
+	}
+	doc, err := json.Marshal(map[string]any{"expiration": now.Add(time.Minute).Format(time.RFC3339), "conditions": conditions})
+	require.NoError(t, err)
+	policy := base64.StdEncoding.EncodeToString(doc)
+	key := []byte("AWS4" + signer.SecretAccessKey)
+	for _, part := range []string{day, region, "s3", "aws4_request", policy} {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(part))
+		key = mac.Sum(nil)
+	}
+
+	body = &bytes.Buffer{}
+	w := multipart.NewWriter(body)
+	for _, f := range append(fields, [2]string{"policy", policy}, [2]string{"x-amz-signature", hex.EncodeToString(key)}) {
+		require.NoError(t, w.WriteField(f[0], f[1]))
+	}
+	file, err := w.CreateFormFile("file", "k")
+	require.NoError(t, err)
+	_, err = file.Write(content)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return w.FormDataContentType(), body
 }

@@ -61,8 +61,10 @@ func Start(t testing.TB, opts ...Option) *Server {
 // New runs a server until Close.
 //
 // Data is kept in dir, which is made if need be, and a later server on dir
-// finds its buckets, objects and users again. Only one server at a time may
-// use dir. If dir is empty, data goes to a temporary folder that Close removes.
+// finds its buckets, objects and users again. If the process is killed in the
+// middle of requests for objects, the next server finds of each request all or
+// nothing. A copy of dir must keep the files' times. Only one server at a time
+// may use dir. If dir is empty, data goes to a temporary folder that Close removes.
 //
 // The server listens on addr, a "host:port". Without a host it is reached from
 // this machine only; with port 0 it takes a free one, see Endpoint. An empty
