@@ -6,9 +6,9 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,17 +54,23 @@ func deploy(t *testing.T, seed uint64, p postern.Provider) *deployment {
 	var err error
 	d.stderr, err = os.Create(filepath.Join(dir, "stderr"))
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = d.stderr.Close() })
+	t.Cleanup(func() {
+		_ = d.stderr.Close()
+		if said, _ := os.ReadFile(d.stderr.Name()); t.Failed() {
+			t.Logf("faults: %v\nproblems: %v\nstderr: %s", d.faults, d.problems, said)
+		}
+	})
 
 	d.s3 = s3Role{
 		Dir: t.TempDir(), Addr: "127.0.0.1:0", Provider: p, First: true,
 		Root: [2]string{"ROOT" + rand.Text(), rand.Text()}, Signing: [2]string{"PUTONLY" + rand.Text(), rand.Text()},
 	}
-	d.server, err = d.start(role{S3: &d.s3}, d.stderr)
-	require.NoError(t, err)
-	at, err := url.Parse(d.server.said)
-	require.NoError(t, err)
-	d.s3.Addr, d.s3.First = at.Host, false
+	network := func(n uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(seed, 1000+n)) }
+	d.front = newProxy(t, network(0), make([]string, replicas)...)
+	d.bucket = newProxy(t, network(1), "")
+	d.store = newProxy(t, network(2), "")
+	require.NoError(t, d.startS3())
+	d.s3.First = false
 
 	d.postgres, err = servertest.NewPostgres("postgres")
 	require.NoError(t, err)
@@ -75,11 +81,6 @@ func deploy(t *testing.T, seed uint64, p postern.Provider) *deployment {
 	t.Cleanup(d.pool.Close)
 	_, err = d.pool.Exec(t.Context(), schema)
 	require.NoError(t, err)
-
-	network := func(n uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(seed, 1000+n)) }
-	d.front = newProxy(t, network(0), make([]string, replicas)...)
-	d.bucket = newProxy(t, network(1), d.s3.Addr)
-	d.store = newProxy(t, network(2), d.s3.Addr)
 
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
@@ -93,6 +94,24 @@ func deploy(t *testing.T, seed uint64, p postern.Provider) *deployment {
 		require.NoError(t, d.startReplica(n))
 	}
 	return d
+}
+
+// startS3 starts S3, at another port each time: somebody else may have taken the one
+// that it had.
+func (d *deployment) startS3() error {
+	p, err := d.start(role{S3: &d.s3}, d.stderr)
+	if err != nil {
+		return err
+	}
+	d.server = p
+	d.moved(strings.TrimPrefix(p.said, "http://"))
+	return nil
+}
+
+// moved has the proxies know where S3 is; "" is nowhere.
+func (d *deployment) moved(addr string) {
+	d.bucket.set(0, addr)
+	d.store.set(0, addr)
 }
 
 // startReplica starts a replica, and has the proxy know where it is.
@@ -111,7 +130,7 @@ func (d *deployment) startReplica(n int) error {
 // client is S3, as the test sees it.
 func (d *deployment) client() *s3.Client {
 	return s3.New(s3.Options{
-		BaseEndpoint: aws.String("http://" + d.s3.Addr), Region: s3test.DefaultRegion, UsePathStyle: true,
+		BaseEndpoint: aws.String(d.server.said), Region: s3test.DefaultRegion, UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(d.s3.Root[0], d.s3.Root[1], ""),
 		HTTPClient:  &http.Client{Transport: &http.Transport{}},
 	})
@@ -178,21 +197,20 @@ func (d *deployment) restart(c *mathrand.Rand, s syscall.Signal) {
 	if err := d.running[n].end(s); s == syscall.SIGTERM && err != nil {
 		d.complain("replica %d was told to end: %v", n, err)
 	}
+	d.front.set(n, "")
 	between(c, 50, 1000)
 	d.again("a replica", func() error { return d.startReplica(n) })
 }
 
 func (d *deployment) killS3(c *mathrand.Rand) {
 	_ = d.server.end(syscall.SIGKILL)
+	d.moved("")
 	between(c, 50, 2500)
-	d.again("S3", func() (err error) {
-		d.server, err = d.start(role{S3: &d.s3}, d.stderr)
-		return err
-	})
+	d.again("S3", d.startS3)
 }
 
-// again starts something until it starts: a killed one's port or memory may be free a
-// little later.
+// again starts something until it starts: what a killed one had may be free a little
+// later.
 func (d *deployment) again(what string, start func() error) {
 	for try := 1; ; try++ {
 		err := start()

@@ -82,7 +82,11 @@ func (p *proxy) dial() net.Conn {
 	p.next++
 	p.mutex.Unlock()
 	for n := range backends {
-		if c, err := net.Dial("tcp", backends[(first+n)%len(backends)]); err == nil {
+		addr := backends[(first+n)%len(backends)]
+		if addr == "" { // it is down
+			continue
+		}
+		if c, err := net.Dial("tcp", addr); err == nil {
 			return c
 		}
 	}
