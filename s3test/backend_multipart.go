@@ -3,6 +3,7 @@ package s3test
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -34,6 +35,9 @@ func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.Comp
 		c.MpuObjectSize = nil
 	}
 	defer b.meta.forget(b.object(c.Bucket, in.Key), b.uploads(c.Bucket, in.Key))()
+	lock := b.storing(in.UploadId)
+	lock.Lock()
+	defer lock.Unlock()
 	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
 	out.Bucket = in.Bucket
 	return out, versionID, b.named(err)
@@ -45,6 +49,14 @@ func (b *rootedBackend) AbortMultipartUpload(ctx context.Context, in *s3.AbortMu
 	b.aborted.Store(strings.Clone(aws.ToString(in.UploadId)), true) // the request's memory is used again
 	defer b.meta.forget(b.uploads(c.Bucket, in.Key))()
 	return b.named(b.storage.AbortMultipartUpload(ctx, &c))
+}
+
+// storing keeps the storing of parts and the completion of an upload apart. A part that
+// the storage takes meanwhile makes the upload's folder again, so that a completion
+// that fails cannot give it back.
+func (b *rootedBackend) storing(id *string) *sync.RWMutex {
+	lock, _ := b.parts.LoadOrStore(strings.Clone(aws.ToString(id)), &sync.RWMutex{})
+	return lock.(*sync.RWMutex)
 }
 
 // ended is an error if the upload was aborted. A part that was on its way then is
@@ -81,10 +93,14 @@ func (b *rootedBackend) ListParts(ctx context.Context, in *s3.ListPartsInput) (s
 func (b *rootedBackend) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
-	c.Body = wholeBody(in.Body, in.ContentLength)
 	if err := b.ended(in.UploadId); err != nil {
 		return nil, err
 	}
+	lock := b.storing(in.UploadId)
+	read := sync.OnceFunc(lock.RLock)
+	c.Body = wholeBody(in.Body, in.ContentLength, read)
 	out, err := b.storage.UploadPart(ctx, &c)
+	read()
+	lock.RUnlock()
 	return out, b.named(err)
 }

@@ -12,7 +12,7 @@ import (
 
 func (b *rootedBackend) PutObject(ctx context.Context, in s3response.PutObjectInput) (s3response.PutObjectOutput, error) {
 	in.Bucket = b.pathOf(in.Bucket)
-	in.Body = wholeBody(in.Body, in.ContentLength)
+	in.Body = wholeBody(in.Body, in.ContentLength, nil)
 	if err := conditions(b.profile.ignorePutConditions, b.profile.refusePutConditions, &in.IfNoneMatch, &in.IfMatch); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -383,4 +384,42 @@ func nothingElse(t *testing.T, v *victim, keys []string) {
 		}
 		require.Contains(t, keys, *o.Key)
 	}
+}
+
+// A part that comes while its upload is completed makes the upload's folder again. If
+// the server dies then, both folders are there.
+func TestAPartThatCameWhileAKilledServerCompletedIsKept(t *testing.T) {
+	dir, key := t.TempDir(), aws.String("a")
+	v := startVictim(t, dir)
+	ctx, bucket := t.Context(), aws.String(s3test.DefaultBucket)
+	up, err := v.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key})
+	require.NoError(t, err)
+	part := strings.Repeat("p", 5<<20)
+	for n := int32(1); n <= 2; n++ {
+		_, err := v.client.UploadPart(ctx, &s3.UploadPartInput{
+			Bucket: bucket, Key: key, UploadId: up.UploadId, PartNumber: &n, Body: strings.NewReader(part),
+		})
+		require.NoError(t, err)
+	}
+	v.kill()
+	found, err := filepath.Glob(filepath.Join(dir, "*", "*", ".sgwtmp", "multipart", "*", *up.UploadId))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	open := found[0]
+	require.NoError(t, os.Rename(open, open+".etag-2.inprogress"))
+	require.NoError(t, os.Mkdir(open, 0o755))
+	require.NoError(t, os.Rename(filepath.Join(open+".etag-2.inprogress", "2"), filepath.Join(open, "2")))
+
+	v = startVictim(t, dir)
+	parts, err := v.client.ListParts(ctx, &s3.ListPartsInput{Bucket: bucket, Key: key, UploadId: up.UploadId})
+	require.NoError(t, err)
+	require.Len(t, parts.Parts, 2)
+	var all []types.CompletedPart
+	for _, p := range parts.Parts {
+		all = append(all, types.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag})
+	}
+	_, err = v.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: bucket, Key: key, UploadId: up.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: all},
+	})
+	require.NoError(t, err)
 }

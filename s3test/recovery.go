@@ -210,12 +210,42 @@ func (r recovery) interrupted(bucket, path string) error {
 		}
 	}
 	upload := filepath.Join(folder, id)
+	if err := supersede(path, filepath.Join(root, upload)); err != nil {
+		return err
+	}
 	if r.owned(bucket, folderName(active), "") {
+		if err := r.store.DeleteAttributes(bucket, folderName(upload)); err != nil {
+			return err
+		}
 		if err := r.store.RenameObject(bucket, folderName(active), folderName(upload)); err != nil {
 			return err
 		}
 	}
 	return os.Rename(path, filepath.Join(root, upload))
+}
+
+// supersede puts the parts that came while an upload was being completed, which made
+// its folder again, in the place of those that it had, and removes that folder.
+func supersede(path, again string) error {
+	late, err := os.ReadDir(again)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range late {
+		from := filepath.Join(again, e.Name())
+		if replacement.MatchString(e.Name()) {
+			err = os.Remove(from)
+		} else {
+			err = os.Rename(from, filepath.Join(path, e.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return os.Remove(again)
 }
 
 // owned reports whether an owner has an attribute, or any if it is "".

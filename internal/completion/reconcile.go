@@ -240,8 +240,23 @@ func (p *pass) ticket(ctx context.Context, o store.Entry) {
 	case err == nil:
 	case !errors.Is(err, store.ErrNotFound):
 		p.Tell(Left, key, err)
-	case c.Mode == claim.Multipart || p.ended(c):
+	case c.Mode == claim.Multipart:
+		p.assembled(ctx, c, o.Key)
+	case p.ended(c):
 		p.remove(ctx, o.Key, ErrOld)
+	}
+}
+
+// assembled removes the ticket of an upload in parts of which nothing is in staging.
+// While some servers put it together, there is neither the upload nor the object, and if
+// they die then, the upload is there again: without its ticket it would be lost.
+func (p *pass) assembled(ctx context.Context, c *claim.Claim, ticket string) {
+	o, err := p.Store.Head(ctx, c.Key)
+	switch {
+	case err == nil && o.Header.ID == c.ID, p.now.Sub(c.Expires) >= longestCompletion:
+		p.remove(ctx, ticket, ErrOld)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		p.Tell(Left, c.StagingKey, err)
 	}
 }
 
