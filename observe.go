@@ -110,7 +110,10 @@ func (e *environment) logEnd(ctx context.Context, c *claim.Claim, end *completio
 	if end.Result != nil {
 		d.Size = end.Result.Size
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, completion.ErrUndecided): // which is no failure
+		d.Outcome, d.Err = OutcomePending, nil
+	case err != nil:
 		p := problemOf(err)
 		d.Code, d.Outcome = p.code, outcomeOf(p.status)
 	}

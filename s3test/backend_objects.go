@@ -28,7 +28,11 @@ func (b *rootedBackend) PutObject(ctx context.Context, in s3response.PutObjectIn
 func (b *rootedBackend) HeadObject(ctx context.Context, in *s3.HeadObjectInput) (*s3.HeadObjectOutput, error) {
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
-	out, err := b.storage.HeadObject(ctx, &c)
+	var out *s3.HeadObjectOutput
+	err := b.meta.unchanged(*c.Bucket, aws.ToString(in.Key), func() (err error) {
+		out, err = b.storage.HeadObject(ctx, &c)
+		return err
+	})
 	if out != nil && b.profile.noCRC64 {
 		out.ChecksumCRC64NVME = nil
 	}

@@ -102,6 +102,18 @@ func folderName(key string) string {
 	return fmt.Sprintf("folder-%x", sha256.Sum256([]byte(key)))
 }
 
+// unchanged reads an object again that was replaced or deleted meanwhile: the storage
+// looks at its file, and at each attribute, one after the other.
+func (m *metadata) unchanged(bucket, object string, read func() error) error {
+	for {
+		_, before, _ := m.owner(nil, bucket, object)
+		err := read()
+		if _, after, _ := m.owner(nil, bucket, object); before == after {
+			return err
+		}
+	}
+}
+
 // stamp makes the modification time of a file its own, unless the file has
 // attributes already: no other file of its size has some under that time.
 func (m *metadata) stamp(f *os.File, bucket, owner string) (string, error) {

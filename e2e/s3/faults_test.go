@@ -174,5 +174,6 @@ func (e *errand) meets(t *testing.T, srv *foreign.Server, target, name string, f
 		complete(t, s, g.Ticket)
 	}
 	require.False(t, slices.ContainsFunc(s.keys(t), func(key string) bool { return strings.HasPrefix(key, s.staging) }), "staging is empty")
-	require.Equal(t, s.proxy.lostUploads(), s.unfinished(t), "no multipart upload is left behind")
+	// What is refused takes with it what an earlier try has left.
+	require.LessOrEqual(t, s.unfinished(t), s.proxy.lostUploads(), "no multipart upload is left behind")
 }

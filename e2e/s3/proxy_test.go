@@ -168,6 +168,10 @@ func operation(r *http.Request) string {
 		return "CreateMultipartUpload"
 	case r.Method == "POST" && query.Has("uploadId"):
 		return "CompleteMultipartUpload"
+	case r.Method == "GET" && query.Has("uploads"):
+		return "ListMultipartUploads"
+	case r.Method == "GET" && query.Has("list-type"):
+		return "ListObjectsV2"
 	case r.Method == "GET" && query.Has("uploadId"):
 		return "ListParts"
 	case r.Method == "DELETE" && query.Has("uploadId"):
