@@ -104,7 +104,9 @@ func (i *Issuer) ticketDialect() TicketDialect {
 
 // Issue signs a grant for an upload: who may upload it was decided, what it may
 // be is judged here once more. It sets u.Key where nothing has. For a multipart
-// upload it asks S3 to begin one; otherwise it does no I/O but for credentials.
+// upload it asks S3 to begin one, and with [WithPromotion] keeps its ticket there, as it
+// does for an upload whose metadata have no room for it; otherwise it does no I/O but for
+// credentials.
 //
 // An upload that came through [Decode] must have passed [Authorize], and after it
 // [NameKey] where there is one. One that the program filled itself needs a Subject,
