@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -244,13 +244,13 @@ func (d *deployment) reconcile(t *testing.T) {
 	require.NoError(t, err)
 	// What replicas do by themselves has ended.
 	for n := range d.running {
-		if err := d.running[n].end(15); err != nil {
+		if err := d.running[n].end(syscall.SIGTERM); err != nil {
 			d.complain("replica %d was told to end: %v", n, err)
 		}
 	}
 	for _, r.Ahead = range []time.Duration{ahead, 3 * 24 * time.Hour} {
 		for _, s := range sites {
-			h, err := r.handler(s, func(ctx context.Context, r postern.Receipt) error { return save(ctx, d.pool, r) }, log.Level(zerolog.InfoLevel))
+			h, err := r.handler(s, &hooks{pool: d.pool, calm: true}, log)
 			require.NoError(t, err)
 			report, err := h.Issuer().Reconcile(t.Context(), postern.ReconcileOptions{CallsPerSecond: 10_000})
 			require.NoError(t, err)
