@@ -29,9 +29,13 @@ type place struct {
 	noParts error // why uploads cannot be made of parts
 }
 
-// ready makes a bucket ready.
-func (ps *places) ready(b *resolved, id string) *place {
-	c := ps.config
+// ready makes a bucket ready. The Issuer's own has no name in tickets, with whichever
+// credentials.
+func (ps *places) ready(b *resolved) *place {
+	c, id := ps.config, idOf(b)
+	if id == ps.home {
+		id = ""
+	}
 	p := &place{
 		resolved: b,
 		id:       id,
@@ -70,9 +74,15 @@ func (ps *places) ready(b *resolved, id string) *place {
 	return p
 }
 
-// idOf names a bucket in tickets: its name, and its address, since one name may be
-// found at several.
-func idOf(b *resolved) string { return b.Name + "\x00" + b.public.url("") }
+// idOf names a bucket: by its name, by its address, since one name may be found at
+// several, and by where it has what was not verified yet.
+func idOf(b *resolved) string {
+	id := b.Name + "\x00" + b.public.url("")
+	if b.StagingName != "" {
+		id += "\x00" + b.StagingName
+	}
+	return id
+}
 
 // Buckets decides into which bucket an upload goes: that of the tenant's region, or a
 // customer's own.
@@ -145,9 +155,8 @@ const (
 
 // places keeps buckets ready that were asked for lately.
 type places struct {
-	own     Bucket
-	home    *place
 	config  *config
+	home    string // the name of the Issuer's own bucket, as idOf gives it
 	opener  *opener
 	flights *completion.Flights
 
@@ -164,9 +173,6 @@ type keptPlace struct {
 // get returns a bucket, ready.
 func (ps *places) get(b Bucket) (*place, error) {
 	keep := keyed(b)
-	if keep && b == ps.own {
-		return ps.home, nil
-	}
 	if keep {
 		ps.mutex.Lock()
 		defer ps.mutex.Unlock()
@@ -181,7 +187,7 @@ func (ps *places) get(b Bucket) (*place, error) {
 	if len(errs) > 0 {
 		return nil, ErrBucketInvalid.WithCause(errors.Join(errs...))
 	}
-	p := ps.ready(&r, idOf(&r))
+	p := ps.ready(&r)
 	if !keep {
 		return p, nil
 	}

@@ -255,20 +255,18 @@ func (i *Issuer) keepReconciling(ctx context.Context) {
 }
 
 func (i *Issuer) reconcileAll(ctx context.Context) error {
-	buckets := []Bucket{{}}
-	if lister, ok := i.config.buckets.(BucketLister); ok {
-		more, err := lister.List(ctx)
-		if err != nil {
-			return err
-		}
-		for _, b := range more {
-			if !keyed(b) || b != i.places.own {
-				buckets = append(buckets, b)
-			}
-		}
+	_, err := i.Reconcile(ctx, ReconcileOptions{})
+	errs := []error{err}
+	lister, ok := i.config.buckets.(BucketLister)
+	if !ok {
+		return err
 	}
-	var errs []error
+	buckets, err := lister.List(ctx)
+	errs = append(errs, err)
 	for _, b := range buckets {
+		if p, err := i.places.get(b); err == nil && p.id == "" {
+			continue // its own
+		}
 		_, err := i.Reconcile(ctx, ReconcileOptions{Bucket: b})
 		errs = append(errs, err)
 	}

@@ -396,6 +396,72 @@ func TestReconcilerEndsWhatACrashHasBegun(t *testing.T) {
 	}
 }
 
+// regions are buckets by tenant.
+type regions map[string]postern.Bucket
+
+func (r regions) For(_ context.Context, u *postern.Upload) (postern.Bucket, error) {
+	return r[u.Tenant], nil
+}
+
+func (r regions) List(context.Context) ([]postern.Bucket, error) {
+	return slices.Collect(maps.Values(r)), nil
+}
+
+// Each customer has a bucket of their own, and the handler's is one of them.
+func TestReconcilerGoesThroughAllBuckets(t *testing.T) {
+	t.Parallel()
+	ctx, srv := context.Background(), foreign.Embedded(t)
+	s := newSite(t, srv, true)
+	s.bucket.Endpoint = s.bucket.PublicEndpoint
+	own, other := s.bucket, s.bucket
+	other.Name = "of-another-tenant"
+	require.NoError(t, srv.CreateBucket(ctx, other.Name))
+	other.Credentials = other.ServiceCredentials
+	buckets := regions{"acme": own, "umbrella": other}
+	send := func(h *postern.Handler, tenant string) (stagingKey string) {
+		grant, err := h.Issuer().Issue(ctx, &postern.Upload{Filename: "a.bin", Size: int64(len(content)), Subject: "ada", Tenant: tenant})
+		require.NoError(t, err)
+		var form fields
+		for _, f := range grant.Fields {
+			form = append(form, postern.Field{Name: f.Name, Value: f.Value})
+		}
+		require.Equal(t, http.StatusCreated, postForm(t, grant.URL, form, content).Status)
+		return form.get("key")
+	}
+	opts := func(more ...postern.HandlerOption) []postern.HandlerOption {
+		return s.options(append(more, postern.WithBuckets(buckets), postern.AllowSharedCredentials())...)
+	}
+	h := newReplica(t, own, opts()...)
+	key := send(h, "umbrella")
+	send(h, "acme")
+
+	first := reconcile(t, h)
+	require.Equal(t, 1, first.Completed, "the handler's own: %+v", first)
+	_, err := h.Issuer().CompleteObject(ctx, key)
+	require.ErrorIs(t, err, postern.ErrObjectMissing)
+	options := inHaste
+	options.Bucket = other
+	report, err := h.Issuer().Reconcile(ctx, options)
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Completed)
+	require.Equal(t, []string{own.Name, other.Name}, []string{s.got.seen()[0].Bucket, s.got.seen()[1].Bucket})
+
+	_, err = h.Issuer().CompleteObjectIn(ctx, other, send(h, "umbrella"))
+	require.NoError(t, err)
+
+	// By itself.
+	for tenant := range buckets {
+		send(h, tenant)
+	}
+	var wg sync.WaitGroup
+	wg.Add(2)
+	s.got.before = wg.Done
+	busy := newReplica(t, own, opts(postern.WithReconciler(time.Second), postern.WithClock(func() time.Time { return time.Now().Add(2 * time.Minute) }))...)
+	wg.Wait()
+	require.NoError(t, busy.Shutdown(ctx))
+	require.Equal(t, 5, s.got.count())
+}
+
 // The policy of the documentation is enough, and nothing less.
 func TestReconcilerNeedsTheRightsOfTheDocumentation(t *testing.T) {
 	t.Parallel()
