@@ -38,7 +38,7 @@ type rootedBackend struct {
 	meta    *metadata
 	root    string
 	aborted sync.Map // multipart uploads by their ids
-	parts   sync.Map // a lock for each, see storing
+	parts   sync.Map // locks of keys, see storing
 	summed  summed
 	profile profile
 }

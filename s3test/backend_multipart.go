@@ -34,10 +34,10 @@ func (b *rootedBackend) CompleteMultipartUpload(ctx context.Context, in *s3.Comp
 	if b.profile.ignoreObjectSize {
 		c.MpuObjectSize = nil
 	}
-	defer b.meta.forget(b.object(c.Bucket, in.Key), b.uploads(c.Bucket, in.Key))()
-	lock := b.storing(in.UploadId)
+	lock := b.storing(in.Key)
 	lock.Lock()
 	defer lock.Unlock()
+	defer b.meta.forget(b.object(c.Bucket, in.Key), b.uploads(c.Bucket, in.Key))()
 	out, versionID, err := b.storage.CompleteMultipartUpload(ctx, &c)
 	out.Bucket = in.Bucket
 	return out, versionID, b.named(err)
@@ -47,15 +47,19 @@ func (b *rootedBackend) AbortMultipartUpload(ctx context.Context, in *s3.AbortMu
 	c := *in
 	c.Bucket = b.pathOf(in.Bucket)
 	b.aborted.Store(strings.Clone(aws.ToString(in.UploadId)), true) // the request's memory is used again
+	lock := b.storing(in.Key)
+	lock.Lock()
+	defer lock.Unlock()
 	defer b.meta.forget(b.uploads(c.Bucket, in.Key))()
 	return b.named(b.storage.AbortMultipartUpload(ctx, &c))
 }
 
-// storing keeps the storing of parts and the completion of an upload apart. A part that
-// the storage takes meanwhile makes the upload's folder again, so that a completion
-// that fails cannot give it back.
-func (b *rootedBackend) storing(id *string) *sync.RWMutex {
-	lock, _ := b.parts.LoadOrStore(strings.Clone(aws.ToString(id)), &sync.RWMutex{})
+// storing keeps the storing of parts and what ends uploads apart, for each key. The
+// storage gives the upload's folder another name while it completes it: a part that
+// comes meanwhile makes the folder again, so that a completion that fails cannot give it
+// back, and whoever looks which parts are gone finds none.
+func (b *rootedBackend) storing(key *string) *sync.RWMutex {
+	lock, _ := b.parts.LoadOrStore(strings.Clone(aws.ToString(key)), &sync.RWMutex{})
 	return lock.(*sync.RWMutex)
 }
 
@@ -96,7 +100,7 @@ func (b *rootedBackend) UploadPart(ctx context.Context, in *s3.UploadPartInput) 
 	if err := b.ended(in.UploadId); err != nil {
 		return nil, err
 	}
-	lock := b.storing(in.UploadId)
+	lock := b.storing(in.Key)
 	read := sync.OnceFunc(lock.RLock)
 	c.Body = wholeBody(in.Body, in.ContentLength, read)
 	out, err := b.storage.UploadPart(ctx, &c)

@@ -226,43 +226,31 @@ func TestAnAbortedUploadStaysAborted(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, status(t, err))
 }
 
-// A completion that fails gives the upload back with the parts that came meanwhile.
-func TestAPartThatComesWhileACompletionFailsIsKept(t *testing.T) {
+// Completions that fail give the upload back with all of its parts.
+func TestCompletionsThatFailTogetherLeaveTheParts(t *testing.T) {
 	srv := s3test.Start(t)
 	ctx, client, bucket, key := t.Context(), srv.Client(), aws.String(s3test.DefaultBucket), aws.String("a")
 	up, err := client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{Bucket: bucket, Key: key})
 	require.NoError(t, err)
-	part := strings.Repeat("p", 5<<20)
-	store := func(n int32) *string {
-		out, err := client.UploadPart(ctx, &s3.UploadPartInput{Bucket: bucket, Key: key, UploadId: up.UploadId, PartNumber: &n, Body: strings.NewReader(part)})
-		if err != nil {
-			return nil // the upload is being completed
-		}
-		return out.ETag
-	}
-	complete := func(second *string) error {
+	part, err := client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: bucket, Key: key, UploadId: up.UploadId, PartNumber: aws.Int32(1), Body: strings.NewReader("p"),
+	})
+	require.NoError(t, err)
+	complete := func(etag *string) error {
 		_, err := client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket: bucket, Key: key, UploadId: up.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{
-				{PartNumber: aws.Int32(1), ETag: store(1)}, {PartNumber: aws.Int32(2), ETag: second},
-			}},
+			Bucket: bucket, Key: key, UploadId: up.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: []types.CompletedPart{{PartNumber: aws.Int32(1), ETag: etag}}},
 		})
 		return err
 	}
-	second := store(2)
-	for range 20 {
-		stored := make(chan struct{})
-		go func() {
-			defer close(stored)
-			store(2)
-		}()
-		for going := true; going; {
-			select {
-			case <-stored:
-				going = false
-			default:
-				require.Error(t, complete(aws.String("another")))
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for range 25 {
+				assert.Error(t, complete(aws.String(strings.Repeat("ab", 16))))
 			}
-		}
+		})
 	}
-	require.NoError(t, complete(second))
+	workers.Wait()
+	require.NoError(t, complete(part.ETag))
 }

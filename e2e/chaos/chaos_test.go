@@ -12,12 +12,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -45,10 +45,10 @@ func TestNothingIsLostInChaos(t *testing.T) {
 	uploads := d.storm(seed)
 	t.Logf("%s: the storm of %d uploads ends", time.Since(began).Round(time.Second), len(uploads))
 	d.calm(t)
-	w := d.wait(t, uploads)
+	d.wait(t, uploads)
 	t.Logf("%s: the replicas have brought in what had arrived", time.Since(began).Round(time.Second))
 	d.reconcile(t)
-	w = d.look(t)
+	w := d.look(t)
 	d.judge(t, uploads, w)
 	t.Logf("%s: %s", time.Since(began).Round(time.Second), d.tell(uploads, w))
 }
@@ -108,8 +108,15 @@ type stored struct {
 	content  []byte
 }
 
-// look looks at everything.
+// look looks at everything, when nothing changes any more.
 func (d *deployment) look(t *testing.T) *world {
+	w := d.ask(t)
+	d.list(t, w)
+	return w
+}
+
+// ask asks the application, which is its database and its logs.
+func (d *deployment) ask(t *testing.T) *world {
 	w := &world{rows: map[string]row{}, calls: map[string][]row{}, objects: map[string]stored{}, why: map[string]string{}, gaveUp: map[string]bool{}, began: map[string]int{}}
 	for _, table := range []string{"receipts", "calls"} {
 		rows, err := d.pool.Query(t.Context(), "SELECT id, key, etag, subject, size FROM "+table)
@@ -128,6 +135,14 @@ func (d *deployment) look(t *testing.T) *world {
 		}
 		require.NoError(t, rows.Err())
 	}
+	for _, log := range d.logs {
+		d.read(t, log, w)
+	}
+	return w
+}
+
+// list lists what is in the bucket.
+func (d *deployment) list(t *testing.T, w *world) {
 	ctx, client, bucket := t.Context(), d.client(), aws.String(s3test.DefaultBucket)
 	for pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: bucket}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
@@ -153,10 +168,6 @@ func (d *deployment) look(t *testing.T) *world {
 			w.begun = append(w.begun, aws.ToString(u.Key))
 		}
 	}
-	for _, log := range d.logs {
-		d.read(t, log, w)
-	}
-	return w
 }
 
 // read reads a log.
@@ -199,13 +210,12 @@ func (w *world) lost(uploads []*upload) (lost []*upload) {
 const calmness = 45 * time.Second
 
 // wait waits until the replicas have brought in all by themselves.
-func (d *deployment) wait(t *testing.T, uploads []*upload) *world {
+func (d *deployment) wait(t *testing.T, uploads []*upload) {
 	best, since := len(uploads)+1, time.Now()
 	for {
-		w := d.look(t)
-		lost := w.lost(uploads)
+		lost := d.ask(t).lost(uploads)
 		if len(lost) == 0 {
-			return w
+			return
 		}
 		if len(lost) < best {
 			best, since = len(lost), time.Now()
@@ -244,13 +254,17 @@ func (d *deployment) reconcile(t *testing.T) {
 	require.NoError(t, err)
 	// What replicas do by themselves has ended.
 	for n := range d.running {
-		if err := d.running[n].end(15); err != nil {
+		if err := d.running[n].end(syscall.SIGTERM); err != nil {
 			d.complain("replica %d was told to end: %v", n, err)
 		}
 	}
 	for _, r.Ahead = range []time.Duration{ahead, 3 * 24 * time.Hour} {
 		for _, s := range sites {
+<<<<<<< HEAD
 			h, err := r.handler(s, func(ctx context.Context, r *postern.Receipt) error { return save(ctx, d.pool, r) }, log.Level(zerolog.InfoLevel))
+=======
+			h, err := r.handler(s, &hooks{pool: d.pool, calm: true}, log)
+>>>>>>> chaos
 			require.NoError(t, err)
 			report, err := h.Issuer().Reconcile(t.Context(), postern.ReconcileOptions{CallsPerSecond: 10_000})
 			require.NoError(t, err)
