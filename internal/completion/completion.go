@@ -10,6 +10,7 @@ package completion
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type Config struct {
 	// [ErrTicketInvalid] for one of another handler or bucket.
 	Now  func() time.Time
 	Open func(ticket string, at time.Time) (*claim.Claim, error)
+	// Random makes names of attempts; that of crypto/rand if it is nil.
+	Random func() string
 	// Inspector decides about verified objects; nil if nobody does.
 	Inspector Inspector
 	// Flights holds the completions that go on, of all engines of a process.
@@ -86,7 +89,12 @@ type Engine struct {
 }
 
 // New returns an Engine.
-func New(c Config) *Engine { return &Engine{Config: c} }
+func New(c Config) *Engine {
+	if c.Random == nil {
+		c.Random = rand.Text
+	}
+	return &Engine{Config: c}
+}
 
 // Result is a verified object.
 type Result struct {

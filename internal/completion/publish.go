@@ -2,7 +2,6 @@ package completion
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -37,13 +36,13 @@ func (e *Engine) publishes(c *claim.Claim) bool {
 
 // publish freezes by way of an attempt.
 func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
-	attempt := e.attemptsOf(c) + strings.ToLower(rand.Text())
+	attempt := e.attemptsOf(c) + strings.ToLower(e.Random())
 	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header().Unlocked()); err != nil {
 		return err
 	}
-	elected := ""
+	elected, unsure := "", false
 	defer func() {
-		if elected != attempt { // a loser, or a failure
+		if elected != attempt && !unsure { // a loser, or a failure
 			e.deleteAttempt(ctx, attempt)
 		}
 	}()
@@ -75,6 +74,8 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	case e.Method() == "election":
 		elected, err = e.elect(ctx, c, attempt)
 		if err != nil {
+			// Its ballot may have been written, or arrive yet.
+			unsure = !errors.Is(err, ErrConflict) && !errors.Is(err, store.ErrNotFound)
 			return err
 		}
 		if elected != attempt {
