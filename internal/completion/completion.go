@@ -302,11 +302,16 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 		return nil, err
 	}
 	err = e.verify(ctx, c, final, duplicate, f.final != nil)
-	if err == nil {
+	if err == nil && f.final == nil && !c.Staged() {
 		err = sameSum(final, sum)
 	}
 	if err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
+	}
+	// The browser's word takes nothing back that may have a receipt: what was in staging
+	// was held against it before.
+	if err := sameSum(final, sum); err != nil {
+		return nil, err
 	}
 	if e.Inspector != nil {
 		if err := e.release(ctx, c, final, duplicate, verdict); err != nil {
