@@ -301,7 +301,7 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 	if err != nil {
 		return nil, err
 	}
-	err = e.verify(ctx, c, final, duplicate, f.final != nil)
+	err = e.verify(ctx, c, final, duplicate)
 	if err == nil && f.final == nil && !c.Staged() {
 		err = sameSum(final, sum)
 	}
