@@ -154,6 +154,10 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 			ended: func(ctx context.Context, end *End) {
 				end.Trigger = q.Trigger
 				e.Ended(ctx, c, end)
+				var d *discarded
+				if errors.As(end.Err, &d) {
+					e.comesToNothing(ctx, c)
+				}
 			},
 		})
 		if err != nil {
@@ -365,7 +369,7 @@ func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.
 	}
 	err := sameSum(source, sum)
 	if err != nil && source.Header.ID == c.ID {
-		e.deleteStaging(ctx, c)
+		err = &discarded{err}
 	}
 	return source, err
 }
@@ -413,9 +417,7 @@ func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object
 	if err := e.Store.Delete(ctx, c.Key, etag); err != nil {
 		return err
 	}
-	e.abandonCopies(ctx, c)
-	e.deleteStaging(ctx, c)
-	return reason
+	return &discarded{reason}
 }
 
 // abandon ends a multipart upload that is not wanted any more.
@@ -425,17 +427,16 @@ func (e *Engine) abandon(ctx context.Context, in Bucket, key, uploadID string) {
 	}
 }
 
-// Abort gives an upload up: it leaves none of its parts, and nothing in staging. An
-// object that stands at its final key stays.
+// Abort gives an upload up: it leaves none of its parts, and nothing in staging. For an
+// object that stands at its final key it is too late: that stays, and is completed.
 func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
 	if err := e.withdraw(ctx, c); err != nil {
 		return err
 	}
-	if c.Mode == claim.Multipart {
-		if err := e.Staging.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
+	if c.Staged() {
+		if frozen, err := e.isFrozen(ctx, c); frozen || err != nil {
 			return err
 		}
 	}
-	e.abandonCopies(ctx, c)
-	return e.emptyStaging(ctx, c)
+	return e.discard(ctx, c)
 }

@@ -56,7 +56,7 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	if err := e.verifyAt(ctx, c, e.Staging, attempt, frozen, false); err != nil {
 		var verdict *Rejected
 		if errors.As(err, &verdict) {
-			e.deleteStaging(ctx, c)
+			err = &discarded{err}
 		}
 		return err
 	}

@@ -168,13 +168,17 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.forget(c.ID)
 		p.GaveUp(ctx, c, err)
 		p.Tell(Removed, c.StagingKey, err)
-	case forGood(err), ended && !passes(err):
+	case forGood(err):
 		p.rests.forget(c.ID)
-		if !forGood(err) {
-			p.GaveUp(ctx, c, err)
+		p.comesToNothing(ctx, c)
+		p.Tell(Removed, c.StagingKey, err)
+	case ended && !passes(err):
+		p.rests.forget(c.ID)
+		p.GaveUp(ctx, c, err)
+		if left := p.discard(ctx, c); left != nil {
+			p.Tell(Left, c.StagingKey, left)
+			return
 		}
-		p.abandonCopies(ctx, c)
-		p.deleteStaging(ctx, c)
 		p.Tell(Removed, c.StagingKey, err)
 	default:
 		p.rests.failed(c.ID, p.now)
