@@ -29,9 +29,11 @@ import (
 // {uuid} leave of this that one verified attempt of an upload replaces another.
 
 // publishes reports whether a freeze has two steps: also where a wrong object at the
-// final key could not be taken back, since it has replaced another or is locked.
+// final key could not be taken back, since it has replaced another or is locked, or since
+// a delete that comes late would take another one, which is right, with it.
 func (e *Engine) publishes(c *claim.Claim) bool {
-	return c.Staged() && (e.Method() != "conditional" || c.Replaces != "" || c.Attributes.Locked())
+	return c.Staged() && (e.Method() != "conditional" || c.Replaces != "" || c.Attributes.Locked() ||
+		!e.DeleteIfMatch && (e.Sniff || c.SHA256 != nil))
 }
 
 // publish freezes by way of an attempt.
