@@ -10,6 +10,7 @@ package completion
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type Config struct {
 	// [ErrTicketInvalid] for one of another handler or bucket.
 	Now  func() time.Time
 	Open func(ticket string, at time.Time) (*claim.Claim, error)
+	// Random makes names of attempts; that of crypto/rand if it is nil.
+	Random func() string
 	// Inspector decides about verified objects; nil if nobody does.
 	Inspector Inspector
 	// Flights holds the completions that go on, of all engines of a process.
@@ -86,7 +89,12 @@ type Engine struct {
 }
 
 // New returns an Engine.
-func New(c Config) *Engine { return &Engine{Config: c} }
+func New(c Config) *Engine {
+	if c.Random == nil {
+		c.Random = rand.Text
+	}
+	return &Engine{Config: c}
+}
 
 // Result is a verified object.
 type Result struct {
@@ -146,6 +154,10 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 			ended: func(ctx context.Context, end *End) {
 				end.Trigger = q.Trigger
 				e.Ended(ctx, c, end)
+				var d *discarded
+				if errors.As(end.Err, &d) {
+					e.comesToNothing(ctx, c)
+				}
 			},
 		})
 		if err != nil {
@@ -293,12 +305,17 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 	if err != nil {
 		return nil, err
 	}
-	err = e.verify(ctx, c, final, duplicate, f.final != nil)
-	if err == nil {
+	err = e.verify(ctx, c, final, duplicate)
+	if err == nil && f.final == nil && !c.Staged() {
 		err = sameSum(final, sum)
 	}
 	if err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
+	}
+	// The browser's word takes nothing back that may have a receipt: what was in staging
+	// was held against it before.
+	if err := sameSum(final, sum); err != nil {
+		return nil, err
 	}
 	if e.Inspector != nil {
 		if err := e.release(ctx, c, final, duplicate, verdict); err != nil {
@@ -352,7 +369,7 @@ func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.
 	}
 	err := sameSum(source, sum)
 	if err != nil && source.Header.ID == c.ID {
-		e.deleteStaging(ctx, c)
+		err = &discarded{err}
 	}
 	return source, err
 }
@@ -400,9 +417,7 @@ func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object
 	if err := e.Store.Delete(ctx, c.Key, etag); err != nil {
 		return err
 	}
-	e.abandonCopies(ctx, c)
-	e.deleteStaging(ctx, c)
-	return reason
+	return &discarded{reason}
 }
 
 // abandon ends a multipart upload that is not wanted any more.
@@ -412,17 +427,16 @@ func (e *Engine) abandon(ctx context.Context, in Bucket, key, uploadID string) {
 	}
 }
 
-// Abort gives an upload up: it leaves none of its parts, and nothing in staging. An
-// object that stands at its final key stays.
+// Abort gives an upload up: it leaves none of its parts, and nothing in staging. For an
+// object that stands at its final key it is too late: that stays, and is completed.
 func (e *Engine) Abort(ctx context.Context, c *claim.Claim) error {
 	if err := e.withdraw(ctx, c); err != nil {
 		return err
 	}
-	if c.Mode == claim.Multipart {
-		if err := e.Staging.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
+	if c.Staged() {
+		if frozen, err := e.isFrozen(ctx, c); frozen || err != nil {
 			return err
 		}
 	}
-	e.abandonCopies(ctx, c)
-	return e.emptyStaging(ctx, c)
+	return e.discard(ctx, c)
 }

@@ -71,6 +71,14 @@ func (r *Rejected) Error() string {
 // Unwrap returns the kind.
 func (r *Rejected) Unwrap() error { return r.Kind }
 
+// discarded is a verdict by which an upload comes to nothing. What it has in staging
+// goes when the verdict was told: a process that dies before leaves it to another.
+type discarded struct{ verdict error }
+
+func (d *discarded) Error() string { return d.verdict.Error() }
+
+func (d *discarded) Unwrap() error { return d.verdict }
+
 // PartSizeError is a part that has not the size for which it was signed. It is an
 // [ErrPartsInvalid].
 type PartSizeError struct{ Number int32 }

@@ -2,7 +2,6 @@ package completion
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -30,20 +29,22 @@ import (
 // {uuid} leave of this that one verified attempt of an upload replaces another.
 
 // publishes reports whether a freeze has two steps: also where a wrong object at the
-// final key could not be taken back, since it has replaced another or is locked.
+// final key could not be taken back, since it has replaced another or is locked, or since
+// a delete that comes late would take another one, which is right, with it.
 func (e *Engine) publishes(c *claim.Claim) bool {
-	return c.Staged() && (e.Method() != "conditional" || c.Replaces != "" || c.Attributes.Locked())
+	return c.Staged() && (e.Method() != "conditional" || c.Replaces != "" || c.Attributes.Locked() ||
+		!e.DeleteIfMatch && (e.Sniff || c.SHA256 != nil))
 }
 
 // publish freezes by way of an attempt.
 func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Object) error {
-	attempt := e.attemptsOf(c) + strings.ToLower(rand.Text())
+	attempt := e.attemptsOf(c) + strings.ToLower(e.Random())
 	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header().Unlocked()); err != nil {
 		return err
 	}
-	elected := ""
+	elected, unsure := "", false
 	defer func() {
-		if elected != attempt { // a loser, or a failure
+		if elected != attempt && !unsure { // a loser, or a failure
 			e.deleteAttempt(ctx, attempt)
 		}
 	}()
@@ -57,7 +58,7 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	if err := e.verifyAt(ctx, c, e.Staging, attempt, frozen, false); err != nil {
 		var verdict *Rejected
 		if errors.As(err, &verdict) {
-			e.deleteStaging(ctx, c)
+			err = &discarded{err}
 		}
 		return err
 	}
@@ -75,6 +76,8 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	case e.Method() == "election":
 		elected, err = e.elect(ctx, c, attempt)
 		if err != nil {
+			// Its ballot may have been written, or arrive yet.
+			unsure = !errors.Is(err, ErrConflict) && !errors.Is(err, store.ErrNotFound)
 			return err
 		}
 		if elected != attempt {

@@ -159,7 +159,12 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 	case err == nil:
 		p.rests.forget(c.ID)
 		p.Tell(Completed, c.StagingKey, nil)
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone): // done meanwhile
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone):
+		// Done meanwhile; or a part that came late has brought an upload back that was
+		// aborted, and never becomes whole.
+		if c.Mode == claim.Multipart && p.now.Sub(c.Expires) >= longestCompletion {
+			p.giveUp(ctx, c, ErrGone)
+		}
 	case ended && errors.Is(err, ErrUndecided):
 		if err := p.Abort(ctx, c); err != nil {
 			p.Tell(Left, c.StagingKey, err)
@@ -168,13 +173,17 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.forget(c.ID)
 		p.GaveUp(ctx, c, err)
 		p.Tell(Removed, c.StagingKey, err)
-	case forGood(err), ended && !passes(err):
+	case forGood(err):
 		p.rests.forget(c.ID)
-		if !forGood(err) {
-			p.GaveUp(ctx, c, err)
+		p.comesToNothing(ctx, c)
+		p.Tell(Removed, c.StagingKey, err)
+	case ended && !passes(err):
+		p.rests.forget(c.ID)
+		p.GaveUp(ctx, c, err)
+		if left := p.discard(ctx, c); left != nil {
+			p.Tell(Left, c.StagingKey, left)
+			return
 		}
-		p.abandonCopies(ctx, c)
-		p.deleteStaging(ctx, c)
 		p.Tell(Removed, c.StagingKey, err)
 	default:
 		p.rests.failed(c.ID, p.now)
@@ -282,12 +291,17 @@ func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 		if err == nil {
 			err = ErrPartsMissing // nobody has said that it is whole
 		}
-		if abortErr := p.Abort(ctx, c); abortErr != nil {
-			p.Tell(Left, c.StagingKey, abortErr)
-			return
-		}
-		p.Tell(Aborted, c.StagingKey, err)
+		p.giveUp(ctx, c, err)
 	}
+}
+
+// giveUp aborts an upload in parts.
+func (p *pass) giveUp(ctx context.Context, c *claim.Claim, why error) {
+	if err := p.Abort(ctx, c); err != nil {
+		p.Tell(Left, c.StagingKey, err)
+		return
+	}
+	p.Tell(Aborted, c.StagingKey, why)
 }
 
 // attempt deals with a copy on its way to a final key. While its upload stands in

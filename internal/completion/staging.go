@@ -61,21 +61,67 @@ func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
 	}
 }
 
+// comesToNothing removes what is left of an upload that has no object. One that has,
+// since another completion has frozen what was there before, is not done.
+func (e *Engine) comesToNothing(ctx context.Context, c *claim.Claim) {
+	if !c.Staged() {
+		return
+	}
+	frozen, err := e.isFrozen(ctx, c)
+	if err == nil && !frozen {
+		err = e.discard(ctx, c)
+	}
+	if err != nil {
+		e.Left(ctx, "a staging object", err)
+	}
+}
+
+// isFrozen reports whether the object at the final key is an upload's.
+func (e *Engine) isFrozen(ctx context.Context, c *claim.Claim) (bool, error) {
+	o, err := e.final(ctx, c)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && o.Header.ID == c.ID, err
+}
+
+// discard leaves nothing of an upload but an object at its final key. What is in staging
+// goes last: nothing else tells what the rest is.
+func (e *Engine) discard(ctx context.Context, c *claim.Claim) error {
+	if c.Mode == claim.Multipart {
+		if err := e.Staging.Abort(ctx, c.WriteKey(), c.UploadID); err != nil {
+			return err
+		}
+	}
+	if err := e.abandonCopies(ctx, c); err != nil {
+		return err
+	}
+	return e.emptyStaging(ctx, c)
+}
+
 // abandonCopies ends the copies to the final key of an upload that comes to nothing,
 // which a crash may have left. One of another upload with that key begins anew. One of
 // which the server does not tell when it was begun is left: older SeaweedFS lists those
 // that are finished, too, and aborting them deletes their objects.
-func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) {
+func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) error {
 	if !c.Staged() {
-		return
+		return nil
 	}
-	begun, _, err := e.Store.Uploads(ctx, c.Key, store.Marker{})
-	if err != nil {
-		e.Left(ctx, "a copy", err)
-	}
-	for _, u := range begun {
-		if u.Key == c.Key && !u.Initiated.IsZero() {
-			e.abandon(ctx, e.Store, u.Key, u.UploadID)
+	for marker := (store.Marker{}); ; {
+		begun, next, err := e.Store.Uploads(ctx, c.Key, marker)
+		if err != nil {
+			return err
+		}
+		for _, u := range begun {
+			if u.Key != c.Key || u.Initiated.IsZero() {
+				continue
+			}
+			if err := e.Store.Abort(ctx, u.Key, u.UploadID); err != nil {
+				return err
+			}
+		}
+		if marker = next; marker == (store.Marker{}) {
+			return nil
 		}
 	}
 }

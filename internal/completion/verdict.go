@@ -167,8 +167,8 @@ func (e *Engine) judge(ctx context.Context, c *claim.Claim, final *store.Object,
 	return e.decide(ctx, c, own)
 }
 
-// enforce leaves nothing of an upload that was rejected, and returns why it was. It can
-// be repeated.
+// enforce deletes the object of an upload that was rejected, and returns why it was, by
+// which the rest goes. It can be repeated.
 func (e *Engine) enforce(ctx context.Context, c *claim.Claim, v *Verdict) error {
 	if v.Reason == nil {
 		return nil
@@ -176,12 +176,7 @@ func (e *Engine) enforce(ctx context.Context, c *claim.Claim, v *Verdict) error 
 	if err := e.deleteFinal(ctx, c.Key, c.ID); err != nil {
 		return err
 	}
-	if c.Mode == claim.Multipart {
-		e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
-	}
-	e.abandonCopies(ctx, c)
-	e.deleteStaging(ctx, c)
-	return v.Reason
+	return &discarded{v.Reason}
 }
 
 // deleteFinal deletes the object at a final key if it is that of an upload.
@@ -276,6 +271,7 @@ func (e *Engine) Reject(ctx context.Context, c *claim.Claim, reason error) error
 	if err := e.enforce(ctx, c, held); !errors.Is(err, held.Reason) {
 		return err
 	}
+	e.comesToNothing(ctx, c)
 	return nil
 }
 

@@ -30,20 +30,15 @@ func identify(c *claim.Claim, final *store.Object) (duplicate bool, err error) {
 }
 
 // verify holds the final object, which no grant can change any more, against what
-// was granted. wasThere tells that this completion did not make it.
-func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object, duplicate, wasThere bool) error {
+// was granted. That nothing is in staging does not tell that it was verified: the
+// browser may have given the upload up since.
+func (e *Engine) verify(ctx context.Context, c *claim.Claim, final *store.Object, duplicate bool) error {
 	if err := compare(c, final, duplicate); err != nil {
 		return err
 	}
 	published := !duplicate && e.publishes(c) // once it was verified
 	if published || !e.reads(c, final) || e.verified.has(c.ID, final.ETag) {
 		return nil
-	}
-	if wasThere && c.Staged() && !duplicate {
-		// Staging is emptied once an object was verified.
-		if _, err := e.Staging.Head(ctx, c.StagingKey); errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
 	}
 	if err := e.read(ctx, c, e.Store, c.Key, final); err != nil {
 		return err

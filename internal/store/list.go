@@ -30,7 +30,7 @@ type Begun struct {
 }
 
 // Marker is where a page of [Store.Uploads] ends.
-type Marker struct{ key, uploadID string }
+type Marker struct{ Key, UploadID string }
 
 // errNoProgress is a listing that would never end.
 var errNoProgress = errors.New("the next page begins again")
@@ -79,11 +79,11 @@ func (s *Store) Uploads(ctx context.Context, prefix string, after Marker) (page 
 	defer cancel()
 	in := &s3.ListMultipartUploadsInput{
 		Bucket: &s.bucket, Prefix: optional(prefix), MaxUploads: aws.Int32(pageSize),
-		KeyMarker: optional(after.key), UploadIdMarker: optional(after.uploadID),
+		KeyMarker: optional(after.Key), UploadIdMarker: optional(after.UploadID),
 		EncodingType: types.EncodingTypeUrl,
 	}
 	out, err := s.client.ListMultipartUploads(ctx, in)
-	if err = s.fail("ListMultipartUploads", err); isInvalidArgument(err) && after.key != "" && after.uploadID != "" {
+	if err = s.fail("ListMultipartUploads", err); isInvalidArgument(err) && after.Key != "" && after.UploadID != "" {
 		in.UploadIdMarker = nil // versitygw refuses its own
 		out, err = s.client.ListMultipartUploads(ctx, in)
 		err = s.fail("ListMultipartUploads", err)
@@ -105,8 +105,8 @@ func (s *Store) Uploads(ctx context.Context, prefix string, after Marker) (page 
 	if !aws.ToBool(out.IsTruncated) {
 		return page, Marker{}, nil
 	}
-	next.uploadID = aws.ToString(out.NextUploadIdMarker)
-	next.key, err = decodeKey(aws.ToString(out.NextKeyMarker), out.EncodingType)
+	next.UploadID = aws.ToString(out.NextUploadIdMarker)
+	next.Key, err = decodeKey(aws.ToString(out.NextKeyMarker), out.EncodingType)
 	if err == nil && (next == after || next == Marker{}) {
 		err = errNoProgress
 	}
