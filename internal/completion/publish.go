@@ -41,9 +41,9 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	if err := e.copyTo(ctx, c.StagingKey, source, e.Staging, attempt, c.Header().Unlocked()); err != nil {
 		return err
 	}
-	elected := ""
+	elected, kept := "", false
 	defer func() {
-		if elected != attempt { // a loser, or a failure
+		if elected != attempt && !kept { // a loser, or a failure
 			e.deleteAttempt(ctx, attempt)
 		}
 	}()
@@ -72,6 +72,9 @@ func (e *Engine) publish(ctx context.Context, c *claim.Claim, source *store.Obje
 	case e.Method() == "election":
 		elected, err = e.elect(ctx, c, attempt)
 		if err != nil {
+			// Unless another has won, this one may have: its ballot may be written, and
+			// the answer lost.
+			kept = !errors.Is(err, ErrConflict)
 			return err
 		}
 		if elected != attempt {

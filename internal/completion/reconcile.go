@@ -157,7 +157,7 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 	case err == nil:
 		p.rests.forget(c.ID)
 		p.Tell(Completed, c.StagingKey, nil)
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone): // done meanwhile
+	case (errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrGone)) && !p.stands(ctx, c): // done meanwhile
 	case forGood(err), ended && !passes(err):
 		p.rests.forget(c.ID)
 		if !forGood(err) {
@@ -170,6 +170,12 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.failed(c.ID, p.now)
 		p.Tell(Left, c.StagingKey, err)
 	}
+}
+
+// stands reports whether an upload is still in staging.
+func (p *pass) stands(ctx context.Context, c *claim.Claim) bool {
+	_, err := p.Staging.Head(ctx, c.StagingKey)
+	return !errors.Is(err, store.ErrNotFound)
 }
 
 // ended reports whether the browser can do no more.
