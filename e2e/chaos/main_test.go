@@ -19,7 +19,7 @@ import (
 // meet does not: that is the processes' own.
 var (
 	seedFlag     = flag.Uint64("seed", 0, "the seed of the chaos; 0 takes one by chance")
-	chaosFlag    = flag.Duration("chaos", 45*time.Second, "how long the chaos lasts, at least")
+	chaosFlag    = flag.Duration("chaos", 40*time.Second, "how long the chaos lasts, at least")
 	uploadsFlag  = flag.Int("uploads", 500, "how many uploads there are, at least")
 	providerFlag = flag.String("provider", "", "the provider that S3 is like; by the seed if it is empty")
 )

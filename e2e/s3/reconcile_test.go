@@ -535,3 +535,55 @@ func TestReconcilerGivesNothingUpWhileS3Fails(t *testing.T) {
 	require.Equal(t, 1, report.Left)
 	require.Len(t, s.left(t), 1)
 }
+
+// While a server puts parts together it may show neither the upload nor the object, and
+// if it dies then, the upload is there again.
+func TestTicketOfPartsThatArePutTogetherStays(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, foreign.Embedded(t), true, inParts...)
+	content := big(6 << 20)
+	upload(t, s, ask(t, s, fileOf(content)), content)
+	s.proxy.on("ListParts staging", func(x *exchange) { x.say(http.StatusNotFound, "NoSuchUpload") })
+	require.Equal(t, postern.ReconcileReport{Why: map[string]int{}}, reconcile(t, s.Handler))
+	s.proxy.with(nil)
+	require.Equal(t, 1, reconcile(t, s.Handler).Completed)
+	require.Equal(t, 1, s.got.count())
+	require.Empty(t, s.left(t))
+}
+
+// S3 has written a ballot, and nobody has heard of it: it is valid all the same.
+func TestElectionWhoseAnswerIsLostIsWon(t *testing.T) {
+	t.Parallel()
+	srv := at(t, postern.CloudflareR2)
+	elected := func(t *testing.T) *site {
+		s := siteLike(t, srv, postern.CloudflareR2)
+		upload(t, s, ask(t, s, picture()), pngFile())
+		s.proxy.with(func(x *exchange) {
+			if x.call == "PutObject staging" && strings.Contains(x.r.URL.Path, "/elections/") {
+				x.lose()
+				return
+			}
+			x.pass()
+		})
+		require.Equal(t, map[string]int{"storage_unavailable": 1}, reconcile(t, s.Handler).Why)
+		s.proxy.with(nil)
+		return s
+	}
+	t.Run("and its attempt is published", func(t *testing.T) {
+		s := elected(t)
+		require.Equal(t, 1, reconcile(t, newReplica(t, s.bucket, s.options()...)).Completed)
+		require.Equal(t, 1, s.got.count())
+		require.Empty(t, s.left(t))
+	})
+	t.Run("and one without its attempt is told", func(t *testing.T) {
+		s := elected(t)
+		for _, key := range s.left(t) {
+			if strings.Contains(key, "/attempts/") {
+				_, err := srv.Client().DeleteObject(context.Background(), &s3.DeleteObjectInput{Bucket: &srv.Bucket, Key: &key})
+				require.NoError(t, err)
+			}
+		}
+		report := reconcile(t, newReplica(t, s.bucket, s.options()...))
+		require.Equal(t, postern.ReconcileReport{Left: 1, Why: map[string]int{"object_missing": 1}}, report)
+	})
+}

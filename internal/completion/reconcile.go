@@ -160,11 +160,15 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.forget(c.ID)
 		p.Tell(Completed, c.StagingKey, nil)
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, ErrGone):
-		// Done meanwhile; or a part that came late has brought an upload back that was
-		// aborted, and never becomes whole.
-		if c.Mode == claim.Multipart && p.now.Sub(c.Expires) >= longestCompletion {
+		switch {
+		case c.Mode == claim.Multipart && p.now.Sub(c.Expires) >= longestCompletion:
+			// A part that came late has brought an upload back that was aborted, and that
+			// never becomes whole.
 			p.giveUp(ctx, c, ErrGone)
-		}
+		case p.stands(ctx, c):
+			p.rests.failed(c.ID, p.now)
+			p.Tell(Left, c.StagingKey, err)
+		} // else it was done meanwhile
 	case ended && errors.Is(err, ErrUndecided):
 		if err := p.Abort(ctx, c); err != nil {
 			p.Tell(Left, c.StagingKey, err)
@@ -189,6 +193,12 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.rests.failed(c.ID, p.now)
 		p.Tell(Left, c.StagingKey, err)
 	}
+}
+
+// stands reports whether an upload is still in staging.
+func (p *pass) stands(ctx context.Context, c *claim.Claim) bool {
+	_, err := p.Staging.Head(ctx, c.StagingKey)
+	return !errors.Is(err, store.ErrNotFound)
 }
 
 // ended reports whether the browser can do no more.
