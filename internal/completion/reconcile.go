@@ -199,7 +199,7 @@ func passes(err error) bool {
 		return false
 	}
 	var s3 *store.Error
-	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) ||
+	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) || errors.Is(err, ErrShuttingDown) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
