@@ -131,7 +131,7 @@ func (p *pass) upload(ctx context.Context, key string, age time.Duration) {
 	case err == nil:
 		p.complete(ctx, c)
 	case errors.Is(err, store.ErrNotFound): // done meanwhile
-	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+	case errors.Is(err, ErrTicketInvalid):
 		// It may be another handler's, as long as a ticket can live.
 		if age < longestTicket {
 			p.Tell(Left, key, err)
@@ -211,12 +211,12 @@ func (p *pass) ticket(ctx context.Context, o store.Entry) {
 	token, err := p.Staging.Read(ctx, o.Key, maxTicket)
 	var c *claim.Claim
 	if err == nil {
-		c, err = p.open(key, string(token), o.Modified)
+		c, err = p.open(key, string(token))
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return
-	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+	case errors.Is(err, ErrTicketInvalid):
 		p.removeOlder(ctx, o.Key, p.now.Sub(o.Modified), longestTicket)
 		return
 	case err != nil:
