@@ -2,7 +2,9 @@ package s3_test
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,4 +51,55 @@ func TestPartsThatWerePutTogetherAfterTheEndOfTheirTicketAreCompleted(t *testing
 	require.Equal(t, 1, report.Completed, "%+v", report)
 	require.Equal(t, 1, s.got.count())
 	require.Empty(t, s.left(t))
+}
+
+// wrongSum is what a browser may say of its file.
+var wrongSum = map[string]string{"crc64nvme": base64.StdEncoding.EncodeToString([]byte("anything"))}
+
+// Whoever holds a grant cannot take back what the application has a receipt of.
+func TestWrongSumAfterTheReceiptDeletesNothing(t *testing.T) {
+	t.Parallel()
+	srv := foreign.Embedded(t)
+	for _, promotion := range []bool{true, false} {
+		s := newSite(t, srv, promotion)
+		g := ask(t, s, picture())
+		upload(t, s, g, pngFile())
+		r := complete(t, s, g.Ticket)
+		upload(t, s, g, pngFile()) // once more, into staging
+		request := ticketOf(g)
+		request["checksum"] = wrongSum
+		a := call(t, s, "complete", request)
+		require.Equal(t, http.StatusUnprocessableEntity, a.Status, "%s", a.Body)
+		s.isRight(t, r, pngFile())
+	}
+}
+
+// Whoever joins a completion that an event has begun gets its own sum compared.
+func TestSumIsComparedAlsoByWhoeverJoinsACompletion(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, foreign.Embedded(t), true)
+	g := ask(t, s, picture())
+	upload(t, s, g, pngFile())
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	s.got.before = func() {
+		once.Do(func() { close(begun) })
+		<-goOn
+	}
+	event := make(chan error)
+	key := writeKey(t, s)
+	go func() {
+		_, err := s.Issuer().CompleteObject(context.Background(), key)
+		event <- err
+	}()
+	<-begun
+	joined := make(chan answer)
+	request := ticketOf(g)
+	request["checksum"] = map[string]string{"crc64nvme": base64.StdEncoding.EncodeToString([]byte("anything"))}
+	go func() { joined <- call(t, s, "complete", request) }()
+	time.Sleep(300 * time.Millisecond)
+	close(goOn)
+	require.NoError(t, <-event)
+	a := <-joined
+	require.Equal(t, http.StatusUnprocessableEntity, a.Status, "%s", a.Body)
 }
