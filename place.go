@@ -57,7 +57,7 @@ func (ps *places) ready(b *resolved) *place {
 		PutIfAbsent: b.abilities.PutIfAbsent, CompleteIfAbsent: b.abilities.CompleteIfAbsent, CopyPartIfMatch: b.abilities.CopyPartIfMatch,
 		CopyPartSums: b.abilities.CopyPartSums, CompleteSize: b.abilities.CompleteSize, DeleteIfMatch: b.abilities.DeleteIfMatch,
 		Lock: c.locker.Lock, Now: c.clock, Left: c.logLeft,
-		Open: func(token string, at time.Time) (*claim.Claim, error) { return ps.opener.openFor(id, token, at) },
+		Open: func(token string) (*claim.Claim, error) { return ps.opener.openAny(id, token) },
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
 			data, err := c.accept(ctx, p.receipt(cl, r))
 			r.Data = data

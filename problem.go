@@ -300,7 +300,6 @@ var engineProblems = []struct {
 	{completion.ErrUndecided, ErrInspectionPending},
 	{completion.ErrReleased, ErrAlreadyReleased},
 	{completion.ErrRejected, ErrAlreadyRejected},
-	{completion.ErrTicketExpired, ErrTicketExpired},
 	{completion.ErrTicketInvalid, ErrTicketInvalid},
 	{completion.ErrSizeMismatch, ErrSizeMismatch},
 	{completion.ErrTypeMismatch, ErrTypeMismatch},

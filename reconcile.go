@@ -12,16 +12,12 @@ import (
 	"github.com/postern-go/postern/internal/completion"
 	"github.com/postern-go/postern/internal/hook"
 	"github.com/postern-go/postern/internal/store"
-	"github.com/postern-go/postern/ticket"
 )
 
-// openFor opens a ticket that was found in a bucket, as of a time.
-func (o *opener) openFor(bucket, token string, at time.Time) (*claim.Claim, error) {
-	c, err := o.open(token, at)
-	switch {
-	case errors.Is(err, ticket.ErrExpired):
-		return nil, completion.ErrTicketExpired
-	case err != nil || c.Bucket != bucket:
+// openAny opens a ticket that was found in a bucket, also one that has ended.
+func (o *opener) openAny(bucket, token string) (*claim.Claim, error) {
+	c, err := o.open(token, time.Time{})
+	if err != nil || c.Bucket != bucket {
 		return nil, completion.ErrTicketInvalid
 	}
 	return c, nil
@@ -57,7 +53,7 @@ func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigg
 	}
 	c, err := p.engine.Find(ctx, key)
 	if err == nil && !i.clock().Before(c.Expires) {
-		err = completion.ErrTicketExpired
+		err = ErrTicketExpired
 	}
 	if err != nil {
 		return nil, engineProblem(err)

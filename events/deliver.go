@@ -23,9 +23,9 @@ type Outcome string
 const (
 	// Completed: there is a receipt, of this completion or an earlier one.
 	Completed Outcome = "completed"
-	// Ignored: the object is none of ours, or the upload is refused for good. Most
-	// events of a bucket without a filter for the staging prefix are ignored, and
-	// every one that comes after the browser has completed its upload.
+	// Ignored: the object is none of ours, or the upload is refused for good, or waits for
+	// a verdict. Most events of a bucket without a filter for the staging prefix are
+	// ignored, and every one that comes after the browser has completed its upload.
 	Ignored Outcome = "ignored"
 	// Postponed: the event is to be delivered again.
 	Postponed Outcome = "postponed"
@@ -121,6 +121,9 @@ func complete(ctx context.Context, c Completer, created []Object, observe Observ
 func passesBy(err error) (after time.Duration, passes bool) {
 	after = usualPause
 	var p *postern.Problem
+	if errors.Is(err, postern.ErrInspectionPending) {
+		return 0, false // perhaps for days, and other events may wait behind this one
+	}
 	if errors.As(err, &p) {
 		if p.RetryAfter() > 0 {
 			after = p.RetryAfter()

@@ -77,6 +77,7 @@ func TestWhatIsRefusedForGoodIsDoneWith(t *testing.T) {
 	for _, err := range []*postern.Problem{
 		postern.ErrObjectMissing, postern.ErrTicketInvalid, postern.ErrTicketExpired, postern.ErrSizeMismatch,
 		postern.NewProblem(422, "infected", "The file is infected."),
+		postern.ErrInspectionPending, // the reconciler asks again, or somebody releases it
 	} {
 		seen := &reports{}
 		require.NoError(t, events.Deliver(context.Background(), failing(err), []byte(amazon), seen.observe))

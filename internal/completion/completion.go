@@ -37,10 +37,11 @@ type Config struct {
 	Lock func(ctx context.Context, name string) (held context.Context, unlock func(), err error)
 	// Sniff: look at the first bytes.
 	Sniff bool
-	// Now tells the time, and Open opens a ticket as of one: [ErrTicketExpired], or
-	// [ErrTicketInvalid] for one of another handler or bucket.
-	Now  func() time.Time
-	Open func(ticket string, at time.Time) (*claim.Claim, error)
+	// Now tells the time.
+	Now func() time.Time
+	// Open opens a ticket, also one that has ended: [ErrTicketInvalid] for one of another
+	// handler or bucket.
+	Open func(ticket string) (*claim.Claim, error)
 	// Random makes names of attempts; that of crypto/rand if it is nil.
 	Random func() string
 	// Inspector decides about verified objects; nil if nobody does.
@@ -164,7 +165,14 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 			return nil, err
 		}
 	}
-	return running.await(ctx, q.Wait-time.Since(start))
+	result, err := running.await(ctx, q.Wait-time.Since(start))
+	if err == nil {
+		// One that was joined knows another request's sum, or none.
+		if err = sameSum(result.CRC64NVME, q.CRC64NVME); err != nil {
+			return nil, err
+		}
+	}
+	return result, err
 }
 
 // replayProof reports whether a receipt was asked for, and the grant cannot change
@@ -201,7 +209,15 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 	if c.Mode == claim.Multipart {
 		f.parts, err = e.Staging.Parts(ctx, c.WriteKey(), c.UploadID)
 		if err == nil {
-			return f, e.checkParts(ctx, c, f.parts, claimed)
+			err = e.checkParts(ctx, c, f.parts, claimed)
+			if err == nil || !c.Staged() {
+				return f, err
+			}
+			// A part that came late brings an upload back that was put together.
+			if source, headErr := e.Staging.Head(ctx, c.StagingKey); headErr == nil {
+				return found{source: source}, nil
+			}
+			return f, err
 		}
 		if !errors.Is(err, store.ErrNoUpload) {
 			return f, err
@@ -307,14 +323,14 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 	}
 	err = e.verify(ctx, c, final, duplicate)
 	if err == nil && f.final == nil && !c.Staged() {
-		err = sameSum(final, sum)
+		err = sameSum(final.CRC64NVME, sum)
 	}
 	if err != nil {
 		return nil, e.reject(ctx, c, final, f.final != nil, duplicate, err)
 	}
 	// The browser's word takes nothing back that may have a receipt: what was in staging
 	// was held against it before.
-	if err := sameSum(final, sum); err != nil {
+	if err := sameSum(final.CRC64NVME, sum); err != nil {
 		return nil, err
 	}
 	if e.Inspector != nil {
@@ -367,7 +383,7 @@ func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.
 			return nil, err
 		}
 	}
-	err := sameSum(source, sum)
+	err := sameSum(source.CRC64NVME, sum)
 	if err != nil && source.Header.ID == c.ID {
 		err = &discarded{err}
 	}
@@ -376,8 +392,8 @@ func (e *Engine) checkSource(ctx context.Context, c *claim.Claim, source *store.
 
 // sameSum compares a sum of the browser's with that of the server, where both tell
 // one.
-func sameSum(o *store.Object, sum string) error {
-	if sum != "" && o.CRC64NVME != "" && o.CRC64NVME != sum {
+func sameSum(stored, sum string) error {
+	if sum != "" && stored != "" && stored != sum {
 		return &Rejected{Kind: ErrChecksumMismatch}
 	}
 	return nil

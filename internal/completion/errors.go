@@ -28,9 +28,7 @@ var (
 	// ErrReleased and ErrRejected: it was decided before.
 	ErrReleased = errors.New("the upload was released before")
 	ErrRejected = errors.New("the upload was rejected before")
-	// ErrTicketExpired and ErrTicketInvalid: an object in staging has no ticket that
-	// opens.
-	ErrTicketExpired = errors.New("the ticket has expired")
+	// ErrTicketInvalid: an object in staging has no ticket that opens.
 	ErrTicketInvalid = errors.New("there is no ticket that opens here")
 )
 

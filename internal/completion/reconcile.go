@@ -131,7 +131,7 @@ func (p *pass) upload(ctx context.Context, key string, age time.Duration) {
 	case err == nil:
 		p.complete(ctx, c)
 	case errors.Is(err, store.ErrNotFound): // done meanwhile
-	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+	case errors.Is(err, ErrTicketInvalid):
 		// It may be another handler's, as long as a ticket can live.
 		if age < longestTicket {
 			p.Tell(Left, key, err)
@@ -218,7 +218,7 @@ func passes(err error) bool {
 		return false
 	}
 	var s3 *store.Error
-	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) ||
+	return errors.As(err, &s3) || errors.Is(err, ErrBusy) || errors.Is(err, ErrPending) || errors.Is(err, ErrShuttingDown) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -230,39 +230,41 @@ func (p *pass) ticket(ctx context.Context, o store.Entry) {
 	token, err := p.Staging.Read(ctx, o.Key, maxTicket)
 	var c *claim.Claim
 	if err == nil {
-		c, err = p.open(key, string(token), o.Modified)
+		c, err = p.open(key, string(token))
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return
-	case errors.Is(err, ErrTicketInvalid), errors.Is(err, ErrTicketExpired):
+	case errors.Is(err, ErrTicketInvalid):
 		p.removeOlder(ctx, o.Key, p.now.Sub(o.Modified), longestTicket)
 		return
 	case err != nil:
 		p.Tell(Left, o.Key, err)
 		return
 	}
-	var parts []store.Part
-	if c.Mode == claim.Multipart {
-		if parts, err = p.Staging.Parts(ctx, key, c.UploadID); err == nil {
-			p.parts(ctx, c, parts)
-			return
-		}
-		if !errors.Is(err, store.ErrNoUpload) {
-			p.Tell(Left, key, err)
-			return
-		}
-	}
-	// Its object is there and found by itself, or it has not come yet, or all is done.
 	_, err = p.Staging.Head(ctx, key)
 	switch {
-	case err == nil:
+	case err == nil: // it is found by itself, whatever parts have come late
 	case !errors.Is(err, store.ErrNotFound):
 		p.Tell(Left, key, err)
 	case c.Mode == claim.Multipart:
-		p.assembled(ctx, c, o.Key)
+		p.unassembled(ctx, c, o.Key)
 	case p.ended(c):
 		p.remove(ctx, o.Key, ErrOld)
+	}
+}
+
+// unassembled deals with an upload in parts that has no object in staging: none yet, or
+// none any more.
+func (p *pass) unassembled(ctx context.Context, c *claim.Claim, ticket string) {
+	parts, err := p.Staging.Parts(ctx, c.StagingKey, c.UploadID)
+	switch {
+	case err == nil:
+		p.parts(ctx, c, parts)
+	case errors.Is(err, store.ErrNoUpload):
+		p.assembled(ctx, c, ticket)
+	default:
+		p.Tell(Left, c.StagingKey, err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/store"
@@ -135,13 +134,10 @@ func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
 		return nil, ErrTicketInvalid
 	}
 	o, err := e.Staging.Head(ctx, key)
-	arrived := e.Now()
 	switch {
 	case err == nil && o.Header.Ticket != "":
-		return e.open(key, o.Header.Ticket, o.Modified)
-	case err == nil:
-		arrived = o.Modified
-	case !errors.Is(err, store.ErrNotFound):
+		return e.open(key, o.Header.Ticket)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	}
 	ticket, besideErr := e.Staging.Read(ctx, e.Prefix+ticketsName+id, maxTicket)
@@ -151,16 +147,18 @@ func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
 	case besideErr != nil:
 		return nil, besideErr
 	}
-	return e.open(key, string(ticket), arrived)
+	return e.open(key, string(ticket))
 }
 
 // maxTicket bounds a ticket in bytes.
 const maxTicket = 8 << 10
 
-// open opens the ticket of an object in staging, as of the time at which that came: what
-// arrived in time is completed also after the ticket's end.
-func (e *Engine) open(key, ticket string, arrived time.Time) (*claim.Claim, error) {
-	c, err := e.Open(ticket, arrived)
+// open opens the ticket of an object in staging, whenever that came. S3 takes nothing
+// from a grant that has ended, and when it says that an object was made is no proof: a
+// file may have been long on its way, parts are put together by whoever finds them, and
+// S3's clock is another.
+func (e *Engine) open(key, ticket string) (*claim.Claim, error) {
+	c, err := e.Open(ticket)
 	if err == nil && c.StagingKey != key {
 		err = ErrTicketInvalid
 	}
