@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -586,4 +587,51 @@ func TestElectionWhoseAnswerIsLostIsWon(t *testing.T) {
 		report := reconcile(t, newReplica(t, s.bucket, s.options()...))
 		require.Equal(t, postern.ReconcileReport{Left: 1, Why: map[string]int{"object_missing": 1}}, report)
 	})
+}
+
+// A part that comes while an upload is put together can bring the upload back, beside
+// its object.
+func TestPartThatComesLateHidesNoObject(t *testing.T) {
+	t.Parallel()
+	srv := foreign.Embedded(t)
+	for name, end := range map[string]func(s *site, g grant) int{
+		"the browser":    func(s *site, g grant) int { complete(t, s, g.Ticket); return s.got.count() },
+		"the reconciler": func(s *site, _ grant) int { return reconcile(t, s.Handler).Completed },
+		"after the end": func(s *site, _ grant) int {
+			return reconcile(t, newReplica(t, s.bucket, s.options(append(slices.Clone(inParts), inDays(2))...)...)).Completed
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, srv, true, inParts...)
+			file := big(6 << 20)
+			g := ask(t, s, fileOf(file))
+			upload(t, s, g, file)
+			assemble(t, srv, s.staging)
+			s.proxy.on("ListParts staging", func(x *exchange) {
+				x.answer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}, []byte(
+					`<ListPartsResult><Bucket>uploads</Bucket><UploadId>u</UploadId><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><Size>5242880</Size><ETag>"0"</ETag></Part></ListPartsResult>`), nil)
+			})
+			require.Equal(t, 1, end(s, g))
+			require.Equal(t, 1, s.got.count())
+			require.Empty(t, s.left(t))
+		})
+	}
+}
+
+// assemble puts the only upload in parts under a prefix together.
+func assemble(t testing.TB, srv *foreign.Server, prefix string) {
+	ctx, client := context.Background(), srv.Client()
+	begun, err := client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: &srv.Bucket, Prefix: &prefix})
+	require.NoError(t, err)
+	require.Len(t, begun.Uploads, 1)
+	u := begun.Uploads[0]
+	list, err := client.ListParts(ctx, &s3.ListPartsInput{Bucket: &srv.Bucket, Key: u.Key, UploadId: u.UploadId})
+	require.NoError(t, err)
+	var parts []types.CompletedPart
+	for _, p := range list.Parts {
+		parts = append(parts, types.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag})
+	}
+	_, err = client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &srv.Bucket, Key: u.Key, UploadId: u.UploadId, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
+	require.NoError(t, err)
 }
