@@ -682,3 +682,25 @@ type patient struct{ postern.TicketDialect }
 func (patient) WritePending(http.ResponseWriter, *http.Request, time.Duration) postern.Pending {
 	return postern.KeptOpen
 }
+
+// However many verdicts there are, each is looked at once by a process, when no freeze can
+// be under way any more that it has overtaken.
+func TestReconcilerLooksAtEachVerdictOnce(t *testing.T) {
+	srv := foreign.Embedded(t)
+	s := newInspected(t, srv, postern.Rejected(nil))
+	for range 3 {
+		require.Equal(t, "content_rejected", call(t, s, "complete", ticketOf(s.sent(t))).code(t))
+	}
+	next := newReplica(t, s.bucket, s.options(postern.WithInspector(s.judge.inspect),
+		postern.WithClock(func() time.Time { return time.Now().Add(26 * time.Hour) }))...)
+	s.proxy.on("GetObject staging", func(x *exchange) { x.say(http.StatusServiceUnavailable, "SlowDown") })
+	require.Equal(t, 3, reconcile(t, next).Left)
+	s.proxy.with(nil)
+	looked := func() int {
+		before := s.proxy.count("GetObject staging")
+		reconcile(t, next)
+		return s.proxy.count("GetObject staging") - before
+	}
+	require.Equal(t, 3, looked())
+	require.Zero(t, looked())
+}

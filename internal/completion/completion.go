@@ -82,7 +82,7 @@ type Engine struct {
 	Config
 	verified verified
 	rests    rests
-	settled  verified
+	settled  settled
 }
 
 // New returns an Engine.
