@@ -276,7 +276,7 @@ func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 			latest = part.Modified
 		}
 	}
-	err := p.checkParts(ctx, c, parts, nil)
+	err := checkParts(c, parts, nil)
 	switch {
 	case err == nil && c.Size != claim.UnknownSize:
 		if p.ended(c) || p.now.Sub(latest) >= p.MinAge {
