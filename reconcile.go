@@ -228,7 +228,7 @@ func (c *config) logGaveUp(ctx context.Context, p *place, cl *claim.Claim, err e
 	c.loggerOf(ctx).Error().
 		Str("id", cl.ID).Str("bucket", p.Name).Str("key", cl.Key).Str("filename", cl.Filename).
 		Str("type", cl.Type).Int64("size", cl.Size).Str("subject", cl.Subject).Str("tenant", cl.Tenant).
-		Interface("metadata", cl.Metadata).Str("code", codeOf(err)).Err(err).
+		Interface("metadata", cl.Metadata).Str("code", codeOf(err)).Str("error", clip(err.Error(), maxLoggedError)).
 		Msg("postern: an upload is given up: the application has not taken its receipt until the end of its ticket")
 }
 
@@ -245,28 +245,35 @@ func (i *Issuer) keepReconciling(ctx context.Context) {
 		}
 		err := hook.GuardAll(func() error { return i.reconcileAll(ctx) })
 		if err != nil && ctx.Err() == nil {
-			logPanic(logger, fmt.Errorf("the reconciler has not seen everything: %w", err))
+			e := logger.Error().Str("error", clip(err.Error(), maxLoggedError))
+			addStack(e, err)
+			e.Msg("postern: the reconciler has not seen everything")
 		}
 	}
 }
 
 func (i *Issuer) reconcileAll(ctx context.Context) error {
-	_, err := i.Reconcile(ctx, ReconcileOptions{})
-	errs := []error{err}
-	lister, ok := i.config.buckets.(BucketLister)
-	if !ok {
-		return err
-	}
-	buckets, err := lister.List(ctx)
-	errs = append(errs, err)
-	for _, b := range buckets {
-		if p, err := i.places.get(b); err == nil && p.id == "" {
-			continue // its own
-		}
-		_, err := i.Reconcile(ctx, ReconcileOptions{Bucket: b})
+	// The own bucket waits for no list.
+	errs := []error{i.reconcileOne(ctx, Bucket{})}
+	if lister, ok := i.config.buckets.(BucketLister); ok {
+		more, err := lister.List(ctx)
 		errs = append(errs, err)
+		for _, b := range more {
+			if p, err := i.places.get(b); ctx.Err() == nil && (err != nil || p.id != "") {
+				errs = append(errs, i.reconcileOne(ctx, b))
+			}
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// reconcileOne names the bucket of which not everything was seen.
+func (i *Issuer) reconcileOne(ctx context.Context, b Bucket) error {
+	_, err := i.Reconcile(ctx, ReconcileOptions{Bucket: b})
+	if err != nil && b.Name != "" {
+		err = fmt.Errorf("bucket %q: %w", b.Name, err)
+	}
+	return err
 }
 
 // completionWait is longer than a completion may take.

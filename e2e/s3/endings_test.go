@@ -3,6 +3,7 @@ package s3_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -102,4 +103,27 @@ func TestSumIsComparedAlsoByWhoeverJoinsACompletion(t *testing.T) {
 	require.NoError(t, <-event)
 	a := <-joined
 	require.Equal(t, http.StatusUnprocessableEntity, a.Status, "%s", a.Body)
+}
+
+// lostList is a list of buckets that cannot be had.
+type lostList struct{}
+
+func (lostList) For(context.Context, *postern.Upload) (postern.Bucket, error) {
+	return postern.Bucket{}, nil
+}
+
+func (lostList) List(context.Context) ([]postern.Bucket, error) {
+	return nil, errors.New("the database is down")
+}
+
+func TestOwnBucketIsReconciledWhateverBecomesOfTheList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, foreign.Embedded(t), true)
+	upload(t, s, ask(t, s, picture()), pngFile())
+	received := make(chan struct{})
+	s.got.before = sync.OnceFunc(func() { close(received) })
+	h := s.replica(t, postern.WithBuckets(lostList{}), postern.WithReconciler(time.Second),
+		postern.WithClock(func() time.Time { return time.Now().Add(2 * time.Minute) }))
+	<-received
+	require.NoError(t, h.Shutdown(context.Background()))
 }

@@ -187,6 +187,17 @@ func TestDryRunDoesNothing(t *testing.T) {
 	require.Equal(t, 1, report.Completed)
 	require.Len(t, s.left(t), 1)
 	require.Zero(t, s.got.count())
+
+	// Parts of a file of which nobody has said how large it is, and which is too large.
+	s = newSite(t, s.srv, true, postern.AllowUnboundedParts(), postern.WithSizeLimit(1, 1<<20), postern.WithMultipartThreshold(5<<20))
+	issued, err := s.Issuer().Issue(context.Background(), &postern.Upload{
+		Subject: "ada", Tenant: "acme", Filename: "film.bin", Size: postern.UnknownSize, Mode: postern.ModeMultipart,
+	})
+	require.NoError(t, err)
+	putPart(t, s, grant{Ticket: issued.Ticket, PartSize: issued.PartSize}, 1, big(2<<20))
+	_, err = s.Issuer().Reconcile(context.Background(), o)
+	require.NoError(t, err)
+	require.Equal(t, 1, s.unfinished(t))
 }
 
 // A hook that fails is asked again until the ticket ends, and then once more.

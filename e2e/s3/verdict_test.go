@@ -373,6 +373,32 @@ func TestOtherBytesThanThoseReleasedEarnNoReceipt(t *testing.T) {
 	require.Equal(t, 1, s.judge.asked())
 }
 
+// Where a freeze is an election, replicas that complete at the same time copy the same
+// object to its key, one after the other.
+func TestObjectThatWasReleasedIsCopiedOnceMore(t *testing.T) {
+	ctx := context.Background()
+	srv := foreign.Embedded(t)
+	s := newInspected(t, srv, postern.Accepted())
+	s.like(t, postern.CephRGW)
+	g := s.sent(t)
+	s.judge.look = func(context.Context, *postern.Object) {
+		time.Sleep(1100 * time.Millisecond) // S3 tells whole seconds
+		out, err := srv.Client().HeadObject(ctx, &s3.HeadObjectInput{Bucket: &srv.Bucket, Key: &g.Key})
+		require.NoError(t, err)
+		_, err = srv.Client().CopyObject(ctx, &s3.CopyObjectInput{
+			Bucket: &srv.Bucket, Key: &g.Key, CopySource: aws.String(srv.Bucket + "/" + g.Key), MetadataDirective: "REPLACE",
+			Metadata: out.Metadata, ContentType: out.ContentType, ContentDisposition: out.ContentDisposition,
+		})
+		require.NoError(t, err)
+	}
+	s.got.fail = errors.New("the database is down")
+	require.Equal(t, "completion_failed", call(t, s, "complete", ticketOf(g)).code(t))
+	s.got.fail = nil
+	require.Equal(t, 1, reconcile(t, s.Handler).Completed)
+	s.isRight(t, complete(t, s, g.Ticket), content)
+	require.Equal(t, 1, s.judge.asked())
+}
+
 // Whoever can write under the staging prefix, as the credentials that sign grants may,
 // releases nothing.
 func TestVerdictCannotBeForged(t *testing.T) {
@@ -681,4 +707,26 @@ type patient struct{ postern.TicketDialect }
 
 func (patient) WritePending(http.ResponseWriter, *http.Request, time.Duration) postern.Pending {
 	return postern.KeptOpen
+}
+
+// However many verdicts there are, each is looked at once by a process, when no freeze can
+// be under way any more that it has overtaken.
+func TestReconcilerLooksAtEachVerdictOnce(t *testing.T) {
+	srv := foreign.Embedded(t)
+	s := newInspected(t, srv, postern.Rejected(nil))
+	for range 3 {
+		require.Equal(t, "content_rejected", call(t, s, "complete", ticketOf(s.sent(t))).code(t))
+	}
+	next := newReplica(t, s.bucket, s.options(postern.WithInspector(s.judge.inspect),
+		postern.WithClock(func() time.Time { return time.Now().Add(26 * time.Hour) }))...)
+	s.proxy.on("GetObject staging", func(x *exchange) { x.say(http.StatusServiceUnavailable, "SlowDown") })
+	require.Equal(t, 3, reconcile(t, next).Left)
+	s.proxy.with(nil)
+	looked := func() int {
+		before := s.proxy.count("GetObject staging")
+		reconcile(t, next)
+		return s.proxy.count("GetObject staging") - before
+	}
+	require.Equal(t, 3, looked())
+	require.Zero(t, looked())
 }

@@ -86,7 +86,7 @@ type Engine struct {
 	Config
 	verified verified
 	rests    rests
-	settled  verified
+	settled  settled
 }
 
 // New returns an Engine.
@@ -209,7 +209,10 @@ func (e *Engine) look(ctx context.Context, c *claim.Claim, claimed []Part) (f fo
 	if c.Mode == claim.Multipart {
 		f.parts, err = e.Staging.Parts(ctx, c.WriteKey(), c.UploadID)
 		if err == nil {
-			err = e.checkParts(ctx, c, f.parts, claimed)
+			err = checkParts(c, f.parts, claimed)
+			if size := (*SizeError)(nil); errors.As(err, &size) && size.Size > size.Max {
+				e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
+			}
 			if err == nil || !c.Staged() {
 				return f, err
 			}
@@ -263,7 +266,7 @@ func (e *Engine) final(ctx context.Context, c *claim.Claim) (*store.Object, erro
 
 // checkParts holds the parts that S3 lists against the claim, and what the browser
 // says of them against what S3 lists.
-func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.Part, claimed []Part) error {
+func checkParts(c *claim.Claim, parts []store.Part, claimed []Part) error {
 	var sum int64
 	for _, p := range parts {
 		sum += p.Size
@@ -274,10 +277,7 @@ func (e *Engine) checkParts(ctx context.Context, c *claim.Claim, parts []store.P
 	switch {
 	case len(parts) == 0, c.Size != claim.UnknownSize && len(parts) != int(c.Parts()):
 		return ErrPartsMissing
-	case sum > c.MaxSize:
-		e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
-		fallthrough
-	case sum < c.MinSize:
+	case sum > c.MaxSize, sum < c.MinSize:
 		return &SizeError{Size: sum, Min: c.MinSize, Max: c.MaxSize}
 	}
 	for _, p := range claimed {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
@@ -63,8 +64,12 @@ const (
 // the same time. The error tells that not everything was looked at.
 func (e *Engine) Reconcile(ctx context.Context, r Reconciliation) error {
 	p := &pass{Engine: e, Reconciliation: r, now: e.Now(), slots: make(chan struct{}, reconciledAtOnce)}
+	p.settled = e.settled.when()
 	err := p.objects(ctx)
 	p.running.Wait()
+	if err == nil && !r.DryRun && !p.unsettled.Load() {
+		e.settled.until(p.now.Add(-longestCompletion))
+	}
 	return errors.Join(err, p.begun(ctx), p.copies(ctx))
 }
 
@@ -75,6 +80,9 @@ type pass struct {
 	now     time.Time
 	slots   chan struct{}
 	running sync.WaitGroup
+
+	settled   time.Time // verdicts that were written before it were looked at
+	unsettled atomic.Bool
 }
 
 // objects goes through the objects under the prefix.
@@ -116,7 +124,7 @@ func (p *pass) object(ctx context.Context, o store.Entry) {
 	case is(electionsName):
 		p.removeOlder(ctx, o.Key, age, longestCompletion)
 	case is(verdictsName):
-		p.verdict(ctx, o.Key, age)
+		p.verdict(ctx, o, age)
 	case is(duplicatesName):
 		p.removeOlder(ctx, o.Key, age, longestTicket)
 	default:
@@ -289,7 +297,7 @@ func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 			latest = part.Modified
 		}
 	}
-	err := p.checkParts(ctx, c, parts, nil)
+	err := checkParts(c, parts, nil)
 	switch {
 	case err == nil && c.Size != claim.UnknownSize:
 		if p.ended(c) || p.now.Sub(latest) >= p.MinAge {
@@ -335,22 +343,45 @@ func (p *pass) attempt(ctx context.Context, key string, age time.Duration) {
 
 // verdict deals with what was decided about an upload. A freeze that a rejection has
 // overtaken may have made the object once more, and died.
-func (p *pass) verdict(ctx context.Context, key string, age time.Duration) {
-	id := strings.TrimPrefix(key, p.Prefix+verdictsName)
+func (p *pass) verdict(ctx context.Context, o store.Entry, age time.Duration) {
+	id := strings.TrimPrefix(o.Key, p.Prefix+verdictsName)
 	switch {
 	case age >= longestTicket:
-		p.remove(ctx, key, ErrOld)
-	case age < longestCompletion, p.DryRun, p.settled.has(id, ""):
+		p.remove(ctx, o.Key, ErrOld)
+	case age < longestCompletion, p.DryRun, o.Modified.Before(p.settled):
 	default:
 		v, err := p.Verdict(ctx, id)
 		if err == nil && v != nil && v.Reason != nil {
 			err = p.deleteFinal(ctx, v.Key, id)
 		}
 		if err != nil {
-			p.Tell(Left, key, err)
-			return
+			var s3 *store.Error // another handler's does not open, and never will
+			if errors.As(err, &s3) {
+				p.unsettled.Store(true)
+			}
+			p.Tell(Left, o.Key, err)
 		}
-		p.settled.add(id, "")
+	}
+}
+
+// settled remembers until when verdicts were looked at: there are as many of them as there
+// were uploads in a month. Every process has its own.
+type settled struct {
+	mutex sync.Mutex
+	time  time.Time
+}
+
+func (s *settled) when() time.Time {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.time
+}
+
+func (s *settled) until(t time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if t.After(s.time) {
+		s.time = t
 	}
 }
 

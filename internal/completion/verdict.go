@@ -38,9 +38,15 @@ type Verdict struct {
 	Reason   error  // why it was rejected; else nil
 }
 
-// versionOf tells a final object from another that has been made at its key since.
-func versionOf(o *store.Object) string {
-	return fmt.Sprintf("%d %d %s", o.Size, o.Modified.Unix(), o.ETag)
+// versionOf tells a final object from another that has been made at its key since. What
+// was elected may be copied there twice, by replicas that complete at the same time, and
+// is the same object then.
+func (e *Engine) versionOf(o *store.Object) string {
+	var made int64
+	if e.Method() == "conditional" {
+		made = o.Modified.Unix()
+	}
+	return fmt.Sprintf("%d %d %s", o.Size, made, o.ETag)
 }
 
 func (e *Engine) verdictKey(id string) string { return e.Prefix + verdictsName + id }
@@ -138,7 +144,7 @@ func (e *Engine) release(ctx context.Context, c *claim.Claim, final *store.Objec
 	if v.Reason != nil {
 		return e.enforce(ctx, c, v)
 	}
-	if v.Released != versionOf(final) {
+	if v.Released != e.versionOf(final) {
 		return ErrConflict
 	}
 	return nil
@@ -146,7 +152,7 @@ func (e *Engine) release(ctx context.Context, c *claim.Claim, final *store.Objec
 
 // judge makes a verdict of what the inspector says of an object.
 func (e *Engine) judge(ctx context.Context, c *claim.Claim, final *store.Object, duplicate bool) (*Verdict, error) {
-	own := &Verdict{Released: versionOf(final)}
+	own := &Verdict{Released: e.versionOf(final)}
 	if !e.inspectsFirst(c) || duplicate {
 		err := e.Inspector.Inspect(ctx, c, e.Store, c.Key, final, duplicate)
 		var rejected *Rejected
@@ -246,13 +252,13 @@ func (e *Engine) Release(ctx context.Context, c *claim.Claim) error {
 	if _, err := identify(c, final); err != nil {
 		return err
 	}
-	held, err := e.decide(ctx, c, &Verdict{Released: versionOf(final)})
+	held, err := e.decide(ctx, c, &Verdict{Released: e.versionOf(final)})
 	switch {
 	case err != nil:
 		return err
 	case held.Reason != nil:
 		return ErrRejected
-	case held.Released != versionOf(final):
+	case held.Released != e.versionOf(final):
 		return ErrConflict
 	}
 	return nil
