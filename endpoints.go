@@ -222,7 +222,7 @@ func endpoint(name string, issuer *Issuer, action Action, serve func(w http.Resp
 }
 
 // inTime bounds what a request may take, but for completions, which are waited for and
-// go on, and for grants for the one bucket, which make one call.
+// go on, and for grants for the one bucket, of which those for parts bound themselves.
 func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request) error) error {
 	if action == ActionComplete || action == ActionSign && i.config.buckets == nil {
 		return serve(r)

@@ -14,6 +14,7 @@ import (
 	"github.com/postern-go/postern/internal/filename"
 	"github.com/postern-go/postern/internal/mediatype"
 	"github.com/postern-go/postern/internal/object"
+	"github.com/postern-go/postern/internal/store"
 	"github.com/postern-go/postern/sigv4"
 	"github.com/postern-go/postern/ticket"
 )
@@ -135,6 +136,9 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	if mode == ModeMultipart {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, store.Limits.Road)
+		defer cancel()
 		if err := p.beginMultipart(ctx, i.config, &c, g); err != nil {
 			return nil, err
 		}

@@ -32,6 +32,15 @@ var (
 	ErrTicketInvalid = errors.New("there is no ticket that opens here")
 )
 
+// NotInspected is the error of an inspector that has not found anything out.
+type NotInspected struct{ Err error }
+
+// Error returns the inspector's.
+func (e *NotInspected) Error() string { return e.Err.Error() }
+
+// Unwrap returns it.
+func (e *NotInspected) Unwrap() error { return e.Err }
+
 // NotAccepted is the error of an application that has not taken a receipt.
 type NotAccepted struct{ Err error }
 

@@ -47,8 +47,11 @@ var (
 )
 
 const (
-	// reconciledAtOnce bounds how many uploads one reconciliation is at.
+	// reconciledAtOnce bounds how many uploads one reconciliation is at, and reconcileWait
+	// how long it waits for each: what takes longer goes on without it, so that slow
+	// copies and hooks of one tenant do not delay others.
 	reconciledAtOnce = 8
+	reconcileWait    = 5 * time.Second
 	// longestTicket is more than any ticket lives, of whichever handler.
 	longestTicket = 31 * 24 * time.Hour
 	// longestCompletion is longer than any completion takes: a copy or a ballot that is
@@ -162,7 +165,8 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		p.Tell(Left, c.StagingKey, ErrResting)
 		return
 	}
-	_, err := p.Complete(ctx, c, Request{Trigger: Reconciler, Wait: longestCompletion})
+	_, err := p.Complete(ctx, c, Request{Trigger: Reconciler, Wait: reconcileWait})
+	var uninspected *NotInspected
 	switch {
 	case err == nil:
 		p.rests.forget(c.ID)
@@ -177,7 +181,10 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 			p.rests.failed(c.ID, p.now)
 			p.Tell(Left, c.StagingKey, err)
 		} // else it was done meanwhile
-	case ended && errors.Is(err, ErrUndecided):
+	case ended && errors.As(err, &uninspected) && p.now.Sub(c.Expires) < longestCompletion:
+		p.rests.failed(c.ID, p.now)
+		p.Tell(Left, c.StagingKey, err)
+	case ended && (errors.Is(err, ErrUndecided) || uninspected != nil):
 		if err := p.Abort(ctx, c); err != nil {
 			p.Tell(Left, c.StagingKey, err)
 			return
@@ -235,6 +242,10 @@ func passes(err error) bool {
 func (p *pass) ticket(ctx context.Context, o store.Entry) {
 	id := strings.TrimPrefix(o.Key, p.Prefix+ticketsName)
 	key := p.Prefix + id
+	if p.rests.rest(id, p.now) {
+		p.Tell(Left, key, ErrResting)
+		return
+	}
 	token, err := p.Staging.Read(ctx, o.Key, maxTicket)
 	var c *claim.Claim
 	if err == nil {
@@ -293,9 +304,7 @@ func (p *pass) assembled(ctx context.Context, c *claim.Claim, ticket string) {
 func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 	var latest time.Time
 	for _, part := range parts {
-		if part.Modified.After(latest) {
-			latest = part.Modified
-		}
+		latest = later(latest, part.Modified)
 	}
 	err := checkParts(c, parts, nil)
 	switch {
@@ -304,6 +313,7 @@ func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 			p.complete(ctx, c)
 		}
 	case !p.ended(c):
+		p.rests.idle(c.ID, p.now, later(latest, c.Issued), c.Expires)
 		p.Tell(Left, c.StagingKey, ErrPartsMissing)
 	case p.DryRun:
 		p.Tell(Aborted, c.StagingKey, err)
@@ -313,6 +323,13 @@ func (p *pass) parts(ctx context.Context, c *claim.Claim, parts []store.Part) {
 		}
 		p.giveUp(ctx, c, err)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // giveUp aborts an upload in parts.
@@ -410,7 +427,7 @@ func (p *pass) begun(ctx context.Context) error {
 		switch {
 		case !isID(id):
 			return age >= longestCompletion
-		case age < longestBeginning:
+		case age < longestBeginning, p.rests.rest(id, p.now):
 			return false
 		}
 		_, err := p.Staging.Head(ctx, p.Prefix+ticketsName+id)
@@ -490,12 +507,35 @@ func (r *rests) rest(id string, now time.Time) bool {
 func (r *rests) failed(id string, now time.Time) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.until == nil || len(r.until) >= remembered {
-		r.until = map[string]rest{}
-	}
 	one := r.until[id]
 	one.until = now.Add(min(shortestRest<<min(one.times, 10), longestRest))
 	one.times++
+	r.set(id, one)
+}
+
+// idle has an upload in parts be looked at again after a tenth of the time for which
+// nothing has come.
+func (r *rests) idle(id string, now, since, end time.Time) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	until := now.Add(min(now.Sub(since)/10, longestRest))
+	if until.After(end) {
+		until = end
+	}
+	r.set(id, rest{until: until})
+}
+
+// set remembers a rest. If there are too many, any other is forgotten.
+func (r *rests) set(id string, one rest) {
+	if r.until == nil {
+		r.until = map[string]rest{}
+	}
+	if _, known := r.until[id]; !known && len(r.until) >= remembered {
+		for other := range r.until {
+			delete(r.until, other)
+			break
+		}
+	}
 	r.until[id] = one
 }
 

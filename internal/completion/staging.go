@@ -34,8 +34,8 @@ const (
 // it by its exact key only.
 func (e *Engine) KeepTicket(ctx context.Context, c *claim.Claim, ticket string) error {
 	err := e.Staging.Put(ctx, e.Prefix+ticketsName+c.ID, []byte(ticket))
-	if err != nil && c.Mode == claim.Multipart {
-		e.abandon(ctx, e.Staging, c.WriteKey(), c.UploadID)
+	if err != nil && c.Mode == claim.Multipart && ctx.Err() == nil {
+		_ = e.Staging.Abort(ctx, c.WriteKey(), c.UploadID) // or the reconciler does
 	}
 	return err
 }
@@ -99,8 +99,9 @@ func (e *Engine) discard(ctx context.Context, c *claim.Claim) error {
 }
 
 // abandonCopies ends the copies to the final key of an upload that comes to nothing,
-// which a crash may have left. One of another upload with that key begins anew. One of
-// which the server does not tell when it was begun is left: older SeaweedFS lists those
+// which a crash may have left. One of another upload with that key begins anew. What was
+// begun before the grant is none. One of which the server does not tell when that was is
+// left: older SeaweedFS lists those
 // that are finished, too, and aborting them deletes their objects.
 func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) error {
 	if !c.Staged() {
@@ -112,7 +113,7 @@ func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) error {
 			return err
 		}
 		for _, u := range begun {
-			if u.Key != c.Key || u.Initiated.IsZero() {
+			if u.Key != c.Key || u.Initiated.Before(c.Issued.Add(-longestBeginning)) {
 				continue
 			}
 			if err := e.Store.Abort(ctx, u.Key, u.UploadID); err != nil {

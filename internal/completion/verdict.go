@@ -120,7 +120,7 @@ func (e *Engine) inspectAttempt(ctx context.Context, c *claim.Claim, attempt str
 	if !e.inspectsFirst(c) {
 		return nil
 	}
-	reason := e.Inspector.Inspect(ctx, c, e.Staging, attempt, frozen, false)
+	reason := e.inspect(ctx, c, e.Staging, attempt, frozen, false)
 	var rejected *Rejected
 	if !errors.As(reason, &rejected) {
 		return reason
@@ -150,11 +150,21 @@ func (e *Engine) release(ctx context.Context, c *claim.Claim, final *store.Objec
 	return nil
 }
 
+// inspect asks the inspector. The error is [Rejected], [ErrUndecided] or [NotInspected].
+func (e *Engine) inspect(ctx context.Context, c *claim.Claim, in Bucket, key string, o *store.Object, duplicate bool) error {
+	err := e.Inspector.Inspect(ctx, c, in, key, o, duplicate)
+	var rejected *Rejected
+	if err == nil || errors.As(err, &rejected) || errors.Is(err, ErrUndecided) {
+		return err
+	}
+	return &NotInspected{err}
+}
+
 // judge makes a verdict of what the inspector says of an object.
 func (e *Engine) judge(ctx context.Context, c *claim.Claim, final *store.Object, duplicate bool) (*Verdict, error) {
 	own := &Verdict{Released: e.versionOf(final)}
 	if !e.inspectsFirst(c) || duplicate {
-		err := e.Inspector.Inspect(ctx, c, e.Store, c.Key, final, duplicate)
+		err := e.inspect(ctx, c, e.Store, c.Key, final, duplicate)
 		var rejected *Rejected
 		switch {
 		case errors.As(err, &rejected):

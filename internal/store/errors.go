@@ -229,7 +229,7 @@ const maxText = 256
 
 // secrets are what no message of S3's should hold: a signature or another hash of 256
 // bits, and a session token.
-var secrets = regexp.MustCompile(`[0-9A-Fa-f]{64,}|[0-9A-Za-z+/=]{100,}`)
+var secrets = regexp.MustCompile(`[0-9A-Fa-f]{64,}|[0-9A-Za-z+/=_-]{100,}`)
 
 // clip makes text of S3's fit for a log.
 func clip(s string) string {
