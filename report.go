@@ -47,7 +47,7 @@ func ReportHandler(issuer *Issuer) http.Handler {
 		if err != nil {
 			return err
 		}
-		if dropped, ok := issuer.activity.reports.admit(u.id, time.Now()); ok {
+		if dropped, ok := issuer.activity.reports.admit(u.id, u.now); ok {
 			report := *details.report
 			report.Dropped = dropped
 			issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent, Report: &report})
