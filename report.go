@@ -19,7 +19,7 @@ type Report struct {
 	// Status is the HTTP status, from 100 to 599, or 0 where there was none.
 	Status int
 	// Code, Detail and RequestID are those of S3's error. What looks like a signature
-	// or a token in the detail was taken out.
+	// or a token in the code or the detail was taken out.
 	Code, Detail, RequestID string
 	// Dropped is how many reports were not shown since the one before: there is a bound
 	// for each upload, and one for the process.
@@ -77,21 +77,22 @@ func reportOf(body []byte, ticket string) (*Report, error) {
 		q.Status = 0
 	}
 	return &Report{
-		Stage: printable(q.Stage, maxReportWord), Status: q.Status, Code: printable(q.Code, maxReportWord),
-		Detail:    printable(tokens.ReplaceAllStringFunc(q.Detail, redact), maxReportDetail),
-		RequestID: printable(q.RequestID, maxReportWord),
+		Stage: printable(redact(q.Stage), maxReportWord), Status: q.Status, Code: printable(redact(q.Code), maxReportWord),
+		Detail: printable(redact(q.Detail), maxReportDetail), RequestID: printable(q.RequestID, maxReportWord),
 	}, nil
 }
 
 // tokens are as long as signatures, policies and tickets are at least.
-var tokens = regexp.MustCompile(`[A-Za-z0-9+/=_-]{32,}`)
+var tokens = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}=*`)
 
-// redact leaves long words, such as AuthorizationQueryParametersError.
-func redact(token string) string {
-	if strings.ContainsAny(token, "0123456789") {
-		return "…"
-	}
-	return token
+// redact takes tokens out. It leaves long words, such as AuthorizationQueryParametersError.
+func redact(s string) string {
+	return tokens.ReplaceAllStringFunc(s, func(token string) string {
+		if strings.ContainsAny(token, "0123456789") {
+			return "…"
+		}
+		return token
+	})
 }
 
 // printable returns the printable text of s, in max bytes.
