@@ -277,7 +277,7 @@ func TestWhatOtherMiddlewareAnswersIsAProblemOfThatFile(t *testing.T) {
 	}{
 		"a refusal in plain text": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("Retry-After", "7")
-			http.Error(w, `Slow "down".`, 429)
+			http.Error(w, `Slow "down".`, http.StatusTooManyRequests)
 		}, 429, "unexpected", `Slow "down".`, 7},
 		"a refusal in HTML": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("Content-Type", "text/html")
@@ -298,7 +298,7 @@ func TestWhatOtherMiddlewareAnswersIsAProblemOfThatFile(t *testing.T) {
 			_, _ = w.Write([]byte(`{"status":429,"code":"own"}],"results":[{"index":0,"grant":{}}`))
 		}, 429, "unexpected", "", 0},
 		"nothing":    {func(http.ResponseWriter, *http.Request, http.Handler) {}, 500, "unexpected", "", 0},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ http.Handler) { http.Redirect(w, r, "/login", 303) }, 500, "unexpected", "", 0},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ http.Handler) { http.Redirect(w, r, "/login", http.StatusSeeOther) }, 500, "unexpected", "", 0},
 		"a grant of its own": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(201)
