@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,20 @@ func TestSignRequestAllocatesLittle(t *testing.T) {
 		t.Skip("the race detector empties pools at random")
 	}
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, benchmarkHandler(t))), 22.0)
+}
+
+// Of a stranger's batch one file is decoded, however many there are.
+func TestStrangersBatchAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	h := newHandler(t, postern.WithAuthorizer(refusing(postern.ErrUnauthenticated)))
+	long := file("a.png", 5)
+	long = long[:len(long)-1] + `,"metadata":{` + strings.TrimSuffix(strings.Repeat(`"a":"b",`, 500), ",") + `}}`
+	cost := func(n int) float64 {
+		return testing.AllocsPerRun(50, func() { send(h, batchOf(append([]string{photo}, slices.Repeat([]string{long}, n-1)...)...)) })
+	}
+	require.Less(t, cost(100), cost(1)+50) // for the body, and where each file stands
 }
 
 func TestIssueAllocatesLittle(t *testing.T) {

@@ -1,6 +1,7 @@
 package postern_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +25,8 @@ func FuzzDecodeRequest(f *testing.F) {
 		`{"FILENAME":"a","Size":1,"metadata":{"a":"b","":"\ud800"},"checksum":{"sha256":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}}`,
 		`{"filename":"a","size":1,"checksum":null,"metadata":null,"type":null}`,
 		photo + photo, strings.Repeat("[", 20000),
+		batchOf(photo, photo), batchOf(), batchOf("null", `"x"`, photo, "{}"), `{"files":null,"filename":"a","size":1}`, `{"files":[` + photo,
+		`{"files":[],"files":[` + photo + `]}`, batchOf(photo) + "x", batchOf(strings.Repeat(`{},`, 99) + `{}`), batchOf(strings.Repeat(`1,`, 100) + `1`),
 	} {
 		f.Add([]byte(body), "application/json")
 	}
@@ -38,6 +41,21 @@ func FuzzDecodeRequest(f *testing.F) {
 			u = postern.UploadFrom(r.Context())
 		})).ServeHTTP(w, newRequest(string(body), func(r *http.Request) { r.Header["Content-Type"] = []string{contentType} }))
 
+		if w.Code == http.StatusOK && w.Body.Len() > 0 { // the chain has granted nothing
+			var answer struct{ Results []result }
+			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+			require.NotEmpty(t, answer.Results)
+			require.LessOrEqual(t, len(answer.Results), 100)
+			for k, r := range answer.Results {
+				require.Equal(t, k, r.Index)
+				require.NotEmpty(t, r.code())
+				require.Contains(t, []int{400, 413, 500}, r.Problem.Status)
+			}
+			if u == nil {
+				return
+			}
+			body = nil
+		}
 		if u == nil {
 			p := refused(t, w)
 			require.GreaterOrEqual(t, p.Status, 400)

@@ -2,6 +2,7 @@ package postern_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -134,6 +135,80 @@ func Example_chain() {
 
 	fmt.Println(ask(mux, `{"filename":"cat.png","type":"image/png","size":70000}`).Status)
 	// Output: 201 Created
+}
+
+// A page may declare several files in one request. Each has a chain, an Upload and a
+// result of its own, and a rule sees how many there are.
+func ExampleUpload_Batch() {
+	atMost := postern.Rule(func(_ *http.Request, u *postern.Upload) error {
+		if u.Batch().Size > 50_000_000 {
+			return postern.ErrForbidden.WithDetail("At most 50 MB at once.")
+		}
+		return nil
+	})
+	h, err := postern.New(
+		postern.Bucket{Name: "acme-uploads", Region: "eu-central-1", Credentials: cfg.Credentials},
+		postern.WithAuthorizer(authorize),
+		postern.WithContentTypes("image/*"),
+		postern.WithMiddleware(atMost),
+	)
+	if err != nil {
+		panic(err)
+	}
+	handler := session.Require(h)
+
+	for _, files := range []string{
+		`{"filename":"a.png","type":"image/png","size":1000},{"filename":"b.zip","type":"application/zip","size":1000}`,
+		`{"filename":"a.png","type":"image/png","size":9000000},{"filename":"b.png","type":"image/png","size":49000000}`,
+	} {
+		var answer struct {
+			Results []struct {
+				Index   int
+				Problem *struct{ Detail string }
+			}
+		}
+		res := ask(handler, `{"files":[`+files+`]}`)
+		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+			panic(err)
+		}
+		for _, r := range answer.Results {
+			if r.Problem == nil {
+				fmt.Println(r.Index, "granted")
+			} else {
+				fmt.Println(r.Index, r.Problem.Detail)
+			}
+		}
+	}
+	// Output:
+	// 0 granted
+	// 1 Files of type application/zip are not accepted.
+	// 0 At most 50 MB at once.
+	// 1 At most 50 MB at once.
+}
+
+// A page asks what is accepted: the same rules tell it and judge.
+func ExampleAskRules() {
+	issuer, err := postern.NewIssuer(
+		postern.Bucket{Name: "acme-uploads", Region: "eu-central-1", Credentials: cfg.Credentials})
+	if err != nil {
+		panic(err)
+	}
+	rules := alice.New(
+		session.Require,
+		postern.Authorize(authorize),
+		postern.LimitSize(1, 10<<20),
+		postern.AllowContentTypes("image/*"),
+	)
+	mux := http.NewServeMux()
+	mux.Handle("POST /uploads/sign", alice.New(postern.Decode(issuer)).Extend(rules).Then(postern.SignHandler(issuer)))
+	mux.Handle("GET /uploads/rules", alice.New(postern.AskRules(issuer)).Extend(rules).Then(postern.RulesHandler(issuer)))
+
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest("GET", "/uploads/rules", nil)
+	r.Header.Set("Authorization", "Bearer ada")
+	mux.ServeHTTP(w, r)
+	fmt.Println(w.Body)
+	// Output: {"types":["image/*"],"min_size":1,"max_size":10485760,"max_files":100,"modes":["post"],"multipart_above":104857600,"complete":false}
 }
 
 // A rule is middleware that judges the upload, and refuses it with a problem that
