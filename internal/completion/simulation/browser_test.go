@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/postern-go/postern/internal/claim"
@@ -69,6 +70,8 @@ func (w *world) browse(n int, d dice) {
 	if u == nil {
 		return
 	}
+	var both sync.WaitGroup
+	defer both.Wait()
 	for range 1 + d.n(9) {
 		switch {
 		case d.in100(70):
@@ -83,7 +86,15 @@ func (w *world) browse(n int, d dice) {
 		switch {
 		case what < 30:
 			u.write(&d)
+		case what < 62:
+			u.complete(&d)
 		case what < 70:
+			// Two replicas at once, and the file swapped under them.
+			other := d.split()
+			both.Go(func() { u.complete(&other) })
+			if time.Sleep(d.between(time.Millisecond, 100*time.Millisecond)); d.in100(70) {
+				u.write(&d)
+			}
 			u.complete(&d)
 		case what < 80:
 			u.event(&d)
@@ -111,6 +122,9 @@ func (w *world) grant(n int, d *dice) *upload {
 		size = max(size, 9)
 		c.Size, c.MinSize, c.MaxSize, c.PartSize = int64(size), int64(size), int64(size), 12
 	}
+	if pl.promotion && c.Mode == claim.Post && d.in100(30) {
+		c.Size, c.MinSize, c.MaxSize = claim.UnknownSize, 0, 40
+	}
 	if pl.promotion {
 		c.StagingKey = prefix + c.ID
 		u.at = w.staging
@@ -118,7 +132,7 @@ func (w *world) grant(n int, d *dice) *upload {
 	first := u.content(d, size, true)
 	// An upload without promotion needs a seal.
 	direct := !pl.promotion && c.Mode != claim.Multipart && !(c.Mode == claim.Put && pl.provider.putIfAbsent)
-	if c.Mode != claim.Multipart && (direct || d.in100(30)) {
+	if c.Mode != claim.Multipart && c.Size != claim.UnknownSize && (direct || d.in100(30)) {
 		sum := sha256.Sum256(first)
 		c.SHA256 = &sum
 		u.versions = append(u.versions, first)
@@ -179,13 +193,21 @@ func (u *upload) write(d *dice) {
 		return
 	}
 	c, w := u.claim, u.w
-	time.Sleep(d.between(time.Millisecond, 10*time.Second))
+	if d.in100(70) {
+		time.Sleep(d.between(time.Millisecond, 10*time.Second))
+	} else {
+		time.Sleep(d.between(time.Millisecond, 50*time.Millisecond))
+	}
 	if time.Now().After(u.until) {
 		return
 	}
 	good := d.in100(80)
-	content := u.content(d, int(c.Size), good)
-	bad := !good && w.plan.sniff && c.Size > 0
+	size := int(c.Size)
+	if c.Size == claim.UnknownSize {
+		size = 9 + d.n(30)
+	}
+	content := u.content(d, size, good)
+	bad := !good && w.plan.sniff && size > 0
 	if c.SHA256 != nil {
 		if good {
 			content = u.versions[0]
@@ -264,7 +286,9 @@ func (u *upload) complete(d *dice) {
 	q := completion.Request{Trigger: completion.Browser, Wait: d.between(time.Second, 25*time.Second)}
 	if d.in100(10) && len(u.versions) > 0 {
 		q.CRC64NVME = crcOf(u.versions[d.n(len(u.versions))])
+		u.w.mutex.Lock()
 		u.summed = true
+		u.w.mutex.Unlock()
 	}
 	u.w.log(p, "is asked to complete %s", u.name())
 	r, err := p.engine.Complete(context.Background(), c, q)
