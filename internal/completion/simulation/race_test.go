@@ -1,0 +1,6 @@
+//go:build race
+
+package simulation_test
+
+// standard is how many schedules are run if nobody asks for more.
+const standard = 3_000
