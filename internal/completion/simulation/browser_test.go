@@ -279,8 +279,8 @@ func (u *upload) writeParts(d *dice) {
 // complete presents the ticket to a replica.
 func (u *upload) complete(d *dice) {
 	p := u.w.replica(d)
-	c, err := open(u.token, time.Now())
-	if err != nil || p.dead.Load() {
+	c, err := open(u.token)
+	if err != nil || !time.Now().Before(c.Expires) || p.dead.Load() {
 		return
 	}
 	q := completion.Request{Trigger: completion.Browser, Wait: d.between(time.Second, 25*time.Second)}
@@ -325,8 +325,8 @@ func (u *upload) event(d *dice) {
 // abort gives the upload up.
 func (u *upload) abort(d *dice) {
 	p := u.w.replica(d)
-	c, err := open(u.token, time.Now())
-	if err != nil || p.dead.Load() {
+	c, err := open(u.token)
+	if err != nil || !time.Now().Before(c.Expires) || p.dead.Load() {
 		return
 	}
 	u.w.mutex.Lock()
