@@ -7,6 +7,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 APIDIFF     := golang.org/x/exp/cmd/apidiff@v0.0.0-20261113113407-e3970619a1a4
 FUZZTIME    ?= 20s
 ROUNDS      ?= 7
+# Schedules of completions that make test simulates; a million take some ten minutes.
+SCHEDULES   ?= 100000
 # The servers of others at which make providers runs tests: see e2e/internal/foreign.
 PROVIDERS   ?= minio ceph-rgw seaweedfs
 export GOVULNCHECK APIDIFF FUZZTIME
@@ -68,6 +70,7 @@ test:
 		go -C $$m test -race -shuffle=on -timeout 20m ./... || exit 1; \
 	done
 	@go -C e2e test -race -shuffle=on -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
+	@go test -count=1 -run InAnySchedule ./internal/completion/simulation -schedules $(SCHEDULES)
 	@go test -run Alloc ./...
 	@go -C bench test -run Alloc ./parts
 	@go -C e2e test -run Alloc ./s3

@@ -294,7 +294,9 @@ func (p *pass) assembled(ctx context.Context, c *claim.Claim, ticket string) {
 	o, err := p.Store.Head(ctx, c.Key)
 	switch {
 	case err == nil && o.Header.ID == c.ID, p.now.Sub(c.Expires) >= longestCompletion:
-		p.remove(ctx, ticket, ErrOld)
+		if !p.stands(ctx, c) { // since it was looked for
+			p.remove(ctx, ticket, ErrOld)
+		}
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		p.Tell(Left, c.StagingKey, err)
 	}
