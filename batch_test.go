@@ -297,8 +297,15 @@ func TestWhatOtherMiddlewareAnswersIsAProblemOfThatFile(t *testing.T) {
 			w.WriteHeader(429)
 			_, _ = w.Write([]byte(`{"status":429,"code":"own"}],"results":[{"index":0,"grant":{}}`))
 		}, 429, "unexpected", "", 0},
-		"nothing":    {func(http.ResponseWriter, *http.Request, http.Handler) {}, 500, "unexpected", "", 0},
-		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ http.Handler) { http.Redirect(w, r, "/login", http.StatusSeeOther) }, 500, "unexpected", "", 0},
+		"a problem document of another status": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(429)
+			_, _ = w.Write([]byte(`{"status":200,"code":"own","detail":"D"}`))
+		}, 429, "unexpected", "", 0},
+		"nothing": {func(http.ResponseWriter, *http.Request, http.Handler) {}, 500, "unexpected", "", 0},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		}, 500, "unexpected", "", 0},
 		"a grant of its own": {func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(201)
