@@ -14,13 +14,11 @@ export class DropZone {
   button = make("button", { type: "button", part: "drop" },
     make("span", { part: "icon" }, icon(ICONS.upload)),
     make("span", { className: "words" },
-      make("span", { part: "prompt", id: "prompt" }, this.#prompt),
-      make("span", { part: "hint", id: "hint" }, this.#hint)));
+      make("span", { part: "prompt" }, this.#prompt), " ",
+      make("span", { part: "hint" }, this.#hint)));
 
   /** @param {{ onClick: () => void, onFiles: (files: File[]) => void }} told onFiles gets what was chosen */
   constructor({ onClick, onFiles }) {
-    this.button.setAttribute("aria-labelledby", "prompt");
-    this.button.setAttribute("aria-describedby", "hint");
     this.button.onclick = onClick;
     this.#input.onchange = () => {
       onFiles([...(this.#input.files ?? [])]);

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
+import { isolated, splitName } from "./names.js";
 
 /** @import { Action, UploadItem } from "./upload-item.js" */
 /** @import { TextName, Words } from "./words.js" */
@@ -25,11 +26,12 @@ export class Row {
     const { name } = item;
     this.#item = item;
     this.#main = make("button", { type: "button", disabled, onclick: onMain }, icon());
+    this.#main.onblur = () => (this.#main.hidden = !item.mainAction);
     this.#end = make("button", { type: "button", disabled, onclick: onEnd }, icon());
     this.#preview.append(name.match(/\.(\w{1,4})$/)?.[1].toUpperCase() ?? "···");
     this.element = make("li", {}, this.#preview,
       make("div", { className: "words" },
-        make("span", { part: "name", title: name, dir: "auto" }, name),
+        make("span", { part: "name", title: name }, make("bdi", { dir: "auto" }, ...this.#halves())),
         make("span", { part: "detail" }, this.#weight, this.#message)),
       make("div", { part: "actions" }, this.#main, this.#end),
       this.#bar);
@@ -43,6 +45,15 @@ export class Row {
   /** Whether the focus is in it. */
   get focused() {
     return this.element.contains(focusedIn(this.element));
+  }
+
+  /** Whether somebody is about to do something with it. */
+  get inUse() {
+    return this.focused || this.element.matches(":hover");
+  }
+
+  set disabled(/** @type {boolean} */ disabled) {
+    this.#main.disabled = this.#end.disabled = disabled;
   }
 
   /** Puts the focus on the button that is always there. */
@@ -61,13 +72,19 @@ export class Row {
     this.element.part.value = `file ${state}`;
     this.#weight.textContent = words.size(size);
     this.#message.textContent = this.#say(words);
-    this.#bar.ariaLabel = words.text("progress", { name });
+    this.#bar.ariaLabel = words.text("progress", { name: isolated(name) });
     this.#bar.ariaValueNow = String(percent);
     this.#fill.style.width = `${fraction * 100}%`;
-    const focused = focusedIn(this.element) === this.#main;
     paintButton(this.#main, mainAction, words, name);
     paintButton(this.#end, endAction, words, name);
-    if (focused && this.#main.hidden) this.#end.focus();
+    // The focus stays where it is: another button under it would do what nobody meant.
+    this.#main.ariaDisabled = mainAction ? null : "true";
+    this.#main.hidden = !mainAction && focusedIn(this.element) !== this.#main;
+  }
+
+  #halves() {
+    const [stem, tail] = splitName(this.#item.name);
+    return [make("span", {}, stem), make("span", {}, tail)];
   }
 
   /** @param {Words} words */
@@ -120,9 +137,8 @@ function progressText(online, fraction) {
  * @param {string} name of the file
  */
 function paintButton(button, action, words, name) {
-  button.hidden = !action;
   if (!action) return;
   button.part.value = `button ${action}`;
-  button.title = words.text(action, { name });
+  button.title = words.text(action, { name: isolated(name) });
   button.querySelector("path")?.setAttribute("d", ICONS[action]);
 }

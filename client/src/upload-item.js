@@ -1,6 +1,7 @@
 // The model of one upload in the list: its state, and what follows from it. It knows
 // neither the page nor the network.
 
+import { cleanName } from "./names.js";
 import { UploadError } from "./postern.js";
 
 /** @import { Progress, Stored, Unfinished } from "../postern.d.ts" */
@@ -41,6 +42,8 @@ const REPLACEABLE = ["failed", "cancelled", "unfinished"];
 
 // Statuses of the server to which the same file would get the same answer.
 const FINAL = [400, 413, 415, 422];
+// What may be another time, of a bucket's refusals below 500.
+const PASSING = ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "NoSuchUpload", "PreconditionFailed", "unexpected"];
 
 /** @typedef {"pause" | "resume" | "choose" | "retry" | "cancel" | "remove"} Action */
 
@@ -74,8 +77,10 @@ export class UploadItem {
    */
   constructor(file, { id, name, size, type }, state) {
     this.file = file;
+    /** What tells its file apart; "" without one. */
     this.id = id;
-    this.name = name;
+    /** As it is shown. */
+    this.name = cleanName(name) || "?";
     this.size = size;
     this.type = type;
     this.#state = state;
@@ -149,6 +154,7 @@ export class UploadItem {
   /** What a person may do with it first, or "". @returns {Action | ""} */
   get mainAction() {
     switch (this.#state) {
+      case "waiting":
       case "uploading":
         return this.resumable ? "pause" : "";
       case "paused":
@@ -206,12 +212,14 @@ export class UploadItem {
     this.#become("failed");
     this.error = error;
     this.loaded = 0;
+    this.resumable = false;
     this.final = isFinal(error);
   }
 
   cancel() {
     this.#become("cancelled");
     this.loaded = 0;
+    this.resumable = false;
   }
 
   remove() {
@@ -228,8 +236,23 @@ export class UploadItem {
 /** @param {FileLike} file */
 const describe = ({ name, size, type }) => ({ name, size, type });
 
-/** @param {Error} error */
+/**
+ * Whether trying again cannot help.
+ *
+ * @param {Error} error
+ */
 function isFinal(error) {
   if (!(error instanceof UploadError)) return false;
-  return error.from === "browser" || (error.from === "server" && FINAL.includes(error.status));
+  const { from, code, status, retryAfter } = error;
+  if (retryAfter) return false;
+  if (from === "browser") return true;
+  if (from === "server") return FINAL.includes(status);
+  return status >= 300 && status < 500 && ![408, 425, 429].includes(status) && !PASSING.includes(code) && !hasExpired(error);
 }
+
+/**
+ * Whether the bucket says that the grant is too old. Another one is not.
+ *
+ * @param {Pick<UploadError, "from" | "detail" | "code">} error
+ */
+export const hasExpired = ({ from, detail, code }) => from === "bucket" && (/expired/i.test(detail) || code === "ExpiredToken");
