@@ -38,12 +38,14 @@ type config struct {
 	authorizer func(*http.Request, *Upload) error
 	middleware []alice.Constructor
 	limitFunc  func(*http.Request, *Upload) (min, max int64)
+	noReports  bool
 
 	reconcileEvery time.Duration // 0: never
 
 	// What is granted.
 	anonymous      bool
 	bodyLimit      int64
+	batchLimit     int
 	keyPolicy      KeyPolicy
 	buckets        Buckets
 	limits         *limits        // nil: the default
@@ -97,6 +99,7 @@ func newConfig(opts []HandlerOption) (*config, []error) {
 	c := &config{
 		environment:    usual,
 		bodyLimit:      defaultBodyLimit,
+		batchLimit:     maxBatch,
 		keyPolicy:      defaultKeyPolicy,
 		lifetime:       defaultLifetime,
 		multipartAbove: defaultMultipartAbove,

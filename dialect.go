@@ -78,6 +78,8 @@ type TicketDetails struct {
 	// CRC64NVME is the base64 of the CRC-64/NVME of the whole file, where the client
 	// has computed it: eight bytes, the most significant first.
 	CRC64NVME string
+
+	report *Report
 }
 
 // Part is a part of a multipart upload.

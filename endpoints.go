@@ -55,6 +55,7 @@ func SignHandler(issuer *Issuer) http.Handler {
 			return err
 		}
 		issuer.decide(r, u, Decision{Mode: grant.Mode, Status: http.StatusCreated})
+		u.item.answers("grant")
 		issuer.dialect.WriteGrant(w, r, grant)
 		return nil
 	})
@@ -138,11 +139,12 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 		dialect := issuer.ticketDialect()
 		begun := time.Now()
 		for {
-			receipt, err := issuer.complete(r.Context(), p, u.ticket.claim, details)
+			receipt, err := issuer.complete(r.Context(), p, u.ticket.claim, details, u.item.wait())
 			after := pendingRetryAfter
 			switch {
 			case err == nil:
 				issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusOK})
+				u.item.answers("receipt")
 				dialect.WriteReceipt(w, r, receipt)
 				return nil
 			case errors.Is(err, completion.ErrUndecided):
@@ -150,6 +152,7 @@ func CompleteHandler(issuer *Issuer) http.Handler {
 			case !errors.Is(err, completion.ErrPending):
 				return engineProblem(err)
 			}
+			u.item.answers("pending")
 			answered := dialect.WritePending(w, r, after) == Answered
 			if !answered && errors.Is(err, completion.ErrUndecided) {
 				if time.Since(begun) >= undecidedWait {
@@ -174,9 +177,9 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // complete completes the upload of a ticket. The hook has had the receipt.
-func (i *Issuer) complete(ctx context.Context, p *place, c *claim.Claim, d *TicketDetails) (*Receipt, error) {
+func (i *Issuer) complete(ctx context.Context, p *place, c *claim.Claim, d *TicketDetails, wait time.Duration) (*Receipt, error) {
 	q := completion.Request{
-		Trigger: completion.Browser, Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME, Wait: completeWait,
+		Trigger: completion.Browser, Parts: make([]completion.Part, len(d.Parts)), CRC64NVME: d.CRC64NVME, Wait: wait,
 	}
 	for k, p := range d.Parts {
 		q.Parts[k] = completion.Part{Number: p.Number, ETag: p.ETag}
@@ -222,9 +225,9 @@ func endpoint(name string, issuer *Issuer, action Action, serve func(w http.Resp
 }
 
 // inTime bounds what a request may take, but for completions, which are waited for and
-// go on, and for grants for the one bucket, which make one call.
+// go on, and for grants and rules of the one bucket, which make one call at most.
 func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request) error) error {
-	if action == ActionComplete || action == ActionSign && i.config.buckets == nil {
+	if action == ActionComplete || (action == ActionSign || action == ActionRules) && i.config.buckets == nil {
 		return serve(r)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), store.Limits.Road)
@@ -242,7 +245,7 @@ func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request
 // ticket of someone else.
 func (u *Upload) checkChain(issuer *Issuer, action Action) error {
 	if u == nil || u.issuer != issuer || u.Action != action || !u.authorized ||
-		(u.ticket == nil) != (action == ActionSign) {
+		(u.ticket == nil) != (action == ActionSign || action == ActionRules) {
 		return ErrChainIncomplete
 	}
 	return u.checkOwner()

@@ -10,8 +10,8 @@ import (
 )
 
 // Handler issues grants and completes uploads. It serves the addresses that end
-// in /sign, /parts, /list, /complete and /abort, below whatever prefix the
-// router gives it; every other address is 404. It is safe for concurrent use and
+// in /sign, /parts, /list, /complete, /abort, /report and /rules, below whatever prefix
+// the router gives it; every other address is 404. It is safe for concurrent use and
 // does not change.
 type Handler struct {
 	issuer    *Issuer
@@ -31,7 +31,11 @@ type Handler struct {
 // and those for what the browser asks with the ticket of a grant are
 //
 //	OpenTicket > Authorize > your middleware > PartsHandler, ListHandler,
-//	CompleteHandler or AbortHandler
+//	CompleteHandler, AbortHandler or ReportHandler
+//
+// What the first of them accepts is told by
+//
+//	AskRules > Authorize > your middleware > LimitSize > AllowContentTypes > RulesHandler
 func New(bucket Bucket, opts ...HandlerOption) (*Handler, error) {
 	c, errs := newConfig(opts)
 	if c.authorizer == nil && !c.anonymous {
@@ -52,15 +56,14 @@ func newHandler(issuer *Issuer, c *config) *Handler {
 	chain := func(first func(http.Handler) http.Handler) alice.Chain {
 		return alice.New(first, authorize(c.authorizer)).Append(c.middleware...)
 	}
-	sign := chain(Decode(issuer))
+	size := LimitSize(c.sizeLimit().min, c.sizeLimit().max)
 	if c.limitFunc != nil {
-		sign = sign.Append(LimitSizeFunc(c.limitFunc))
-	} else {
-		sign = sign.Append(LimitSize(c.sizeLimit().min, c.sizeLimit().max))
+		size = LimitSizeFunc(c.limitFunc)
 	}
-	sign = sign.Append(allowTypes(c.contentTypes()), NameKey(c.keyPolicy))
+	rules := alice.New(size, allowTypes(c.contentTypes()))
+	sign := chain(Decode(issuer)).Extend(rules).Append(NameKey(c.keyPolicy))
 	ticket := func(action Action) alice.Chain { return chain(OpenTicket(issuer, action)) }
-	return &Handler{
+	h := &Handler{
 		issuer: issuer,
 		config: c,
 		endpoints: map[Action]http.Handler{
@@ -69,8 +72,16 @@ func newHandler(issuer *Issuer, c *config) *Handler {
 			ActionList:     ticket(ActionList).Then(ListHandler(issuer)),
 			ActionComplete: ticket(ActionComplete).Then(CompleteHandler(issuer)),
 			ActionAbort:    ticket(ActionAbort).Then(AbortHandler(issuer)),
+			ActionReport:   ticket(ActionReport).Then(ReportHandler(issuer)),
+			ActionRules:    chain(AskRules(issuer)).Extend(rules).Then(RulesHandler(issuer)),
 		},
 	}
+	if c.noReports {
+		h.endpoints[ActionReport] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			issuer.refuse(w, r, nil, ErrNotFound)
+		})
+	}
+	return h
 }
 
 // ServeHTTP serves the action that the last segment of the path names, as it
@@ -96,7 +107,7 @@ func (h *Handler) Route(action Action) http.Handler {
 	return endpoint
 }
 
-var errNoAction = errors.New("the actions are sign, parts, list, complete and abort")
+var errNoAction = errors.New("the actions are sign, parts, list, complete, abort, report and rules")
 
 // WithDialect returns the same Handler speaking another dialect: with the same
 // rules and tickets.

@@ -161,7 +161,7 @@ func (i *Issuer) checkDecided(u *Upload) error {
 	if !u.decoded {
 		return i.adopt(u)
 	}
-	if u.issuer != i || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {
+	if u.issuer != i || u.Action != ActionSign || !u.authorized || u.ticket != nil || u.Key != "" && !u.named {
 		return ErrChainIncomplete
 	}
 	return nil

@@ -15,33 +15,64 @@ import (
 // requests that a page of another origin makes with the user's cookies, with the
 // problem cross_origin: see [WithTrustedOrigins]. Then it reads the request in the
 // Issuer's dialect into an [Upload], and puts that into the context.
+//
+// A request in [Native] may be about several files. The rest of the chain then runs once
+// for each, one after the other, with an Upload, a context and a ResponseWriter of its
+// own, and what is written there is the result of that file: see [Upload.Batch].
 func Decode(issuer *Issuer) func(http.Handler) http.Handler {
 	mustHave("Decode", issuer != nil)
-	return begin(issuer, ActionSign, issuer.config.bodyLimit, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	b := &beginning{issuer: issuer, action: ActionSign, maxBody: issuer.config.bodyLimit, atOnce: 1}
+	if _, ok := issuer.dialect.(native); ok {
+		b.maxBody = issuer.config.batchBody()
+		b.read = func(_ http.ResponseWriter, r *http.Request, u *Upload) ([][]byte, error) {
+			d, files, err := readUploads(r, issuer.config.bodyLimit, issuer.config.batchLimit)
+			if files != nil {
+				return files, nil
+			}
+			return nil, u.take(d, err)
+		}
+		b.readOne = func(file []byte, u *Upload) error {
+			if int64(len(file)) > issuer.config.bodyLimit {
+				return ErrBodyTooLarge
+			}
+			return u.take(declarationOf(file))
+		}
+		return b.middleware
+	}
+	b.read = func(w http.ResponseWriter, r *http.Request, u *Upload) ([][]byte, error) {
 		var d *Declaration
 		err := hook.Guard(func() (err error) {
 			d, err = issuer.dialect.ReadUpload(w, r)
 			return err
 		})
-		if d != nil { // a refusal is logged with it
-			u.declare(d)
-		}
-		switch {
-		case err != nil:
-			return err
-		case d == nil:
-			return errNoDeclaration
-		}
-		return u.clean()
-	})
+		return nil, u.take(d, err)
+	}
+	return b.middleware
+}
+
+// take takes what a dialect has read.
+func (u *Upload) take(d *Declaration, err error) error {
+	if d != nil { // a refusal is logged with it
+		u.declare(d)
+	}
+	switch {
+	case err != nil:
+		return err
+	case d == nil:
+		return errNoDeclaration
+	}
+	return u.clean()
 }
 
 var errNoDeclaration = errors.New("the dialect has read neither a declaration nor an error")
 
 // OpenTicket takes the place of [Decode] in chains that end in [PartsHandler],
-// [ListHandler], [CompleteHandler] or [AbortHandler]: it reads a request with the
-// ticket of a grant, and restores the upload from it. Subject and Tenant stay empty
-// for [Authorize] to set, which compares them with those of the ticket.
+// [ListHandler], [CompleteHandler], [AbortHandler] or [ReportHandler]: it reads a request
+// with the ticket of a grant, and restores the upload from it. Subject and Tenant stay
+// empty for [Authorize] to set, which compares them with those of the ticket.
+//
+// A request to complete may have several tickets in [Native]. The rest of the chain then
+// runs once for each, as behind [Decode], but for up to 16 at once.
 func OpenTicket(issuer *Issuer, action Action) func(http.Handler) http.Handler {
 	mustHave("OpenTicket", issuer != nil)
 	limit, ok := ticketBodyLimits[action]
@@ -49,66 +80,103 @@ func OpenTicket(issuer *Issuer, action Action) func(http.Handler) http.Handler {
 		panic(&ConfigError{Option: "OpenTicket", Err: fmt.Errorf("%w, not %q", errAction, action)})
 	}
 	dialect := issuer.ticketDialect()
-	return begin(issuer, action, limit, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
+	if action == ActionReport {
+		dialect = native{} // no client of another dialect reports
+	}
+	b := &beginning{issuer: issuer, action: action, maxBody: limit, atOnce: completingAtOnce}
+	if _, ok := dialect.(native); ok {
+		b.read = func(_ http.ResponseWriter, r *http.Request, u *Upload) ([][]byte, error) {
+			q, files, err := readTickets(r, action, issuer.config.batchLimit)
+			if files != nil {
+				return files, nil
+			}
+			return nil, issuer.restore(u, q, err)
+		}
+		b.readOne = func(file []byte, u *Upload) error {
+			q, err := ticketRequestOf(file, action)
+			return issuer.restore(u, q, err)
+		}
+		return b.middleware
+	}
+	b.read = func(w http.ResponseWriter, r *http.Request, u *Upload) ([][]byte, error) {
 		var q *TicketRequest
 		err := hook.Guard(func() (err error) {
 			q, err = dialect.ReadTicket(w, r, action)
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		if q == nil { // a dialect that has found no ticket
-			return ErrTicketInvalid
-		}
-		c, err := issuer.open(q.Ticket, u.now)
-		if err != nil {
-			return err
-		}
-		if q.Key != "" && q.Key != c.Key && q.Key != c.WriteKey() {
-			return ErrTicketForeign.WithDetail("The ticket is of another upload.")
-		}
-		u.ticket = &openedTicket{claim: c, request: q}
-		u.Filename, u.Type, u.Size, u.Key = c.Filename, c.Type, c.Size, c.Key
-		u.SHA256, u.Metadata, u.PartChecksums = c.SHA256, c.Metadata, c.PartChecksums
-		u.Mode, u.PartSize, u.id = Mode(c.Mode), c.PartSize, c.ID
-		return nil
-	})
+		return nil, issuer.restore(u, q, err)
+	}
+	return b.middleware
+}
+
+// restore opens the ticket of a request.
+func (i *Issuer) restore(u *Upload, q *TicketRequest, err error) error {
+	if err != nil {
+		return err
+	}
+	if q == nil { // a dialect that has found no ticket
+		return ErrTicketInvalid
+	}
+	c, err := i.open(q.Ticket, u.now)
+	if err != nil {
+		return err
+	}
+	if q.Key != "" && q.Key != c.Key && q.Key != c.WriteKey() {
+		return ErrTicketForeign.WithDetail("The ticket is of another upload.")
+	}
+	u.ticket = &openedTicket{claim: c, request: q}
+	u.Filename, u.Type, u.Size, u.Key = c.Filename, c.Type, c.Size, c.Key
+	u.SHA256, u.Metadata, u.PartChecksums = c.SHA256, c.Metadata, c.PartChecksums
+	u.Mode, u.PartSize, u.id = Mode(c.Mode), c.PartSize, c.ID
+	return nil
 }
 
 // ticketBodyLimits bound the bodies of requests with a ticket, in bytes: a ticket is
-// 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, and 10,000
-// parts 700 KiB.
+// 8 KiB at most, 10,000 numbers are 60 KiB, 2,000 checksums 110 KiB, 10,000 parts
+// 700 KiB, and a report 4 KiB.
 var ticketBodyLimits = map[Action]int64{
 	ActionParts:    128 << 10,
 	ActionList:     16 << 10,
 	ActionComplete: 1 << 20,
 	ActionAbort:    16 << 10,
+	ActionReport:   12 << 10,
 }
 
-var errAction = errors.New("the actions with a ticket are parts, list, complete and abort")
+var errAction = errors.New("the actions with a ticket are parts, list, complete, abort and report")
 
-// begin is the first middleware of a chain: it makes the Upload, and read fills it.
-func begin(i *Issuer, action Action, maxBody int64, read func(http.ResponseWriter, *http.Request, *Upload) error) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if UploadFrom(r.Context()) != nil {
-				Refuse(w, r, ErrChainIncomplete)
-				return
-			}
-			r, u := i.begin(w, r, action, maxBody)
-			err := checkOrigin(i.origins, r)
-			if err == nil {
-				err = read(w, r, u)
-			}
-			if err != nil {
-				i.refuse(w, r, u, err)
-				return
-			}
+// beginning is the first middleware of a chain: it makes the Upload, and read fills it, or
+// finds several files, for each of which readOne does.
+type beginning struct {
+	issuer  *Issuer
+	action  Action
+	maxBody int64
+	read    func(http.ResponseWriter, *http.Request, *Upload) (files [][]byte, err error)
+	readOne func(file []byte, u *Upload) error
+	atOnce  int // how many of the files
+}
+
+func (b *beginning) middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if UploadFrom(r.Context()) != nil {
+			Refuse(w, r, ErrChainIncomplete)
+			return
+		}
+		r, u := b.issuer.begin(w, r, b.action, b.maxBody)
+		var files [][]byte
+		err := checkOrigin(b.issuer.origins, r)
+		if err == nil {
+			files, err = b.read(w, r, u)
+		}
+		switch {
+		case err != nil:
+			b.issuer.refuse(w, r, u, err)
+		case files != nil:
+			newBatch(b, u.now, files).serve(w, r, next)
+		default:
 			u.decoded = true
 			next.ServeHTTP(w, r)
-		})
-	}
+		}
+	})
 }
 
 // Rule returns middleware that judges or narrows the upload: the request goes on
@@ -161,7 +229,11 @@ func authorize(fn func(r *http.Request, u *Upload) error) func(http.Handler) htt
 		}
 		// A key that was named before has the tenant of another decision.
 		u.authorized, u.named = true, false
-		return u.checkOwner()
+		if err := u.checkOwner(); err != nil {
+			return err
+		}
+		u.item.authorized()
+		return nil
 	})
 }
 
@@ -202,6 +274,9 @@ func LimitSizeFunc(fn func(r *http.Request, u *Upload) (min, max int64)) func(ht
 
 func (u *Upload) limit(l limits) error {
 	u.sizeRules.add(l)
+	if u.Action == ActionRules {
+		return nil
+	}
 	return u.ownSize.of(u.sizeRules.limits).admit(u.Size)
 }
 
@@ -221,7 +296,10 @@ func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
 
 func allowTypes(set *mediatype.Set) func(http.Handler) http.Handler {
 	return Rule(func(_ *http.Request, u *Upload) error {
-		err := u.checkType(set)
+		var err error
+		if u.Action != ActionRules {
+			err = u.checkType(set)
+		}
 		if u.typeRules == nil {
 			u.typeRules = u.firstType[:0]
 		}
@@ -240,6 +318,9 @@ func NameKey(policy KeyPolicy) func(http.Handler) http.Handler {
 	return Rule(func(r *http.Request, u *Upload) error {
 		if !u.authorized {
 			return ErrChainIncomplete
+		}
+		if u.Action == ActionRules {
+			return nil
 		}
 		return u.name(r.Context(), policy)
 	})

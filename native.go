@@ -33,19 +33,69 @@ type signRequest struct {
 // notSent is the size of a request that has none.
 const notSent = math.MinInt64
 
+// readSign is what a declaration is read into, in one piece.
+type readSign struct {
+	q signRequest
+	d Declaration
+}
+
 func (native) ReadUpload(_ http.ResponseWriter, r *http.Request) (*Declaration, error) {
 	if r.Method != http.MethodPost {
 		return nil, ErrMethodNotAllowed
 	}
-	var read struct { // in one piece
-		q signRequest
-		d Declaration
-	}
-	q, d := &read.q, &read.d
-	q.Size = notSent
-	if err := ReadJSON(r, q); err != nil {
+	read := &readSign{q: signRequest{Size: notSent}}
+	if err := ReadJSON(r, &read.q); err != nil {
 		return nil, err
 	}
+	return read.declaration()
+}
+
+// readUploads reads a request about one file, of at most limit bytes, or about several.
+func readUploads(r *http.Request, limit int64, most int) (d *Declaration, files [][]byte, err error) {
+	if r.Method != http.MethodPost {
+		return nil, nil, ErrMethodNotAllowed
+	}
+	body := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if files == nil && body.Cap() <= maxPooled { // those are read later
+			bodies.Put(body)
+		}
+	}()
+	body.Reset()
+	if err := readBody(r, body); err != nil {
+		return nil, nil, err
+	}
+	b := body.Bytes()
+	if list := jsontext.Member(b, "files"); list != nil {
+		files, err = filesOf(b, list, most)
+		return nil, files, err
+	}
+	if int64(len(b)) > limit {
+		return nil, nil, ErrBodyTooLarge
+	}
+	d, err = declarationOf(b)
+	return d, nil, err
+}
+
+// filesOf returns the files of a batch, without decoding them.
+func filesOf(body, list []byte, most int) ([][]byte, error) {
+	if !json.Valid(body) {
+		return nil, ErrMalformedRequest
+	}
+	return splitBatch(list, most)
+}
+
+// declarationOf reads what a browser says of a file.
+func declarationOf(b []byte) (*Declaration, error) {
+	read := &readSign{q: signRequest{Size: notSent}}
+	if err := decodeJSON(b, &read.q); err != nil {
+		return nil, err
+	}
+	return read.declaration()
+}
+
+func (read *readSign) declaration() (*Declaration, error) {
+	q, d := &read.q, &read.d
 	d.Filename, d.Type, d.Metadata, d.Size = q.Filename, q.Type, q.Metadata, UnknownSize
 	if q.Filename == "" {
 		return d, ErrFilenameRequired
@@ -86,17 +136,36 @@ func parseSHA256(s string) (*[32]byte, error) {
 }
 
 func (native) ReadTicket(_ http.ResponseWriter, r *http.Request, action Action) (*TicketRequest, error) {
+	q, _, err := readTickets(r, action, 0)
+	return q, err
+}
+
+// readTickets reads a request with one ticket or, to complete, with several, if most is
+// above 0.
+func readTickets(r *http.Request, action Action, most int) (*TicketRequest, [][]byte, error) {
 	if r.Method != http.MethodPost {
-		return nil, ErrMethodNotAllowed
+		return nil, nil, ErrMethodNotAllowed
 	}
 	body := new(bytes.Buffer) // it may be wanted later
 	if err := readBody(r, body); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	if action == ActionComplete && most > 0 {
+		if list := jsontext.Member(body.Bytes(), "uploads"); list != nil {
+			files, err := filesOf(body.Bytes(), list, most)
+			return nil, files, err
+		}
+	}
+	q, err := ticketRequestOf(body.Bytes(), action)
+	return q, nil, err
+}
+
+// ticketRequestOf reads a request with a ticket. Its lists are read when they are wanted.
+func ticketRequestOf(body []byte, action Action) (*TicketRequest, error) {
 	var q struct {
 		Ticket string `json:"ticket"`
 	}
-	if err := decodeJSON(body.Bytes(), &q); err != nil {
+	if err := decodeJSON(body, &q); err != nil {
 		return nil, err
 	}
 	request := &TicketRequest{Ticket: q.Ticket}
@@ -107,8 +176,13 @@ func (native) ReadTicket(_ http.ResponseWriter, r *http.Request, action Action) 
 				Numbers   []int32          `json:"numbers"`
 				Checksums map[int32]string `json:"checksums"`
 			}
-			err := decodeJSON(body.Bytes(), &q)
+			err := decodeJSON(body, &q)
 			return &TicketDetails{Numbers: q.Numbers, Checksums: q.Checksums}, err
+		}
+	case ActionReport:
+		request.Details = func() (*TicketDetails, error) {
+			report, err := reportOf(body, q.Ticket)
+			return &TicketDetails{report: report}, err
 		}
 	case ActionComplete:
 		request.Details = func() (*TicketDetails, error) {
@@ -118,7 +192,7 @@ func (native) ReadTicket(_ http.ResponseWriter, r *http.Request, action Action) 
 					CRC64NVME string `json:"crc64nvme"`
 				} `json:"checksum"`
 			}
-			err := decodeJSON(body.Bytes(), &q)
+			err := decodeJSON(body, &q)
 			return &TicketDetails{Parts: q.Parts, CRC64NVME: q.Checksum.CRC64NVME}, err
 		}
 	}

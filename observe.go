@@ -18,13 +18,14 @@ type Outcome string
 
 // The outcomes: the request got what it asked for, which for [ActionComplete] is a
 // receipt; the completion that it asked for goes on; a completion has ended well; a rule
-// or a verification refused; the server failed.
+// or a verification refused; the server failed; a browser says that the bucket refused.
 const (
 	OutcomeGranted   Outcome = "granted"
 	OutcomePending   Outcome = "pending"
 	OutcomeCompleted Outcome = "completed"
 	OutcomeRefused   Outcome = "refused"
 	OutcomeFailed    Outcome = "failed"
+	OutcomeReported  Outcome = "reported"
 )
 
 // Trigger is who has begun a completion.
@@ -66,6 +67,9 @@ type Decision struct {
 	// Duration is from the beginning of the chain to the decision, or that of the
 	// completion.
 	Duration time.Duration
+	// Report is what the browser says, of [ActionReport]; else nil. Do not count by what
+	// stands in it: a user can make up any number of codes.
+	Report *Report
 	// Err is why, with causes that are never sent; nil where nothing was refused and
 	// nothing has failed.
 	Err error
@@ -83,6 +87,8 @@ func (e *environment) decide(r *http.Request, u *Upload, d Decision) {
 	switch {
 	case d.Status >= 400:
 		d.Outcome = outcomeOf(d.Status)
+	case d.Report != nil:
+		d.Outcome = OutcomeReported
 	case d.Status == http.StatusAccepted:
 		d.Outcome = OutcomePending
 	default:
@@ -161,7 +167,7 @@ func logDecision(logger *zerolog.Logger, d *Decision) {
 	switch d.Outcome {
 	case OutcomeGranted, OutcomePending, OutcomeCompleted:
 		e = logger.Info()
-	case OutcomeRefused:
+	case OutcomeRefused, OutcomeReported:
 		e = logger.Warn()
 	default:
 		e = logger.Error()
@@ -191,6 +197,14 @@ func logDecision(logger *zerolog.Logger, d *Decision) {
 	field("type", d.Type)
 	field("mode", string(d.Mode))
 	e.Dur("duration", d.Duration)
+	if d.Report != nil {
+		field("reported_stage", d.Report.Stage)
+		e.Int("reported_status", d.Report.Status)
+		field("reported_code", d.Report.Code)
+		e.Str("reported_detail", d.Report.Detail)
+		field("reported_request_id", d.Report.RequestID)
+		e.Int("dropped", d.Report.Dropped)
+	}
 	if d.Err != nil {
 		e.Str("error", clip(d.Err.Error(), maxLoggedError))
 		addStack(e, d.Err)

@@ -114,6 +114,15 @@ func WithSizeLimitFunc(fn func(r *http.Request, u *Upload) (min, max int64)) Han
 	})
 }
 
+// WithoutReports answers 404 where browsers report what the bucket has refused: see
+// [ReportHandler].
+func WithoutReports() HandlerOption {
+	return setHandler("WithoutReports", func(c *config) error {
+		c.noReports = true
+		return nil
+	})
+}
+
 // WithReconciler has the Handler do [Issuer.Reconcile] by itself, with its defaults, about
 // as often as the interval says: 1 second to a day, say 30 seconds. An upload whose
 // browser has gone is then completed within the interval and a minute. It begins when
@@ -548,8 +557,22 @@ func WithLogger(logger zerolog.Logger) Option {
 	})
 }
 
+// WithBatchLimit sets how many files one request for grants, or one to complete, may be
+// about: 100 by default, 1 to 100. A bound on requests outside the chain counts a request
+// about many as one.
+func WithBatchLimit(files int) Option {
+	return set("WithBatchLimit", func(c *config) error {
+		if files < 1 || files > maxBatch {
+			return fmt.Errorf("a request is about 1 to %d files, not %d", maxBatch, files)
+		}
+		c.batchLimit = files
+		return nil
+	})
+}
+
 // WithBodyLimit sets the largest body of a request for a grant in bytes: 16 KiB by
-// default, 1 KiB to 1 MiB.
+// default, 1 KiB to 1 MiB. A request about several files may have 32 times as much, up to
+// 1 MiB, and this for each.
 func WithBodyLimit(n int64) Option {
 	return set("WithBodyLimit", func(c *config) error {
 		if err := withinSize("a body limit", n, 1<<10, 1<<20); err != nil {

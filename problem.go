@@ -64,6 +64,8 @@ var (
 	ErrChainIncomplete        = NewProblem(500, "chain_incomplete", "The server is not set up to decide about this upload.")
 	ErrSubjectMissing         = NewProblem(500, "subject_missing", "The server let this request pass without saying whose it is.")
 	ErrInternal               = NewProblem(500, "internal", "Something went wrong on the server.")
+	ErrTooManyFiles           = NewProblem(400, "too_many_files", "There are too many files in one request.")
+	ErrUnexpected             = NewProblem(500, "unexpected", "The server has answered something else than was expected.")
 	ErrRedirectInvalid        = NewProblem(500, "redirect_invalid", "The server's redirect is not possible here.")
 
 	ErrBucketInvalid = NewProblem(500, "bucket_invalid", "The server has no good place for your uploads.")

@@ -15,6 +15,7 @@ type activity struct {
 	// after that.
 	running context.Context
 	stop    context.CancelFunc
+	reports reportLimit
 }
 
 func newActivity(c *config) *activity {

@@ -19,13 +19,16 @@ import (
 type Action string
 
 // The actions: sign asks for a grant; the others present its ticket, to ask for the
-// URLs of parts, for the parts that have arrived, for completion, or to give up.
+// URLs of parts, for the parts that have arrived, for completion, to give up, or to report
+// what the bucket has refused. The last presents none, and asks what is accepted.
 const (
 	ActionSign     Action = "sign"
 	ActionParts    Action = "parts"
 	ActionList     Action = "list"
 	ActionComplete Action = "complete"
 	ActionAbort    Action = "abort"
+	ActionReport   Action = "report"
+	ActionRules    Action = "rules"
 )
 
 // UnknownSize as the size of an upload means that the browser did not tell. The
@@ -115,6 +118,7 @@ type Upload struct {
 	now     time.Time // the clock's time of the request
 	decoded bool      // a chain made it
 	ticket  *openedTicket
+	item    *item  // where it came beside others
 	id      string // of the grant
 
 	authorized bool

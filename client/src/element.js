@@ -12,7 +12,7 @@ import { UploadList } from "./upload-list.js";
 import { Words, load } from "./words.js";
 
 /** @import * as API from "../postern-upload.d.ts" */
-/** @import { Options, Stored } from "../postern.d.ts" */
+/** @import { Options, Stored, Unfinished } from "../postern.d.ts" */
 /** @import { AllAction } from "./summary.js" */
 
 // What the window tells: the connection is back or gone, or another tab has ended
@@ -41,6 +41,8 @@ export class PosternUpload extends Attributes {
   #metadata;
   #keys = ""; // of which the page has been told
   #named = ""; // under which the form has them
+  #restored = 0; // how often what is unfinished was asked for
+  #fresh = false; // whether what is unfinished is to be listed
   #held = false; // the refreshing, which the end of a loop does once
   #transfers = new Transfers({
     options: () => this.#options(),
@@ -214,14 +216,22 @@ export class PosternUpload extends Attributes {
 
   // Lists what was cut off when the page was left, and takes away what has ended
   // elsewhere since.
-  #restore({ fresh = true } = {}) {
-    const listed = this.unfinished && this.isConnected ? unfinished(this.#options()) : [];
+  async #restore({ fresh = true } = {}) {
+    const turn = ++this.#restored;
+    this.#fresh ||= fresh;
+    const listed = this.unfinished && this.isConnected ? await unfinished(this.#options()) : [];
+    if (turn === this.#restored) this.#bring(listed); // or it was asked for again meanwhile
+  }
+
+  /** @param {Unfinished[]} listed */
+  #bring(listed) {
     const found = new Map(listed.map((file) => [idOf(file), file]));
     for (const item of this.#list.items) {
       if (item.leftOver && !found.has(item.id)) this.#remove(item, { keep: true });
       found.delete(item.id);
     }
-    if (fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    if (this.#fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    this.#fresh = false;
     this.#refresh();
   }
 

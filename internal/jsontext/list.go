@@ -9,6 +9,9 @@ import (
 // ErrTooLong means that a list has more elements than it may.
 var ErrTooLong = errors.New("the list is too long")
 
+// ErrNoList means that there is something else than a list.
+var ErrNoList = errors.New("this is no list")
+
 // DecodeList decodes a JSON array element by element, so that a list which is too
 // long costs no more than one of max elements. null is an empty list.
 func DecodeList[T any](b []byte, max int) ([]T, error) {

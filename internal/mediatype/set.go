@@ -60,6 +60,21 @@ func (s *Set) Has(essence string) bool {
 	return !Active(essence) && valid(essence)
 }
 
+// Covers reports whether the set admits every type that a pattern of another set admits,
+// given as [Set.Patterns] returns it.
+func (s *Set) Covers(pattern string) bool {
+	switch {
+	case s == nil:
+		return false
+	case pattern == "*/*":
+		return s.all
+	case strings.HasSuffix(pattern, "/*"):
+		_, ok := s.families[strings.TrimSuffix(pattern, "/*")]
+		return ok || s.all
+	}
+	return s.Has(pattern)
+}
+
 // Patterns returns the patterns in the order given. The caller must not change
 // them.
 func (s *Set) Patterns() []string {
