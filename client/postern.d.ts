@@ -53,6 +53,8 @@ export interface Options extends Place {
   credentials?: RequestCredentials;
   /** Goes to the server with the file's name, type and size. */
   metadata?: Record<string, string>;
+  /** The folders in which the file was, "holiday/2026", for {path} in keys. */
+  path?: string;
   /** Stops the upload: see PAUSE. */
   signal?: AbortSignal;
   /** Told of progress, which never goes back. A small file's comes at once. */

@@ -1,10 +1,12 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { refusalOf } from "./accept.js";
+import { refusalOf, tooLarge } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
+import { dropped, filesIn } from "./folders.js";
 import { unfinished } from "./postern.js";
+import { resizable, resized } from "./resize.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
 import { UploadItem, idOf } from "./upload-item.js";
@@ -27,6 +29,7 @@ export class PosternUpload extends Attributes {
   static formAssociated = true;
   static observedAttributes = [
     "accept", "multiple", "required", "name", "max-size", "max-files", "lang", "unfinished", "endpoint", "scope",
+    "capture", "folder", "compact", "previews",
   ];
 
   #internals = this.attachInternals();
@@ -47,12 +50,17 @@ export class PosternUpload extends Attributes {
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
+    prepare: (item) => this.#prepare(item),
     onProgress: (item, progress) => {
       const { resumable } = item;
       item.progress(progress);
       if (resumable === item.resumable) this.#list.progress(item);
       else this.#list.paint(item);
       if (item.file) this.#tell("postern-progress", { file: item.file, ...progress });
+    },
+    onState: (item, waiting) => {
+      item.hold(waiting);
+      this.#list.paint(item);
     },
     onComplete: (item, receipt) => {
       item.complete(receipt);
@@ -88,6 +96,9 @@ export class PosternUpload extends Attributes {
     for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
       this.addEventListener(type, (event) => this.#onDrag(event));
     }
+    this.addEventListener("paste", ({ clipboardData }) => {
+      if (clipboardData?.types.includes("Files")) this.add(clipboardData);
+    });
     takeOver(this, ["texts", "headers", "metadata"]);
   }
 
@@ -129,9 +140,10 @@ export class PosternUpload extends Attributes {
       this.#add([...source]);
       return;
     }
-    const items = [...source.items].filter(({ kind }) => kind === "file");
-    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
-    this.#add(files.flatMap((item) => item.getAsFile() ?? []), { folders: files.length < items.length });
+    const { files, directories } = dropped(source);
+    const folders = directories.length > 0;
+    if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
+    if (folders && this.multiple) filesIn(directories).then((inside) => this.#add(inside));
   }
 
   /** @param {string} key */
@@ -157,6 +169,7 @@ export class PosternUpload extends Attributes {
 
   connectedCallback() {
     for (const type of OUTSIDE) addEventListener(type, this.#onOutside);
+    addEventListener("beforeunload", this.#onLeave);
     this.#translate();
     this.#restore();
   }
@@ -164,6 +177,7 @@ export class PosternUpload extends Attributes {
   // An element that is only moved goes on.
   disconnectedCallback() {
     for (const type of OUTSIDE) removeEventListener(type, this.#onOutside);
+    removeEventListener("beforeunload", this.#onLeave);
     queueMicrotask(() => {
       for (const item of this.#list.items) {
         if (this.isConnected || item.state !== "uploading") continue;
@@ -209,6 +223,11 @@ export class PosternUpload extends Attributes {
     if (type === "drop") this.add(dataTransfer);
   }
 
+  /** @param {Event} event */
+  #onLeave = (event) => {
+    if (this.leaveWarning && this.#list.items.some(({ active }) => active)) event.preventDefault();
+  };
+
   #onOutside = () => {
     this.#restore({ fresh: false });
     this.#list.paintAll();
@@ -247,6 +266,20 @@ export class PosternUpload extends Attributes {
     };
   }
 
+  /** @param {UploadItem} item */
+  async #prepare(item) {
+    const { resize, maxSize } = this;
+    const { file } = item;
+    if (!(file instanceof File) || !this.#shrinks(file)) return;
+    item.replace(await resized(file, resize));
+    if (maxSize && item.size > maxSize) throw tooLarge(maxSize);
+  }
+
+  /** Whether a file may go up smaller than it is. @param {File} file */
+  #shrinks(file) {
+    return this.resize > 0 && resizable(file);
+  }
+
   /** @param {UploadItem["file"]} file */
   #metadataOf(file) {
     const metadata = this.#metadata;
@@ -267,9 +300,9 @@ export class PosternUpload extends Attributes {
     /** @param {File} file */
     const add = (file) => {
       const item = UploadItem.chosen(file);
-      const same = this.#list.find(item.id);
+      const same = this.#list.find(item.key);
       if (same && !same.replaceable) return twice.push(item.name);
-      const refusal = refusalOf(file, { accept, maxSize });
+      const refusal = refusalOf(file, { accept, maxSize: this.#shrinks(file) ? 0 : maxSize });
       if (!refusal) {
         for (const other of replaced) if (other !== same) this.#remove(other);
         replaced = [];
@@ -456,6 +489,7 @@ export class PosternUpload extends Attributes {
     const words = (this.#words = new Words(language, this.#texts));
     if (this.isConnected) load(language).then((news) => news && this.#translate());
     this.#drop.describe(words, this);
+    this.#list.previews = this.previews;
     this.#list.translate(words);
     this.#refresh();
   }

@@ -48,12 +48,12 @@ export class Job {
 
   /** @param {File | API.Unfinished} file @param {API.Options} options */
   constructor(file, options) {
-    const { endpoint, scope = "", store = local(), signal = never(), metadata, checksum } = options;
+    const { endpoint, scope = "", store = local(), signal = never(), metadata, path, checksum } = options;
     this.signal = signal;
     this.#file = file;
     this.#options = options;
     this.#name = slotName({ endpoint, scope }, file);
-    this.#what = JSON.stringify([metadata, checksum]);
+    this.#what = JSON.stringify([metadata, checksum, path]);
     this.#slot = new Slot(store, { endpoint, scope }, file);
   }
 
@@ -134,7 +134,7 @@ export class Job {
 
   /** @returns {Promise<Grant>} */
   async #sign() {
-    const { metadata, checksum } = this.#options;
+    const { metadata, path, checksum } = this.#options;
     const { name: filename, type, size } = this.#file;
     // What is asked for, and what instead where a bucket or a file has no such sum.
     /** @type {({ sha256: string } | typeof SUMS_OF_PARTS | undefined)[]} */
@@ -143,7 +143,7 @@ export class Job {
     /** @returns {Promise<Answer>} */
     const request = () =>
       // It is not cut off: what the answer begins must be given up.
-      this.#call("sign", { filename, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
+      this.#call("sign", { filename, path, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
         if (wishes.length === 1 || codeOf(error) !== "checksum_unsupported") throw error;
         wishes.shift();
         return request();

@@ -20,9 +20,9 @@ export class Row {
 
   /**
    * @param {UploadItem} item
-   * @param {{ disabled: boolean, onMain: () => void, onEnd: () => void }} buttons
+   * @param {{ disabled: boolean, previews: boolean, onMain: () => void, onEnd: () => void }} buttons
    */
-  constructor(item, { disabled, onMain, onEnd }) {
+  constructor(item, { disabled, previews, onMain, onEnd }) {
     const { name } = item;
     this.#item = item;
     this.#main = make("button", { type: "button", disabled, onclick: onMain }, icon());
@@ -35,7 +35,7 @@ export class Row {
         make("span", { part: "detail" }, this.#weight, this.#message)),
       make("div", { part: "actions" }, this.#main, this.#end),
       this.#bar);
-    this.#showImage();
+    if (!this.#showImage() && previews) this.#showOther();
   }
 
   get message() {
@@ -89,17 +89,19 @@ export class Row {
 
   /** @param {Words} words */
   #say(words) {
-    const { state, error, size, percent, fraction } = this.#item;
+    const { state, error, size, percent, fraction, retrying, elsewhere } = this.#item;
     const online = navigator.onLine;
     if (error) return words.failure(error, { size, online });
     if (state === "failed" || state === "removed") return "";
-    return words.text(state === "uploading" ? progressText(online, fraction) : state, { percent: String(percent) });
+    if (state !== "uploading") return words.text(state, { percent: words.number(percent) });
+    if (online && retrying) return words.hope(retrying);
+    return words.text(progressText({ online, elsewhere, fraction }), { percent: words.number(percent) });
   }
 
   // Shows what browsers can show of the file; until then its extension stays.
   #showImage() {
     const { file, type } = this.#item;
-    if (!(file instanceof Blob) || !type.startsWith("image/")) return;
+    if (!(file instanceof Blob) || !type.startsWith("image/")) return false;
     this.#url = URL.createObjectURL(file);
     const image = make("img", { alt: "", loading: "lazy", src: this.#url });
     image.onload = () => {
@@ -111,6 +113,23 @@ export class Row {
       image.remove();
     };
     this.#preview.append(image);
+    return true;
+  }
+
+  // The first picture of a video, and the first page of a PDF, by the browser's own means.
+  #showOther() {
+    const { file, type } = this.#item;
+    if (!(file instanceof Blob)) return;
+    if (type.startsWith("video/")) {
+      this.#url = URL.createObjectURL(file);
+      const video = make("video", { muted: true, playsInline: true, preload: "metadata", src: `${this.#url}#t=0.1` });
+      video.onloadeddata = () => this.#preview.replaceChildren(video);
+      video.onerror = () => this.#release();
+      video.load();
+    } else if (type === "application/pdf" && navigator.pdfViewerEnabled) {
+      this.#url = URL.createObjectURL(file);
+      this.#preview.replaceChildren(make("iframe", { inert: true, title: "", src: `${this.#url}#toolbar=0&view=Fit` }));
+    }
   }
 
   #release() {
@@ -124,9 +143,10 @@ function focusedIn(element) {
   return root instanceof ShadowRoot ? root.activeElement : null;
 }
 
-/** @param {boolean} online @param {number} fraction @returns {TextName} */
-function progressText(online, fraction) {
+/** @param {{ online: boolean, elsewhere: boolean, fraction: number }} item @returns {TextName} */
+function progressText({ online, elsewhere, fraction }) {
   if (!online) return "disconnected";
+  if (elsewhere) return "elsewhere";
   return fraction < 1 ? "uploading" : "finishing";
 }
 

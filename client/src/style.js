@@ -21,7 +21,9 @@ button:disabled { opacity: 0.55; cursor: default }
 button:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px }
 svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round }
 [part=drop] { display: flex; align-items: center; justify-content: center; gap: 1rem; width: 100%; padding: 2rem 1.25rem; border: 1.5px dashed var(--_line); border-radius: var(--_radius); background: var(--_surface) }
-:host(:state(filled)) [part=drop] { padding-block: 1rem }
+:host([compact]) [part=drop] { display: inline-flex; gap: 0.5rem; width: auto; max-width: 100%; padding: 0.375rem 0.875rem 0.375rem 0.5rem; border-style: solid }
+:host([compact]) [part=icon] { padding: 0.25rem; background: none }
+:host(:not([compact]):state(filled)) [part=drop] { padding-block: 1rem }
 [part=drop]:enabled:hover, :host(:state(over)) [part=drop] { border-color: var(--_accent) }
 :host(:state(over)) [part=drop] { border-style: solid; background: color-mix(in srgb, var(--_accent) 10%, var(--_surface)) }
 [part=icon] { display: grid; padding: 0.625rem; border-radius: 50%; background: color-mix(in srgb, var(--_accent) 13%, transparent); color: var(--_accent) }
@@ -40,7 +42,9 @@ svg { width: 1.25rem; fill: none; stroke: currentcolor; stroke-width: 1.75; stro
 [part~=file] { display: grid; grid-template-columns: auto minmax(0, 1fr) auto; align-items: center; gap: 0 0.75rem; padding: 0.625rem 0.75rem; border: 1px solid color-mix(in srgb, var(--_line) 35%, transparent); border-radius: var(--_radius); background: var(--_surface) }
 [part~=failed] { border-color: color-mix(in srgb, var(--_bad) 45%, transparent) }
 [part=preview] { position: relative; display: grid; place-items: center; width: 2.75rem; height: 2.75rem; overflow: hidden; border-radius: calc(var(--_radius) * 0.66); background: var(--_track); color: var(--_muted); font-size: 0.6875rem; font-weight: 700 }
-img { position: absolute; width: 100%; height: 100%; object-fit: cover }
+:is(img, video, iframe) { position: absolute; width: 100%; height: 100%; border: 0; object-fit: cover }
+:host([previews]) [part=preview] { width: 5rem; height: 5rem }
+[part=name] { overflow: hidden }
 bdi { display: inline-flex; max-width: 100%; white-space: pre; vertical-align: bottom }
 bdi :first-child { overflow: hidden; text-overflow: ellipsis }
 bdi :last-child { flex: none }

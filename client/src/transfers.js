@@ -12,6 +12,7 @@ import { idOf } from "./upload-item.js";
  * @typedef {object} Owner
  * @property {() => Options} options
  * @property {(file: UploadItem["file"]) => Options["metadata"] | Promise<Options["metadata"]>} metadata
+ * @property {(item: UploadItem) => Promise<void>} prepare makes of a file what goes up
  * @property {(item: UploadItem, progress: Progress) => void} onProgress
  * @property {(item: UploadItem, state: State) => void} [onState] is told of what people wait for
  * @property {(item: UploadItem, receipt: Stored) => void} onComplete
@@ -69,11 +70,13 @@ export class Transfers {
 
   /** @param {UploadItem} item @param {AbortSignal} signal */
   async #run(item, signal) {
-    const { file } = item;
-    if (!file) return;
+    await this.#owner.prepare(item);
+    const { file, path } = item;
+    if (!file || signal.aborted) return;
     const options = {
       ...this.#owner.options(),
       signal,
+      path: path || undefined,
       metadata: await this.#owner.metadata(file),
       onProgress: (/** @type {Progress} */ progress) => {
         if (!signal.aborted) this.#owner.onProgress(item, progress);
@@ -104,7 +107,7 @@ export class Transfers {
   /** @param {UploadItem} item */
   async #kept(item) {
     const options = this.#options.get(item) ?? this.#owner.options();
-    return (await unfinished(options)).find((kept) => idOf(kept) === item.id)?.loaded ?? 0;
+    return (await unfinished(options)).find((kept) => item.file && idOf(kept) === idOf(item.file))?.loaded ?? 0;
   }
 
   /** @param {UploadItem} item @param {() => Promise<void>} work */

@@ -1,10 +1,11 @@
 // The model of one upload in the list: its state, and what follows from it. It knows
 // neither the page nor the network.
 
+import { pathOf } from "./folders.js";
 import { cleanName } from "./names.js";
 import { UploadError } from "./postern.js";
 
-/** @import { Progress, Stored, Unfinished } from "../postern.d.ts" */
+/** @import { Progress, Retrying, State as Waiting, Stored, Unfinished } from "../postern.d.ts" */
 
 /**
  * - waiting: for its turn
@@ -42,8 +43,11 @@ const REPLACEABLE = ["failed", "cancelled", "unfinished"];
 
 // Statuses of the server to which the same file would get the same answer.
 const FINAL = [400, 413, 415, 422];
-// What may be another time, of a bucket's refusals below 500.
-const PASSING = ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "NoSuchUpload", "PreconditionFailed", "unexpected"];
+// What may be another time, of a bucket's refusals below 500. Without CORS rules it looks
+// as if it were down.
+const PASSING = [
+  "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "NoSuchUpload", "PreconditionFailed", "bucket_unreachable", "unexpected",
+];
 
 /** @typedef {"pause" | "resume" | "choose" | "retry" | "cancel" | "remove"} Action */
 
@@ -67,6 +71,10 @@ export class UploadItem {
   receipt = null;
   /** Why it has failed. @type {Error | null} */
   error = null;
+  /** What is tried again by itself, and why. @type {Retrying | null} */
+  retrying = null;
+  /** Whether another tab uploads the file. */
+  elsewhere = false;
   /** Whether trying again cannot help. */
   final = false;
 
@@ -83,6 +91,10 @@ export class UploadItem {
     this.name = cleanName(name) || "?";
     this.size = size;
     this.type = type;
+    /** The folders in which the file was. */
+    this.path = file instanceof File ? pathOf(file) : "";
+    /** What tells it apart from others in the list. */
+    this.key = this.path + id;
     this.#state = state;
   }
 
@@ -192,6 +204,18 @@ export class UploadItem {
     this.resumable = resumable;
   }
 
+  /** Takes what goes up in the file's place. @param {File} file */
+  replace(file) {
+    this.file = file;
+    this.size = file.size;
+  }
+
+  /** What it waits for, of itself. @param {Waiting} waiting */
+  hold({ retrying, elsewhere }) {
+    this.retrying = retrying;
+    this.elsewhere = elsewhere;
+  }
+
   pause() {
     this.#become("paused");
   }
@@ -230,6 +254,8 @@ export class UploadItem {
   #become(state) {
     if (!TRANSITIONS[this.#state].includes(state)) throw new Error(`${this.#state} does not become ${state}`);
     this.#state = state;
+    this.retrying = null;
+    this.elsewhere = false;
   }
 }
 
@@ -244,10 +270,15 @@ const describe = ({ name, size, type }) => ({ name, size, type });
 function isFinal(error) {
   if (!(error instanceof UploadError)) return false;
   const { from, code, status, retryAfter } = error;
-  if (retryAfter) return false;
-  if (from === "browser") return true;
-  if (from === "server") return FINAL.includes(status);
-  return status >= 300 && status < 500 && ![408, 425, 429].includes(status) && !PASSING.includes(code) && !hasExpired(error);
+  if (retryAfter || code === "uploading_elsewhere") return false;
+  if (from === "bucket") return isFinalAtBucket(error);
+  return from === "browser" || FINAL.includes(status);
+}
+
+/** @param {UploadError} error */
+function isFinalAtBucket({ code, status, detail, mend }) {
+  if (hasExpired({ from: "bucket", code, detail }) || PASSING.includes(code)) return false;
+  return mend !== null || (status >= 300 && status < 500 && ![408, 425, 429].includes(status));
 }
 
 /**

@@ -35,6 +35,8 @@ export class UploadList {
   #frame = 0;
   #looked = 0; // when
   #disabled = false;
+  /** Whether more than images are to be seen. */
+  previews = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #look;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -80,9 +82,9 @@ export class UploadList {
     return this.#items.get(keyOf(item)) === item;
   }
 
-  /** The item of the same file. @param {string} id */
-  find(id) {
-    return this.#items.get(id);
+  /** The item of the same file. @param {string} key */
+  find(key) {
+    return this.#items.get(key);
   }
 
   /** @param {UploadItem} item */
@@ -173,7 +175,7 @@ export class UploadList {
   /** @param {UploadItem} item */
   #rowOf(item) {
     const { onMain, onEnd } = this.#told;
-    const row = new Row(item, { disabled: this.#disabled, onMain: () => onMain(item), onEnd: () => onEnd(item) });
+    const row = new Row(item, { disabled: this.#disabled, previews: this.previews, onMain: () => onMain(item), onEnd: () => onEnd(item) });
     this.#rows.set(item, row);
     row.paint(this.#words);
     return row;
@@ -227,13 +229,14 @@ export class UploadList {
   #chosen() {
     const items = this.items;
     if (items.length <= this.#limit) return new Set(items);
-    /** @type {{ item: UploadItem, at: number, rank: number }[]} */
+    /** @type {{ item: UploadItem, at: number, rank: number, next: number }[]} */
     const ranked = items.map((item, at) => {
       const row = this.#rows.get(item);
-      const rank = row?.inUse ? -1 : 2 * ORDER.indexOf(item.state) + Number(!row);
-      return { item, at, rank };
+      const rank = row?.inUse ? -1 : ORDER.indexOf(item.state);
+      const next = item.state === "failed" ? -at : at + (row ? 0 : items.length); // of failures, the last
+      return { item, at, rank, next };
     });
-    ranked.sort((a, b) => a.rank - b.rank || a.at - b.at);
+    ranked.sort((a, b) => a.rank - b.rank || a.next - b.next);
     return new Set(ranked.slice(0, this.#limit).sort((a, b) => a.at - b.at).map(({ item }) => item));
   }
 
@@ -247,6 +250,6 @@ export class UploadList {
   }
 }
 
-// Files are told apart by their ids; of a receipt that was kept there is no file.
+// Of a receipt that was kept there is no file to tell it apart by.
 /** @param {UploadItem} item */
-const keyOf = (item) => item.id || item;
+const keyOf = (item) => item.key || item;

@@ -6,6 +6,7 @@ import { UploadError } from "./postern.js";
 import { hasExpired } from "./upload-item.js";
 
 /** @import * as API from "../postern-upload.d.ts" */
+/** @import { Retrying } from "../postern.d.ts" */
 
 /** Those of a plural go by what stands before the dot. @typedef {{ [K in keyof typeof en]: K extends `${infer Name}.${string}` ? Name : K }[keyof typeof en]} TextName */
 /** @typedef {Record<string, string | number | undefined>} Values numbers are written as the language does */
@@ -26,10 +27,11 @@ const NAMED = 3; // names that a notice tells
 
 /** Texts of a bucket's refusals that are not called as their code. @type {Record<string, TextName>} */
 const REFUSALS = {
-  SlowDown: "storage_busy",
-  ServiceUnavailable: "storage_busy",
-  InternalError: "storage_busy",
-  RequestTimeout: "storage_busy",
+  SlowDown: "storage_overloaded",
+  ServiceUnavailable: "storage_overloaded",
+  InternalError: "storage_overloaded",
+  RequestTimeout: "storage_overloaded",
+  bucket_unreachable: "storage_unreachable",
   RequestTimeTooSkewed: "clock_wrong",
   RequestInTheFuture: "clock_wrong",
   NoSuchBucket: "storage_misconfigured",
@@ -193,6 +195,17 @@ export class Words {
     const other = from === "bucket" && Object.hasOwn(REFUSALS, name) ? REFUSALS[name] : "";
     const said = this.#find(name, values) || this.#find(other, values) || (from === "server" ? detail : "");
     return said || this.text(from === "bucket" ? "storage_refused" : "unexpected", values);
+  }
+
+  /**
+   * What is hoped to pass.
+   *
+   * @param {Pick<Retrying, "code" | "from">} retrying
+   */
+  hope({ code, from }) {
+    const silent = code === "network" || code === "bucket_unreachable";
+    const who = from === "server" ? "server" : "storage";
+    return this.text("retrying", { why: this.text(silent ? `${who}_silent` : `${who}_busy`) });
   }
 
   /** @param {UploadError["limits"]} limits */

@@ -86,6 +86,10 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
   ["a signature that is wrong", new UploadError("SignatureDoesNotMatch", { from: "bucket", status: 403 }), true],
   ["a grant that has expired", new UploadError("AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }), false],
   ["a key that is taken", new UploadError("PreconditionFailed", { from: "bucket", status: 412 }), false],
+  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403 }), true],
+  ["a policy of the page", new UploadError("blocked_by_policy"), true],
+  ["a bucket that does not answer", new UploadError("bucket_unreachable", { from: "bucket" }), false],
+  ["a file that another tab uploads", new UploadError("uploading_elsewhere"), false],
   ["a busy bucket", new UploadError("SlowDown", { from: "bucket", status: 503 }), false],
   ["a bucket that asks to wait", new UploadError("SlowDown", { from: "bucket", status: 429 }), false],
   ["a proxy before the bucket", new UploadError("unexpected", { from: "bucket", status: 407 }), false],
@@ -99,6 +103,13 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
     assert.equal(item.counted, !final);
   });
 }
+
+test("what is tried again is said until the state changes", () => {
+  const item = inState("uploading");
+  item.hold({ retrying: { code: "network", from: "bucket", at: 0, tries: 1 }, elsewhere: true });
+  item.pause();
+  assert.deepEqual([item.retrying, item.elsewhere], [null, false]);
+});
 
 test("what can be paused can be paused while it waits to go on", () => {
   const item = inState("paused");

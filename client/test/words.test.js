@@ -79,7 +79,7 @@ for (const [what, code, init, about, expected] of
     ["of another type", "type_not_allowed", { allowed_types: ["image/*"] }, {}, "Files of this kind are not accepted here, only images."],
     ["a limit that is not told", "size_too_large", { from: "server", detail: "Too big." }, {}, "Too big."],
     ["an expired grant", "AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }, {}, texts.en.grant_expired],
-    ["a busy bucket", "SlowDown", { from: "bucket", status: 503, detail: "Please reduce" }, {}, texts.en.storage_busy],
+    ["a busy bucket", "SlowDown", { from: "bucket", status: 503, detail: "Please reduce" }, {}, texts.en.storage_overloaded],
     ["a refusal of the bucket", "AccessDenied", { from: "bucket", status: 403, detail: "Access Denied" }, {}, "The storage refused the file (AccessDenied). Only the people who run this site can mend that."],
     ["a bucket that is not there", "NoSuchBucket", { from: "bucket", status: 404 }, {}, "The storage of this site is not set up right (NoSuchBucket). Only the people who run it can mend that."],
     ["a wrong clock", "RequestTimeTooSkewed", { from: "bucket", status: 403 }, {}, "The clock of the server or of the storage is wrong (RequestTimeTooSkewed). Only the people who run this site can mend that."],
@@ -90,6 +90,16 @@ for (const [what, code, init, about, expected] of
   test(`a failure is said in words: ${what}`, () => {
     assert.equal(english.failure(new UploadError(code, init), { size: 1, online: true, ...about }), expected);
   });
+}
+
+for (const [code, from, expected] of /** @type {[string, "server" | "bucket", string][]} */ ([
+  ["network", "server", "Trying again: the server doesn’t answer"],
+  ["network", "bucket", "Trying again: the storage doesn’t answer"],
+  ["bucket_unreachable", "bucket", "Trying again: the storage doesn’t answer"],
+  ["SlowDown", "bucket", "Trying again: the storage is busy"],
+  ["unavailable", "server", "Trying again: the server is busy"],
+])) {
+  test(`what is tried again is said in words: ${code} of the ${from}`, () => assert.equal(english.hope({ code, from }), expected));
 }
 
 test("what code of the page throws is nothing for people", () => {

@@ -36,7 +36,9 @@ func TestManyFilesAreOneLine(t *testing.T) {
 	count := e.Part("count") + `.innerText`
 	browser.Eval[bool](e.Page, said+`(`+e.Root()+`.querySelector("[role=status]"))`)
 	e.add(1, 3, 10)
-	e.WaitFor("3.txt", "done")
+	for _, name := range []string{"1.txt", "2.txt", "3.txt"} {
+		e.WaitFor(name, "done")
+	}
 	require.False(t, browser.Eval[bool](e.Page, e.Part("summary")+`.checkVisibility()`), "few files speak for themselves")
 	require.ElementsMatch(t, []string{"1.txt: Uploaded ", "2.txt: Uploaded ", "3.txt: Uploaded "}, browser.Eval[[]string](e.Page, `told.splice(0)`))
 

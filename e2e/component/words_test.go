@@ -94,7 +94,7 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
-		require.Equal(t, "Your holiday", accessible(e, "button")[0].name)
+		require.Equal(t, "Your holiday Only images · Up to 1.5 MB each · At most 3 files", accessible(e, "button")[0].name)
 	})
 }
 
