@@ -52,9 +52,10 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		require.Equal(t, "Something went wrong. Try again in a moment.", e.Failure("c.txt"))
 		require.Equal(t, "no token", browser.Eval[string](e.Page, `events.findLast(({ type }) => type === "postern-error").detail.error.message`))
 	})
-	t.Run("of folders", func(t *testing.T) {
+	t.Run("of folders, where one file is asked for", func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "folder")
 		require.NoError(t, os.Mkdir(folder, 0o700))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.multiple = false, true)`)
 		e.Drop(folder)
 		require.Equal(t, "Folders can’t be uploaded. Drop the files inside instead.", browser.Eval[string](e.Page, e.Part("notice")+`.innerText`))
 	})
