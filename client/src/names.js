@@ -59,7 +59,7 @@ export const isolated = (name) => (RTL.test(name) ? `\u2068${name}\u2069` : name
  * @returns {[string, string]}
  */
 export function splitName(name) {
-  const tail = (RTL.test(name) ? /\.[^.\s]{1,10}$/u : /[\w-]{0,6}(\.[^.\s]{1,10})?$/u).exec(name);
+  const tail = (RTL.test(name) ? /\.[^.\s]{1,10}$/u : /[\w-]{0,3}(\.[^.\s]{1,10})?$/u).exec(name);
   const at = tail?.index ?? name.length;
   return [name.slice(0, at), name.slice(at)];
 }

@@ -106,7 +106,7 @@ export class Summary {
     this.#bar.ariaLabel = words.text("progress_all");
     this.#bar.ariaValueNow = String(Math.floor(fraction * 100));
     this.#fill.style.width = `${fraction * 100}%`;
-    this.#bar.hidden = !total.busy;
+    this.#bar.hidden = this.#rate.hidden = !total.busy;
     paintButton(this.#main, this.#action, words);
     this.#busy = total.busy > 0;
     paintButton(this.#end, this.#busy ? "cancel_all" : "", words);

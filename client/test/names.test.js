@@ -9,9 +9,9 @@ for (const [name, cleaned] of names) {
 }
 
 for (const [name, halves] of /** @type {[string, [string, string]][]} */ ([
-  ["report-of-the-year.pdf", ["report-of-th", "e-year.pdf"]],
+  ["report-of-the-year.pdf", ["report-of-the-y", "ear.pdf"]],
   ["a.pdf", ["", "a.pdf"]],
-  ["travel expenses", ["travel ex", "penses"]],
+  ["travel expenses", ["travel expen", "ses"]],
   ["בית הספר.pdf", ["בית הספר", ".pdf"]],
   ["日本語の長い名前.txt", ["日本語の長い名前", ".txt"]],
   ["archive.tar.gz", ["archive.", "tar.gz"]],
