@@ -171,7 +171,7 @@ export class Words {
  *   where the limit reads as its size does
  */
 function failureName({ code, from, detail }, { empty, online, justOver }) {
-  if (code === "network") return networkName(from, online);
+  if (/^(network|bucket_unreachable|blocked_by_policy)$/.test(code)) return networkName(from, online);
   if (code === "size_too_large" && justOver) return "size_just_over";
   if (code === "size_too_small" && empty) return "size_zero";
   if (from === "bucket" && /expired/i.test(detail)) return "grant_expired";
@@ -181,7 +181,7 @@ function failureName({ code, from, detail }, { empty, online, justOver }) {
 /** @param {UploadError["from"]} from @param {boolean} online */
 function networkName(from, online) {
   if (!online) return "offline";
-  return from === "bucket" ? "storage_unreachable" : "server_unreachable";
+  return from === "server" ? "server_unreachable" : "storage_unreachable";
 }
 
 /** @param {string} lang */
