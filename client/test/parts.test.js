@@ -35,10 +35,10 @@ const after = (/** @type {number} */ ms, set = 0) => ({ date: asked.date + ms + 
 
 for (const [what, code, init, answered, expected] of /** @type {[string, string, UploadErrorInit, typeof asked, string][]} */ ([
   ["a fresh policy that has expired", "AccessDenied", { detail: "Invalid according to Policy: Policy expired." }, after(1000), "clock_wrong"],
-  ["a fresh URL that has expired", "AccessDenied", { detail: "Request has expired" }, after(299_000), "clock_wrong"],
+  ["a fresh URL that has expired", "AccessDenied", { detail: "Request has expired" }, after(260_000), "clock_wrong"],
   ["a URL that is not valid yet", "AccessDenied", { detail: "Request is not valid yet" }, after(1000), "clock_wrong"],
   ["what says so itself", "RequestTimeTooSkewed", {}, after(1000), "clock_wrong"],
-  ["what has expired indeed", "AccessDenied", { detail: "Request has expired" }, after(300_000), "AccessDenied"],
+  ["what has expired indeed", "AccessDenied", { detail: "Request has expired" }, after(280_000), "AccessDenied"],
   ["what has expired while the machine slept", "AccessDenied", { detail: "Request has expired" }, after(1000, 200_000), "AccessDenied"],
   ["what was signed before the browser's clock was set", "AccessDenied", { detail: "Request has expired" }, after(1000, -200_000), "AccessDenied"],
   ["another refusal", "AccessDenied", { detail: "Access Denied." }, after(1000), "AccessDenied"],
