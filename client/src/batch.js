@@ -89,7 +89,7 @@ export class Batch {
     setTimeout(() => {
       this.#due = false;
       this.#begin();
-    });
+    }, 0);
   }
 
   #begin() {

@@ -9,13 +9,15 @@ const JUMP = 10_000; // ms by which the two may differ, or the clock was set, or
 /** @returns {Moment} */
 export const now = () => ({ date: Date.now(), running: performance.now() });
 
+/** @typedef {{ asked: Moment, life: number }} Signed when a signature was asked for, and how long it is good, in ms */
+
 /**
- * Whether a signature is still good that was asked for at a moment.
+ * Whether a signature is still good, a little early.
  *
- * @param {Moment} asked
- * @param {number} life in ms
+ * @param {Signed} signed
+ * @param {Moment} at
  */
-export const valid = (asked, life) => Date.now() < asked.date + life;
+export const valid = ({ asked, life }, at = now()) => at.date < asked.date + 0.9 * life;
 
 /**
  * The error of a bucket, or another one where its clock and that of the server, which has
@@ -23,14 +25,14 @@ export const valid = (asked, life) => Date.now() < asked.date + life;
  * browser's clock has no part in it.
  *
  * @param {unknown} error
- * @param {{ asked: Moment, life: number }} signed
+ * @param {Signed} signed
  * @param {Moment} answered
  */
-export function clocked(error, { asked, life }, answered = now()) {
+export function clocked(error, signed, answered = now()) {
   if (!(error instanceof UploadError) || !isAge(error)) return error;
-  const passed = answered.date - asked.date;
-  const jumped = Math.abs(passed - (answered.running - asked.running)) > JUMP;
-  if (error.code !== "RequestTimeTooSkewed" && (jumped || passed < 0 || passed >= life)) return error;
+  const { date, running } = signed.asked;
+  const jumped = Math.abs(answered.date - date - (answered.running - running)) > JUMP;
+  if (error.code !== "RequestTimeTooSkewed" && (jumped || !valid(signed, answered))) return error;
   const { from, status, requestId, time } = error;
   const ahead = Math.round((time - answered.date) / 1000);
   const apart = ahead ? ` The bucket's clock is ${Math.abs(ahead)} s ${ahead > 0 ? "ahead of" : "behind"} the browser's.` : "";

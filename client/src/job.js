@@ -170,7 +170,7 @@ export class Job {
         if (tries > 1 && grant.complete && (await this.#arrived(grant))) return;
         grant = await this.#sign();
       }
-    });
+    }, ({ status }) => status === 403 && !valid(grant));
     return this.#sent(this.#saved ?? grant);
   }
 
@@ -182,7 +182,7 @@ export class Job {
       const want = { bytes: this.#file.size, since: this.#since, signal: this.signal };
       return await lineTo(grant.url).pool.use(want, async () => {
         started();
-        if (!valid(grant.asked, grant.life)) return false;
+        if (!valid(grant)) return false;
         await this.#sendOnce(grant).catch((error) => {
           // The key is taken: an earlier try arrived, or completion tells whose it is.
           if (error.status !== 412 || (tries === 1 && !grant.complete)) throw clocked(error, grant);
@@ -233,7 +233,7 @@ export class Job {
     if (this.#options.checksum !== false) saved.crc64 ??= unsummed();
     await sendParts({
       saved,
-      file: this.#file instanceof Blob ? this.#file : null,
+      file: isBlob(this.#file) ? this.#file : null,
       size: this.#file.size,
       since: this.#since,
       parallel: this.#options.parallel,
@@ -328,7 +328,7 @@ export class Job {
 
   /** @returns {Blob} */
   #bytes() {
-    if (this.#file instanceof Blob) return this.#file;
+    if (isBlob(this.#file)) return this.#file;
     throw new UploadError("file_needed");
   }
 
@@ -373,6 +373,9 @@ export class Job {
  * @param {unknown} error
  */
 const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.test(codeOf(error));
+
+/** Whether the bytes are here. Of another window, a file is no Blob of this one. @param {object} file @returns {file is Blob} */
+const isBlob = (file) => "slice" in file;
 
 const never = () => new AbortController().signal;
 

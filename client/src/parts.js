@@ -9,7 +9,7 @@ import { startSumming } from "./summing.js";
 import { send } from "./transport.js";
 import { PAUSE, UploadError } from "./upload-error.js";
 
-/** @import { Moment } from "./clock.js" */
+/** @import { Signed } from "./clock.js" */
 /** @import { Saved } from "./saved.js" */
 
 /**
@@ -115,7 +115,7 @@ export async function sendParts({ saved, file, size, since, parallel = MOST, sig
         summed ??= sumUp(part); // while it is sent
         await put(n, part.bytes, signed, sum).catch((error) => {
           urls.drop(n);
-          outdated = !valid(signed.asked, signed.life);
+          outdated = !valid(signed);
           throw clocked(error, signed);
         });
       });
@@ -185,7 +185,7 @@ export function nearlyThere(parts, { most, rate }) {
   });
 }
 
-/** @typedef {{ url: string, asked: Moment, life: number }} SignedURL life in ms */
+/** @typedef {{ url: string } & Signed} SignedURL */
 
 /** The URLs of parts: asked for ahead, and again when they expire. */
 class PartURLs {
@@ -217,7 +217,7 @@ class PartURLs {
   async get(n, sum) {
     for (;;) {
       const known = this.#urls.get(n);
-      if (known && valid(known.asked, known.life * 0.9)) return known; // a little early
+      if (known && valid(known)) return known;
       if (sum) await this.#ask([n], { [n]: sum });
       else await (this.#asking ??= this.#ask([n, ...this.#soon()], {}).finally(() => (this.#asking = null)));
     }

@@ -154,13 +154,16 @@ export function unfinishedIn(store, place, now, busy = new Set()) {
     if (!file || busy.has(slot)) continue;
     const { endpoint, scope, ...kept } = file;
     const saved = parse(tried(() => store?.getItem(slot)));
-    if (saved?.expires < now) tried(() => store?.removeItem(slot));
+    if (expired(saved, now)) tried(() => store?.removeItem(slot));
     else if (isOf(place, { endpoint, scope }) && isSaved(saved, kept.size)) {
       found.push({ ...kept, expires: saved.expires, loaded: saved.sent ? kept.size : bytesDone(saved, kept.size) });
     }
   }
   return found.sort((a, b) => a.expires - b.expires);
 }
+
+/** @param {any} saved @param {number} now */
+const expired = (saved, now) => typeof saved?.expires === "number" && saved.expires < now;
 
 /** @param {Place} place @param {Place} other */
 const isOf = (place, other) => other.endpoint === place.endpoint && other.scope === place.scope;

@@ -31,7 +31,6 @@ const REFUSALS = {
   ServiceUnavailable: "storage_overloaded",
   InternalError: "storage_overloaded",
   RequestTimeout: "storage_overloaded",
-  bucket_unreachable: "storage_unreachable",
   RequestTimeTooSkewed: "clock_wrong",
   RequestInTheFuture: "clock_wrong",
   NoSuchBucket: "storage_misconfigured",
@@ -227,7 +226,7 @@ export class Words {
  */
 function failureName(error, { empty, online, justOver }) {
   const { code, from } = error;
-  if (code === "network") return networkName(from, online);
+  if (code === "network" || code === "bucket_unreachable") return networkName(from, online);
   if (code === "size_too_large" && justOver) return "size_just_over";
   if (code === "size_too_small" && empty) return "size_zero";
   return hasExpired(error) ? "grant_expired" : code;
