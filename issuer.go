@@ -209,7 +209,7 @@ func (i *Issuer) adopt(u *Upload) error {
 	if u.Filename = filename.Clean(u.Filename); u.Filename == "" {
 		return ErrFilenameRequired
 	}
-	u.Type = i.typeOf(u.Type, u.Filename)
+	u.Path, u.Type = filename.CleanPath(u.Path), i.typeOf(u.Type, u.Filename)
 	return nil
 }
 

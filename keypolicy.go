@@ -90,6 +90,9 @@ func encodePrincipal(value string) string {
 //	{uuid}     a random UUID, version 7 (RFC 9562): 74 random bits after the time
 //	{ext}      the usual extension of the granted type with its dot, or nothing
 //	{slug}     the file's name without extension in a-z, 0-9 and hyphens, or "file"
+//	{path}     the folders in which the file was, as [Upload.Path] has them, between
+//	           slashes and before another segment; without any it is left out with
+//	           its slash: "{subject}/{path}/{uuid}{ext}"
 //	{sha256}   the checksum in hexadecimal; without one the upload is refused
 //	           with checksum_required
 //
@@ -182,9 +185,10 @@ type templatePart struct {
 
 var (
 	errTemplateEmpty       = errors.New("a template is not empty")
-	errTemplatePlaceholder = errors.New("the placeholders are {tenant} {subject} {date} {yyyy} {mm} {dd} {uuid} {ext} {slug} {sha256}")
+	errTemplatePlaceholder = errors.New("the placeholders are {tenant} {subject} {date} {yyyy} {mm} {dd} {uuid} {ext} {slug} {path} {sha256}")
 	errTemplateBrace       = errors.New("a brace stands alone")
 	errTemplateSegment     = errors.New("{tenant} and {subject} stand between slashes alone")
+	errTemplatePath        = errors.New("{path} stands between slashes alone, and before another segment")
 	errTemplateEmptyPart   = errors.New("every segment needs something that is never empty")
 )
 
@@ -193,9 +197,14 @@ func parseTemplate(template string) ([]templatePart, error) {
 		return nil, errTemplateEmpty
 	}
 	var parts []templatePart
-	for i, segment := range strings.Split(template, "/") {
+	segments := strings.Split(template, "/")
+	for i, segment := range segments {
 		if i > 0 {
 			parts = append(parts, templatePart{literal: "/"})
+		}
+		if segment == "{path}" && i+1 < len(segments) {
+			parts = append(parts, templatePart{placeholder: "path"})
+			continue
 		}
 		own, err := parseSegment(segment)
 		if err != nil {
@@ -213,7 +222,7 @@ func parseTemplate(template string) ([]templatePart, error) {
 
 // shortest is the shortest text that each placeholder becomes.
 var shortest = map[string]string{
-	"tenant": "t", "subject": "s", "slug": "s", "ext": "",
+	"tenant": "t", "subject": "s", "slug": "s", "ext": "", "path": "p",
 	"date": "2006-01-02", "yyyy": "2006", "mm": "01", "dd": "02",
 	"uuid": strings.Repeat("0", 36), "sha256": strings.Repeat("0", 64),
 }
@@ -239,6 +248,9 @@ func parseSegment(segment string) (parts []templatePart, err error) {
 		}
 		if (name == "tenant" || name == "subject") && segment != rest[:end+1] {
 			return nil, errTemplateSegment
+		}
+		if name == "path" {
+			return nil, errTemplatePath
 		}
 		parts = append(parts, templatePart{placeholder: name})
 		rest = rest[end+1:]
@@ -267,8 +279,11 @@ func (t *keyTemplate) Key(_ context.Context, u *Upload) (string, error) {
 	}
 	var array [256]byte
 	b := array[:0]
-	for _, part := range t.parts {
+	for i, part := range t.parts {
 		if part.placeholder == "" {
+			if i > 0 && t.parts[i-1].placeholder == "path" && u.Path == "" {
+				continue // its slash
+			}
 			b = append(b, part.literal...)
 			continue
 		}
@@ -304,6 +319,8 @@ func (t *keyTemplate) appendPlaceholder(b []byte, name string, u *Upload) ([]byt
 		return append(b, mediatype.Extension(t.Essence)...), nil
 	case "slug":
 		return append(b, filename.Slug(u.Filename)...), nil
+	case "path":
+		return append(b, u.Path...), nil
 	default: // sha256
 		if u.SHA256 == nil {
 			return nil, ErrChecksumRequired

@@ -267,3 +267,28 @@ func TestProblemOfAKeyPolicyIsSent(t *testing.T) {
 	})))
 	require.Equal(t, http.StatusForbidden, refused(t, send(h, photo)).Status)
 }
+
+func TestTheFoldersOfAFileArePartOfItsKey(t *testing.T) {
+	for _, tc := range []struct{ template, path, want string }{
+		{"{subject}/{path}/{slug}{ext}", "holiday/2026", "ada/holiday/2026/ete-a-zurich.png"},
+		{"{subject}/{path}/{slug}{ext}", "", "ada/ete-a-zurich.png"},
+		{"{path}/{slug}", "a", "a/ete-a-zurich"},
+		{"{path}/{slug}", "", "ete-a-zurich"},
+		{"{path}/{slug}", "../../etc/./CON\u202e/", "etc/_CON/ete-a-zurich"},
+		{"{path}/{slug}", `..\${filename}`, "_{filename}/ete-a-zurich"},
+	} {
+		key, err := keyOf(t, postern.KeyTemplate(tc.template), &postern.Upload{Subject: "ada", Path: tc.path})
+		require.NoError(t, err)
+		require.Equal(t, tc.want, key)
+	}
+	for _, template := range []string{"{path}", "x/{path}", "x{path}/y", "{path}{slug}/x", "{slug}/{path}x/y"} {
+		_, err := postern.KeyTemplate(template).Key(t.Context(), &postern.Upload{})
+		require.ErrorContains(t, err, "{path} stands between slashes alone", template)
+	}
+}
+
+func TestAPageTellsTheFoldersOfAFile(t *testing.T) {
+	h := newHandler(t, postern.WithKeyPolicy(postern.KeyTemplate("{path}/{slug}{ext}")))
+	g := granted(t, send(h, `{"filename":"sea.png","path":"holiday/../at sea","type":"image/png","size":5}`))
+	require.Equal(t, "holiday/at sea/sea.png", g.Key)
+}

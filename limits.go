@@ -63,19 +63,27 @@ func (n *narrowing) of(l limits) limits {
 	return l
 }
 
+// humanSize writes a size for people, as the element on the page does: in decimal
+// units (a megabyte is 10^6 bytes), with one decimal below 100, halves upwards.
 func humanSize(n int64) string {
-	units := [...]string{"KiB", "MiB", "GiB", "TiB"}
-	if n < 1<<10 {
-		if n == 1 {
-			return "1 byte"
-		}
+	switch {
+	case n == 1:
+		return "1 byte"
+	case n < 1000:
 		return fmt.Sprintf("%d bytes", n)
 	}
-	v, unit := float64(n)/1024, 0
-	for v >= 1024 && unit < len(units)-1 {
-		v, unit = v/1024, unit+1
+	units := [...]string{"kB", "MB", "GB", "TB"}
+	scale, unit := int64(1000), 0
+	for n >= scale*1000-scale/2 && unit < len(units)-1 {
+		scale, unit = scale*1000, unit+1
 	}
-	return fmt.Sprintf("%.4g %s", v, units[unit])
+	tenths := (n + scale/20) / (scale / 10)
+	if whole := tenths / 10; tenths%10 == 0 && whole < 100 {
+		return fmt.Sprintf("%d %s", whole, units[unit])
+	} else if whole < 100 {
+		return fmt.Sprintf("%d.%d %s", whole, tenths%10, units[unit])
+	}
+	return fmt.Sprintf("%d %s", (n+scale/2)/scale, units[unit])
 }
 
 // inertTypes is what is allowed where nothing is said.

@@ -57,7 +57,7 @@ func TestRefusalIsOneLineInTheLog(t *testing.T) {
 	require.Equal(t, map[string]any{
 		"level": "warn", "message": "upload", "action": "sign", "outcome": "refused", "status": 413.0, "code": "size_too_large",
 		"tenant": "acme", "subject": "ada", "size": float64(11 << 20), "type": "image/png",
-		"error": "size_too_large: The file is larger than 10 MiB.",
+		"error": "size_too_large: The file is larger than 10.5 MB.",
 	}, all[0])
 }
 

@@ -21,6 +21,7 @@ type native struct{}
 // signRequest is the body of a request for a grant.
 type signRequest struct {
 	Filename string            `json:"filename"`
+	Path     string            `json:"path"`
 	Type     string            `json:"type"`
 	Size     int64             `json:"size"`
 	Metadata map[string]string `json:"metadata"`
@@ -96,7 +97,7 @@ func declarationOf(b []byte) (*Declaration, error) {
 
 func (read *readSign) declaration() (*Declaration, error) {
 	q, d := &read.q, &read.d
-	d.Filename, d.Type, d.Metadata, d.Size = q.Filename, q.Type, q.Metadata, UnknownSize
+	d.Filename, d.Path, d.Type, d.Metadata, d.Size = q.Filename, q.Path, q.Type, q.Metadata, UnknownSize
 	if q.Filename == "" {
 		return d, ErrFilenameRequired
 	}

@@ -64,7 +64,7 @@ func within(what string, d, shortest, longest time.Duration) error {
 // withinSize refuses a number of bytes that is out of range.
 func withinSize(what string, n, smallest, largest int64) error {
 	if n < smallest || n > largest {
-		return fmt.Errorf("%s is from %s to %s, not %d bytes", what, humanSize(smallest), humanSize(largest), n)
+		return fmt.Errorf("%s is from %d to %d bytes, not %d", what, smallest, largest, n)
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ const UnknownSize int64 = -1
 type Declaration struct {
 	// Filename is what the browser calls the file. It is cleaned later.
 	Filename string
+	// Path is the folders in which the file was, where a folder was dropped:
+	// "holiday/2026". It is cleaned later.
+	Path string
 	// Type is the media type; "" is application/octet-stream.
 	Type string
 	// Size is in bytes. A client that does not tell declares [UnknownSize]: zero is
@@ -76,6 +79,10 @@ type Upload struct {
 	// at most 255 bytes. What is stored ends as files of the granted type do: see
 	// [KeepExtensions].
 	Filename string
+	// Path is the folders in which the file was, "holiday/2026", each cleaned as
+	// Filename is, without "." and "..": at most 32 and 512 bytes. It is "" for a single
+	// file, and for requests with a ticket.
+	Path string
 	// Type is the exact media type that is granted, rebuilt by the server from
 	// what the browser declared. It never names the type of bytes that someone
 	// has looked at.
@@ -186,14 +193,14 @@ func (u *Upload) SHA256Hex() string {
 
 // declare takes what a dialect has read.
 func (u *Upload) declare(d *Declaration) {
-	u.Filename, u.Type, u.Size, u.SHA256 = d.Filename, d.Type, d.Size, d.SHA256
+	u.Filename, u.Path, u.Type, u.Size, u.SHA256 = d.Filename, d.Path, d.Type, d.Size, d.SHA256
 	u.PartChecksums, u.Mode, u.PartSize, u.Metadata = d.PartChecksums, d.Mode, d.PartSize, d.Metadata
 }
 
 // clean makes a name and a type of ours of those that were declared.
 func (u *Upload) clean() error {
 	declared := u.Type
-	u.Filename, u.Type = filename.Clean(u.Filename), ""
+	u.Filename, u.Path, u.Type = filename.Clean(u.Filename), filename.CleanPath(u.Path), ""
 	if u.Filename == "" {
 		return ErrFilenameRequired
 	}

@@ -1,18 +1,22 @@
 // Makes what is served, dist, of the sources in src. The same sources make the same
 // bytes.
 
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const NOTE = "// Postern, MIT License. The sources are in client/src of https://github.com/postern-go/postern";
 
+const files = await readdir(new URL("src/locales/", import.meta.url));
+const locales = files.filter((file) => file !== "en.js").map((file) => `src/locales/${file}`);
+
 /** Bundles what is served, and leaves the files alone. */
 export function bundle() {
   return build({
     absWorkingDir: import.meta.dirname,
-    entryPoints: ["src/postern.js", "src/postern-upload.js", "src/crc64.js"],
+    entryPoints: ["src/postern.js", "src/postern-upload.js", "src/crc64.js", ...locales],
     outdir: "dist",
+    outbase: "src",
     external: ["./postern.js", "./crc64.js"], // one copy of the module on a page, and no more than is needed
     bundle: true,
     minify: true,
@@ -29,5 +33,6 @@ export function bundle() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { outputFiles } = await bundle();
+  await mkdir(new URL("dist/locales/", import.meta.url), { recursive: true });
   await Promise.all(outputFiles.map(({ path, contents }) => writeFile(path, contents)));
 }

@@ -22,7 +22,8 @@
 // The form then sends the keys of the uploads under that name. postern-upload.d.ts
 // has its attributes, properties, events, parts and texts.
 //
-// Uploads in parts load crc64.js, too: the worker that sums them.
+// It speaks the language of the page around it: what is not English it loads from
+// locales beside it. Uploads in parts load crc64.js, too: the worker that sums them.
 //
 // What is served is made of the sources in src, bundled and minified, by build.js.
 package client
@@ -30,8 +31,9 @@ package client
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
+	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -48,7 +50,11 @@ var (
 	componentTypes []byte
 	//go:embed dist/crc64.js
 	checksums []byte
+	//go:embed dist/locales/*.js
+	locales embed.FS
 )
+
+const script = "text/javascript; charset=utf-8"
 
 // file is one of the files, and how it is served.
 type file struct {
@@ -62,19 +68,25 @@ func newFile(content []byte, contentType string) *file {
 	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// Handler serves the modules, their types and the worker at any mount: the last
-// segment of the path names the file; every other address is 404. Browsers keep the
-// files and ask each time whether they are still the same.
+// Handler serves the modules, their types, the worker and the texts of other languages
+// at any mount: the last segment of the path names the file, the last two
+// locales/de.js; every other address is 404. Browsers keep the files and ask each time
+// whether they are still the same.
 func Handler() http.Handler {
 	files := map[string]*file{
-		"postern.js":          newFile(module, "text/javascript; charset=utf-8"),
+		"postern.js":          newFile(module, script),
 		"postern.d.ts":        newFile(types, "application/typescript; charset=utf-8"),
-		"postern-upload.js":   newFile(component, "text/javascript; charset=utf-8"),
+		"postern-upload.js":   newFile(component, script),
 		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
-		"crc64.js":            newFile(checksums, "text/javascript; charset=utf-8"),
+		"crc64.js":            newFile(checksums, script),
+	}
+	texts, _ := fs.Glob(locales, "dist/locales/*.js") // the pattern is right
+	for _, name := range texts {
+		content, _ := locales.ReadFile(name) // it is embedded
+		files[strings.TrimPrefix(name, "dist/")] = newFile(content, script)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, ok := files[r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]]
+		f, ok := files[nameIn(r.URL.Path)]
 		switch {
 		case !ok:
 			http.NotFound(w, r)
@@ -91,4 +103,14 @@ func Handler() http.Handler {
 		h.Set("ETag", f.etag)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 	})
+}
+
+// nameIn returns which file a path asks for.
+func nameIn(path string) string {
+	const folder = "locales/"
+	at := strings.LastIndexByte(path, '/') + 1
+	if strings.HasSuffix(path[:at], "/"+folder) {
+		at -= len(folder)
+	}
+	return path[at:]
 }

@@ -29,6 +29,8 @@ func TestTheFilesAreServedAtAnyMount(t *testing.T) {
 		{"postern-upload.js", "dist/postern-upload.js", "text/javascript; charset=utf-8"},
 		{"postern-upload.d.ts", "postern-upload.d.ts", "application/typescript; charset=utf-8"},
 		{"crc64.js", "dist/crc64.js", "text/javascript; charset=utf-8"},
+		{"locales/de.js", "dist/locales/de.js", "text/javascript; charset=utf-8"},
+		{"locales/zh.js", "dist/locales/zh.js", "text/javascript; charset=utf-8"},
 	} {
 		onDisk, err := os.ReadFile(c.file)
 		require.NoError(t, err)
@@ -56,6 +58,7 @@ func TestAFileThatIsKnownIsNotSentAgain(t *testing.T) {
 func TestNothingElseIsServed(t *testing.T) {
 	for _, path := range []string{
 		"/", "/client/", "/client/client.go", "/client/src/job.js", "/package.json", "/postern.js/", "/client/postern.js/x", "/xpostern.js",
+		"/client/de.js", "/client/locales/en.js", "/client/locales/", "/client/xlocales/de.js", "/locales/postern.js",
 	} {
 		require.Equal(t, 404, request("GET", path, "").StatusCode, path)
 	}
@@ -66,7 +69,7 @@ func TestNothingElseIsServed(t *testing.T) {
 
 // TestWhatIsServedStaysSmall holds it to these bytes, gzipped.
 func TestWhatIsServedStaysSmall(t *testing.T) {
-	for name, limit := range map[string]int{"postern.js": 6000, "postern-upload.js": 9750, "crc64.js": 3000} {
+	for name, limit := range map[string]int{"postern.js": 6000, "postern-upload.js": 16_000, "crc64.js": 3000, "locales/ar.js": 2000} {
 		var b bytes.Buffer
 		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		require.NoError(t, err)

@@ -21,8 +21,8 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  *
  * **Attributes**: `endpoint`, `accept`, `multiple`, `max-size`, `max-files`,
  * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
- * `concurrency`, `unfinished`, and `lang`, which selects the texts, its own or an
- * ancestor's.
+ * `concurrency`, `unfinished`, `capture`, `folder`, `compact`, `previews`, `resize`,
+ * `leave-warning`, and `lang`, which selects the texts, its own or an ancestor's.
  * Each has a property, below. They may change at any time, for what begins or goes
  * on after it: call clear() when somebody else signs in.
  *
@@ -32,8 +32,19 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  *
  * **Slots**: `prompt` and `hint`, the words in the drop zone.
  *
+ * **Files** are dropped, chosen, or pasted while the focus is in the element. With
+ * `multiple`, folders may be dropped: their files go up with the folders' names as
+ * `path`, for {path} in keys. Names are shown as the server cleans them. Sizes are in
+ * decimal units: a megabyte is 10^6 bytes, here and in the server's words.
+ *
+ * **Of many files**, more than three, a summary says how many are done, how fast, and
+ * how much longer, and has buttons for all. Of more than eight the list shows those
+ * that go up or have failed first, and folds the others away. Screen readers are told
+ * the summary, not a line for each.
+ *
  * **Parts**, for `::part()`: `drop` (the drop zone, a button) with `icon`, `prompt`
- * and `hint`; `notice`; `list` with a `file` for each, which has the part
+ * and `hint`; `notice`; `summary` with `count`, `rate`, `actions` and `bar`; `folds`
+ * with the buttons `more` and `fewer`; `list` with a `file` for each, which has the part
  * `waiting`, `uploading`, `paused`, `unfinished`, `done`, `failed` or `cancelled`, too; in it
  * `preview`, `name`, `detail` with `message`, `actions` with a `button` for each
  * (and `pause`, `resume`, `retry`, `choose`, `cancel`, `remove`), and `bar` with its `fill`.
@@ -47,8 +58,8 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  * are inherited; the other colours follow `color-scheme` and the text's.
  *
  * **Content Security Policy**: it needs `img-src blob:` for previews, without which
- * they are icons, and `connect-src` for the endpoint and the bucket. It has no
- * inline styles.
+ * they are icons, and `connect-src` for the endpoint and the bucket; with the attribute
+ * `previews`, `media-src blob:` and `frame-src blob:`. It has no inline styles.
  */
 export class PosternUpload extends HTMLElement {
   static readonly formAssociated: true;
@@ -84,6 +95,27 @@ export class PosternUpload extends HTMLElement {
    * page only: it lists those of the others, too, and what another tab is sending.
    */
   unfinished: boolean;
+
+  /** As in a file input: "environment" or "user" opens a phone's camera. */
+  capture: string;
+  /** The dialog chooses a folder, with all that is in it. */
+  folder: boolean;
+  /** Is a button, not a wide drop zone. Files may be dropped on it all the same. */
+  compact: boolean;
+  /**
+   * Larger previews, which show videos and PDF documents, too: the browser opens them
+   * on the page. Without it, there are small ones of images.
+   */
+  previews: boolean;
+  /**
+   * Makes images smaller before they go up: how many pixels the longer side has at most;
+   * 0 is as they are. JPEG, PNG and WebP keep their type, name and time, and are turned
+   * upright; where and when a picture was taken is lost. Images that move, and what the
+   * browser cannot draw, go up as they are. `maxSize` is for what comes of it.
+   */
+  resize: number;
+  /** Has the browser ask before the page is left while files are going up. */
+  leaveWarning: boolean;
 
   /** As in postern.js: what authenticates requests to the endpoint. */
   headers: Options["headers"];
@@ -138,15 +170,20 @@ export interface PosternUploadEventMap {
 }
 
 /**
- * The texts by language: "en" is there, and stands in for what others lack.
+ * The texts by language: "en" is there, and stands in for what others lack. Arabic,
+ * Chinese, Dutch, French, German, Hebrew, Italian, Japanese, Korean, Polish,
+ * Portuguese, Spanish and Turkish are loaded where the page has their lang, from
+ * locales/de.js and so on beside the module. What a page sets goes before them.
  *
  *     import { texts } from "/client/postern-upload.js";
- *     texts.de = { drop_many: "Dateien ablegen oder auswählen", … };
+ *     texts.de = { drop_many: "Fotos ablegen oder auswählen" };
+ *     texts.sv = { drop_many: "Släpp filer här eller välj dem", … };
  *
  * The names are those in texts.en. The code of a problem document or of S3 is one,
  * too: of a code that has none, the server's own detail is shown. {name} and the
  * like are filled in; a text whose values are not known is not used. Numbers are
- * written as the language does. Media types and patterns have names: "image/*".
+ * written as the language does. A text with a dot, "more.one", is the form for a plural
+ * category of the language; without the dot it is for all. Media types and patterns have names: "image/*".
  * Add texts before the elements, or set their lang again.
  */
 export const texts: { en: Texts; [language: string]: Texts };

@@ -16,12 +16,19 @@ export function upload(file: File | Unfinished, options: Options): Promise<Store
 /**
  * The uploads that can go on, the oldest first. One whose bytes have all been
  * sent needs no file: pass it to upload as it is. For the others the person
- * chooses the file again.
+ * chooses the file again. What goes on already, here or in another tab, is not
+ * among them.
  */
-export function unfinished(options: Place): Unfinished[];
+export function unfinished(options: Place): Promise<Unfinished[]>;
 
-/** Gives an unfinished upload up, here and on the server. */
+/**
+ * Gives an unfinished upload up, here and on the server. Rejects with the code
+ * "uploading_elsewhere" where another tab goes on with it.
+ */
 export function discard(upload: File | Unfinished, options: Options): Promise<void>;
+
+/** What the server accepts, as the same rules say that judge an upload. */
+export function rules(options: Pick<Options, "endpoint" | "headers" | "credentials" | "signal">): Promise<Rules>;
 
 /**
  * The reason that pauses: controller.abort(PAUSE). Any other reason gives the
@@ -46,10 +53,19 @@ export interface Options extends Place {
   credentials?: RequestCredentials;
   /** Goes to the server with the file's name, type and size. */
   metadata?: Record<string, string>;
+  /** The folders in which the file was, "holiday/2026", for {path} in keys. */
+  path?: string;
   /** Stops the upload: see PAUSE. */
   signal?: AbortSignal;
-  /** Told of progress, which never goes back. */
+  /** Told of progress, which never goes back. A small file's comes at once. */
   onProgress?: (progress: Progress) => void;
+  /** Told of what an upload waits for, whenever that changes. */
+  onState?: (state: State) => void;
+  /**
+   * Whether what the bucket refuses is reported to the server, for its log. With
+   * false, it is not.
+   */
+  report?: boolean;
   /**
    * Which checksums there are. Without it, the CRC64NVME of a file that goes up in
    * parts, computed while it is sent: the server compares it with the bucket's. With
@@ -57,8 +73,45 @@ export interface Options extends Place {
    * each part to its own, which needs a secure context. With false, none.
    */
   checksum?: boolean;
-  /** How many parts are on their way at once: 4. */
+  /**
+   * How many parts are on their way at once, at most. Without it, as many as the line
+   * is worth: up to 5.
+   */
   parallel?: number;
+}
+
+/** What an upload waits for. */
+export interface State {
+  /** What is tried again, and why, or null. */
+  retrying: Retrying | null;
+  /** Whether another tab uploads the file, and this one waits for it. */
+  elsewhere: boolean;
+}
+
+export interface Retrying {
+  /** The code of the error that is hoped to pass, and who gave it. */
+  code: string;
+  from: UploadError["from"];
+  /** When it is tried again, in ms since 1970. While the browser is offline, later. */
+  at: number;
+  /** How often it was tried. */
+  tries: number;
+}
+
+/** What a server accepts, of whoever asks. A limit that is not there is none. */
+export interface Rules {
+  /** Media types and patterns: "image/*". */
+  types?: string[];
+  /** In bytes. */
+  min_size?: number;
+  max_size?: number;
+  /** How many files one request may name. */
+  max_files?: number;
+  modes?: ("post" | "put" | "multipart")[];
+  /** Larger files go up in parts, in bytes. */
+  multipart_above?: number;
+  /** Whether the server completes uploads. */
+  complete?: boolean;
 }
 
 /** Bytes. */
@@ -111,7 +164,11 @@ export class UploadError extends Error {
    * The code of the server's problem document, or S3's own, or one of these:
    * "network" nobody answered; "unexpected" something else did; "aborted" and
    * "paused" by the signal; "file_unreadable" the file is gone or has changed;
-   * "file_needed" an Unfinished cannot do without its file.
+   * "file_needed" an Unfinished cannot do without its file; "uploading_elsewhere"
+   * another tab goes on with it; "bucket_unreachable" the server answers the page, and
+   * the bucket does not, as it is without CORS rules; "blocked_by_policy" the page's
+   * Content-Security-Policy forbids the connection; "clock_wrong" the bucket finds a
+   * signature too old, or too new, that the server has just made.
    */
   readonly code: string;
   /** Who refused. */
@@ -129,6 +186,15 @@ export class UploadError extends Error {
    * and completing it again is useless. Calling upload with the file begins another.
    */
   readonly ended: boolean;
+  /**
+   * Who can mend it: whoever runs the server and its bucket, or the person, by another
+   * file or by signing in. With null, trying again may help, or nobody knows.
+   */
+  readonly mend: "operator" | "person" | null;
+  /** S3's id of the request, or "". */
+  readonly requestId: string;
+  /** The bucket's clock when it answered, in ms since 1970, where it tells, or NaN. */
+  readonly time: number;
 }
 
 export interface Limits {
@@ -143,5 +209,7 @@ export interface UploadErrorInit extends Limits {
   detail?: string;
   retryAfter?: number;
   ended?: boolean;
+  requestId?: string;
+  time?: number;
   cause?: unknown;
 }

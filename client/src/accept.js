@@ -26,8 +26,11 @@ function matches(pattern, { name, type }) {
  * @param {{ accept: string, maxSize: number }} limits maxSize is in bytes; 0 is none
  */
 export function refusalOf(file, { accept, maxSize }) {
-  if (maxSize && file.size > maxSize) return new UploadError("size_too_large", { max_size: maxSize });
+  if (maxSize && file.size > maxSize) return tooLarge(maxSize);
   const patterns = patternsOf(accept);
   if (!patterns.length || patterns.some((pattern) => matches(pattern, file))) return null;
   return new UploadError("type_not_allowed", { allowed_types: patterns });
 }
+
+/** @param {number} max in bytes */
+export const tooLarge = (max) => new UploadError("size_too_large", { max_size: max });

@@ -74,6 +74,48 @@ export class Attributes extends HTMLElement {
     this.toggleAttribute("unfinished", Boolean(value));
   }
 
+  get folder() {
+    return this.hasAttribute("folder");
+  }
+  set folder(value) {
+    this.toggleAttribute("folder", Boolean(value));
+  }
+
+  get compact() {
+    return this.hasAttribute("compact");
+  }
+  set compact(value) {
+    this.toggleAttribute("compact", Boolean(value));
+  }
+
+  get previews() {
+    return this.hasAttribute("previews");
+  }
+  set previews(value) {
+    this.toggleAttribute("previews", Boolean(value));
+  }
+
+  get leaveWarning() {
+    return this.hasAttribute("leave-warning");
+  }
+  set leaveWarning(value) {
+    this.toggleAttribute("leave-warning", Boolean(value));
+  }
+
+  get capture() {
+    return this.getAttribute("capture") ?? "";
+  }
+  set capture(value) {
+    this.setAttribute("capture", value);
+  }
+
+  get resize() {
+    return this.#number("resize", 0);
+  }
+  set resize(value) {
+    this.setAttribute("resize", String(value));
+  }
+
   get maxSize() {
     return this.#number("max-size", 0);
   }

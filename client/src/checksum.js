@@ -10,6 +10,21 @@ export async function sha256(blob) {
   return base64(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
 }
 
+/** @type {Promise<unknown>} */
+let last = Promise.resolve();
+
+/**
+ * The same, of one blob after the other: many files are not in memory at once.
+ *
+ * @param {Blob} blob
+ * @returns {Promise<string>}
+ */
+export function sha256InTurn(blob) {
+  const sum = last.then(() => sha256(blob));
+  last = sum.catch(() => {});
+  return sum;
+}
+
 /**
  * A CRC64NVME.
  *

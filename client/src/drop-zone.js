@@ -4,7 +4,8 @@ import { patternsOf } from "./accept.js";
 import { make } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
 
-/** @import { Words } from "./words.js" */
+/** @import { Attributes } from "./attributes.js" */
+/** @import { TextName, Words } from "./words.js" */
 
 export class DropZone {
   #prompt = make("slot", { name: "prompt" });
@@ -14,13 +15,11 @@ export class DropZone {
   button = make("button", { type: "button", part: "drop" },
     make("span", { part: "icon" }, icon(ICONS.upload)),
     make("span", { className: "words" },
-      make("span", { part: "prompt", id: "prompt" }, this.#prompt),
-      make("span", { part: "hint", id: "hint" }, this.#hint)));
+      make("span", { part: "prompt" }, this.#prompt), " ",
+      make("span", { part: "hint" }, this.#hint)));
 
   /** @param {{ onClick: () => void, onFiles: (files: File[]) => void }} told onFiles gets what was chosen */
   constructor({ onClick, onFiles }) {
-    this.button.setAttribute("aria-labelledby", "prompt");
-    this.button.setAttribute("aria-describedby", "hint");
     this.button.onclick = onClick;
     this.#input.onchange = () => {
       onFiles([...(this.#input.files ?? [])]);
@@ -42,11 +41,13 @@ export class DropZone {
    * Says what may be chosen.
    *
    * @param {Words} words
-   * @param {{ accept: string, multiple: boolean, required: boolean, maxSize: number, maxFiles: number }} limits
+   * @param {Pick<Attributes, "accept" | "multiple" | "required" | "maxSize" | "maxFiles" | "capture" | "folder" | "compact">} limits
    */
-  describe(words, { accept, multiple, required, maxSize, maxFiles }) {
-    Object.assign(this.#input, { accept, multiple });
-    this.#prompt.textContent = words.text(multiple ? "drop_many" : "drop_one");
+  describe(words, { accept, multiple, required, maxSize, maxFiles, capture, folder, compact }) {
+    Object.assign(this.#input, { accept, multiple, webkitdirectory: folder });
+    if (capture) this.#input.setAttribute("capture", capture); // which has no property everywhere
+    else this.#input.removeAttribute("capture");
+    this.#prompt.textContent = words.text(promptName(multiple, compact));
     this.#hint.textContent = [
       required && words.text("hint_required"),
       accept && words.text("hint_types", { types: words.types(patternsOf(accept)) }),
@@ -61,4 +62,10 @@ export class DropZone {
     this.#notice.textContent = text;
     this.#notice.hidden = !text;
   }
+}
+
+/** @param {boolean} multiple @param {boolean} compact @returns {TextName} */
+function promptName(multiple, compact) {
+  if (compact) return multiple ? "choose_many" : "choose_one";
+  return multiple ? "drop_many" : "drop_one";
 }

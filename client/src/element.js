@@ -1,18 +1,21 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { refusalOf } from "./accept.js";
+import { refusalOf, tooLarge } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
+import { dropped, filesIn } from "./folders.js";
 import { unfinished } from "./postern.js";
+import { resizable, resized } from "./resize.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
 import { UploadItem, idOf } from "./upload-item.js";
 import { UploadList } from "./upload-list.js";
-import { Words } from "./words.js";
+import { Words, load } from "./words.js";
 
 /** @import * as API from "../postern-upload.d.ts" */
-/** @import { Options, Stored } from "../postern.d.ts" */
+/** @import { Options, Stored, Unfinished } from "../postern.d.ts" */
+/** @import { AllAction } from "./summary.js" */
 
 // What the window tells: the connection is back or gone, or another tab has ended
 // what is listed here.
@@ -26,6 +29,7 @@ export class PosternUpload extends Attributes {
   static formAssociated = true;
   static observedAttributes = [
     "accept", "multiple", "required", "name", "max-size", "max-files", "lang", "unfinished", "endpoint", "scope",
+    "capture", "folder", "compact", "previews",
   ];
 
   #internals = this.attachInternals();
@@ -39,14 +43,24 @@ export class PosternUpload extends Attributes {
   /** @type {API.PosternUpload["metadata"]} */
   #metadata;
   #keys = ""; // of which the page has been told
+  #named = ""; // under which the form has them
+  #restored = 0; // how often what is unfinished was asked for
+  #fresh = false; // whether what is unfinished is to be listed
   #held = false; // the refreshing, which the end of a loop does once
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
+    prepare: (item) => this.#prepare(item),
     onProgress: (item, progress) => {
+      const { resumable } = item;
       item.progress(progress);
-      this.#list.paint(item);
+      if (resumable === item.resumable) this.#list.progress(item);
+      else this.#list.paint(item);
       if (item.file) this.#tell("postern-progress", { file: item.file, ...progress });
+    },
+    onState: (item, waiting) => {
+      item.hold(waiting);
+      this.#list.paint(item);
     },
     onComplete: (item, receipt) => {
       item.complete(receipt);
@@ -65,7 +79,11 @@ export class PosternUpload extends Attributes {
   });
 
   #drop = new DropZone({ onClick: () => this.open(), onFiles: (files) => this.#add(files) });
-  #list = new UploadList(this.#words, { onMain: (item) => this.#onMain(item), onEnd: (item) => this.#onEnd(item) });
+  #list = new UploadList(this.#words, {
+    onMain: (item) => this.#onMain(item),
+    onEnd: (item) => this.#onEnd(item),
+    onAll: (action) => this.#onAll(action),
+  });
 
   constructor() {
     super();
@@ -78,6 +96,9 @@ export class PosternUpload extends Attributes {
     for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
       this.addEventListener(type, (event) => this.#onDrag(event));
     }
+    this.addEventListener("paste", ({ clipboardData }) => {
+      if (clipboardData?.types.includes("Files")) this.add(clipboardData);
+    });
     takeOver(this, ["texts", "headers", "metadata"]);
   }
 
@@ -119,9 +140,10 @@ export class PosternUpload extends Attributes {
       this.#add([...source]);
       return;
     }
-    const items = [...source.items].filter(({ kind }) => kind === "file");
-    const files = items.filter((item) => !item.webkitGetAsEntry()?.isDirectory);
-    this.#add(files.flatMap((item) => item.getAsFile() ?? []), { folders: files.length < items.length });
+    const { files, directories } = dropped(source);
+    const folders = directories.length > 0;
+    if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
+    if (folders && this.multiple) filesIn(directories).then((inside) => this.#add(inside));
   }
 
   /** @param {string} key */
@@ -130,24 +152,24 @@ export class PosternUpload extends Attributes {
   }
 
   clear() {
-    for (const item of this.#list.items) this.#remove(item);
+    this.#hold(() => {
+      for (const item of this.#list.items) this.#remove(item);
+    });
     this.#drop.notify();
     this.#refresh({ tell: false });
   }
 
   pause() {
-    this.#hold(() => {
-      for (const item of this.#list.items) if (item.active) this.#pause(item);
-    });
-    this.#refresh();
+    this.#forEach((item) => item.active && this.#pause(item));
   }
 
   resume() {
-    for (const item of this.#list.items) if (item.state === "paused") this.#wait(item);
+    this.#forEach((item) => item.state === "paused" && this.#wait(item));
   }
 
   connectedCallback() {
     for (const type of OUTSIDE) addEventListener(type, this.#onOutside);
+    addEventListener("beforeunload", this.#onLeave);
     this.#translate();
     this.#restore();
   }
@@ -155,6 +177,7 @@ export class PosternUpload extends Attributes {
   // An element that is only moved goes on.
   disconnectedCallback() {
     for (const type of OUTSIDE) removeEventListener(type, this.#onOutside);
+    removeEventListener("beforeunload", this.#onLeave);
     queueMicrotask(() => {
       for (const item of this.#list.items) {
         if (this.isConnected || item.state !== "uploading") continue;
@@ -173,7 +196,8 @@ export class PosternUpload extends Attributes {
   /** @param {boolean} disabled */
   formDisabledCallback(disabled) {
     this.#disabled = disabled;
-    for (const button of this.#root.querySelectorAll("button")) button.disabled = disabled;
+    this.#drop.button.disabled = disabled;
+    this.#list.disabled = disabled;
   }
 
   formResetCallback() {
@@ -199,6 +223,11 @@ export class PosternUpload extends Attributes {
     if (type === "drop") this.add(dataTransfer);
   }
 
+  /** @param {Event} event */
+  #onLeave = (event) => {
+    if (this.leaveWarning && this.#list.items.some(({ active }) => active)) event.preventDefault();
+  };
+
   #onOutside = () => {
     this.#restore({ fresh: false });
     this.#list.paintAll();
@@ -206,14 +235,22 @@ export class PosternUpload extends Attributes {
 
   // Lists what was cut off when the page was left, and takes away what has ended
   // elsewhere since.
-  #restore({ fresh = true } = {}) {
-    const listed = this.unfinished && this.isConnected ? unfinished(this.#options()) : [];
+  async #restore({ fresh = true } = {}) {
+    const turn = ++this.#restored;
+    this.#fresh ||= fresh;
+    const listed = this.unfinished && this.isConnected ? await unfinished(this.#options()) : [];
+    if (turn === this.#restored) this.#bring(listed); // or it was asked for again meanwhile
+  }
+
+  /** @param {Unfinished[]} listed */
+  #bring(listed) {
     const found = new Map(listed.map((file) => [idOf(file), file]));
     for (const item of this.#list.items) {
       if (item.leftOver && !found.has(item.id)) this.#remove(item, { keep: true });
       found.delete(item.id);
     }
-    if (fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    if (this.#fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    this.#fresh = false;
     this.#refresh();
   }
 
@@ -227,6 +264,20 @@ export class PosternUpload extends Attributes {
       credentials: credentials || undefined,
       checksum: checksum || undefined, // false would be less than the default
     };
+  }
+
+  /** @param {UploadItem} item */
+  async #prepare(item) {
+    const { resize, maxSize } = this;
+    const { file } = item;
+    if (!(file instanceof File) || !this.#shrinks(file)) return;
+    item.replace(await resized(file, resize));
+    if (maxSize && item.size > maxSize) throw tooLarge(maxSize);
+  }
+
+  /** Whether a file may go up smaller than it is. @param {File} file */
+  #shrinks(file) {
+    return this.resize > 0 && resizable(file);
   }
 
   /** @param {UploadItem["file"]} file */
@@ -249,13 +300,13 @@ export class PosternUpload extends Attributes {
     /** @param {File} file */
     const add = (file) => {
       const item = UploadItem.chosen(file);
-      const same = this.#list.items.find(({ id }) => id === item.id);
-      if (same && !same.replaceable) return twice.push(file.name);
-      const refusal = refusalOf(file, { accept, maxSize });
+      const same = this.#list.find(item.key);
+      if (same && !same.replaceable) return twice.push(item.name);
+      const refusal = refusalOf(file, { accept, maxSize: this.#shrinks(file) ? 0 : maxSize });
       if (!refusal) {
         for (const other of replaced) if (other !== same) this.#remove(other);
         replaced = [];
-        if (this.#isFull(count, same)) return left.push(file.name);
+        if (this.#isFull(count, same)) return left.push(item.name);
       }
       if (same) this.#remove(same, { keep: true });
       this.#insert(item);
@@ -265,8 +316,8 @@ export class PosternUpload extends Attributes {
     this.#hold(() => files.forEach(add));
     this.#drop.notify(
       folders && this.#words.text("folder"),
-      twice.length && this.#words.text("twice", { names: this.#words.list(twice) }),
-      left.length && this.#words.text("too_many", { count, names: this.#words.list(left) }),
+      twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
+      left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
     );
     this.#refresh();
   }
@@ -274,6 +325,7 @@ export class PosternUpload extends Attributes {
   // Whether there is no place for another file, but in the place of one.
   /** @param {number} count @param {UploadItem} [same] */
   #isFull(count, same) {
+    if (this.#list.size < count) return false;
     const taken = this.#list.items.filter(({ counted }) => counted);
     return taken.length >= count && !(same && taken.includes(same));
   }
@@ -314,11 +366,31 @@ export class PosternUpload extends Attributes {
     else if (mainAction) this.#wait(item);
   }
 
+  /** @param {AllAction} action */
+  #onAll(action) {
+    this.#drop.notify();
+    if (action === "pause_all") this.pause();
+    else if (action === "resume_all") this.resume();
+    else if (action === "retry_all") this.#forEach((item) => item.mainAction === "retry" && this.#wait(item));
+    else this.#forEach((item) => item.busy && this.#end(item));
+  }
+
+  /** @param {(item: UploadItem) => void} work */
+  #forEach(work) {
+    this.#hold(() => this.#list.items.forEach(work));
+    this.#refresh();
+  }
+
   // A file that is cancelled stays to be tried again. What is known by name alone has
   // nothing to try again with.
   /** @param {UploadItem} item */
   #onEnd(item) {
     this.#drop.notify();
+    this.#end(item);
+  }
+
+  /** @param {UploadItem} item */
+  #end(item) {
     if (item.busy && item.hasBytes) this.#cancel(item);
     else this.#take(item);
   }
@@ -343,7 +415,7 @@ export class PosternUpload extends Attributes {
 
   /** @param {UploadItem} item */
   #insert(item) {
-    this.#list.insert(item, { disabled: this.#disabled });
+    this.#list.insert(item);
   }
 
   // Shows the state that an upload has come to.
@@ -358,34 +430,34 @@ export class PosternUpload extends Attributes {
   // another value.
   #refresh({ tell = true } = {}) {
     if (this.#held) return;
-    this.#updateForm();
-    const items = this.#list.items;
+    const { items } = this.#list;
+    const { value, name } = this;
+    const keys = value.join("\n");
+    const changed = keys !== this.#keys;
+    if (changed || name !== this.#named) this.#setValue(value);
+    this.#validate(items, value);
     this.#setState("filled", items.length > 0);
     this.#setState("uploading", items.some(({ active }) => active));
     this.#startWaiting();
-    const keys = this.value.join("\n");
-    if (keys === this.#keys) return;
     this.#keys = keys;
-    if (tell) this.dispatchEvent(new Event("change", { bubbles: true }));
+    this.#named = name;
+    if (tell && changed) this.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  #updateForm() {
-    const { value, receipts, name, required } = this;
+  /** @param {string[]} value */
+  #setValue(value) {
+    const { name, receipts } = this;
     const data = new FormData();
     for (const key of value) data.append(name, key);
     this.#internals.setFormValue(name && value.length ? data : null, JSON.stringify(receipts));
-
-    const valueMissing = required && !value.length;
-    const why = this.#obstacle() ?? (valueMissing ? "value_missing" : null);
-    const customError = why !== null && why !== "value_missing";
-    this.#internals.setValidity({ valueMissing, customError }, why ? this.#words.text(why) || why : "", this.#drop.button);
   }
 
-  // What keeps the form from being sent, of the uploads themselves.
-  #obstacle() {
-    const items = this.#list.items;
-    if (items.some(({ busy }) => busy)) return "still_uploading";
-    return items.some(({ state }) => state === "failed") ? "not_uploaded" : null;
+  /** @param {UploadItem[]} items @param {string[]} value */
+  #validate(items, value) {
+    const valueMissing = this.required && !value.length;
+    const why = obstacleOf(items) ?? (valueMissing ? "value_missing" : null);
+    const customError = why !== null && why !== "value_missing";
+    this.#internals.setValidity({ valueMissing, customError }, why ? this.#words.text(why) || why : "", this.#drop.button);
   }
 
   #startWaiting() {
@@ -413,8 +485,11 @@ export class PosternUpload extends Attributes {
   }
 
   #translate() {
-    const words = (this.#words = new Words(languageOf(this), this.#texts));
+    const language = languageOf(this);
+    const words = (this.#words = new Words(language, this.#texts));
+    if (this.isConnected) load(language).then((news) => news && this.#translate());
     this.#drop.describe(words, this);
+    this.#list.previews = this.previews;
     this.#list.translate(words);
     this.#refresh();
   }
@@ -433,4 +508,10 @@ export class PosternUpload extends Attributes {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
+}
+
+/** What keeps the form from being sent, of the uploads themselves. @param {UploadItem[]} items */
+function obstacleOf(items) {
+  if (items.some(({ busy }) => busy)) return "still_uploading";
+  return items.some(({ state }) => state === "failed") ? "not_uploaded" : null;
 }

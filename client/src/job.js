@@ -1,45 +1,108 @@
 // One upload, from the request for a grant to the receipt.
 
-import { crc64nvme, sha256 } from "./checksum.js";
+import { crc64nvme, sha256InTurn } from "./checksum.js";
+import { clocked, valid } from "./clock.js";
 import { sendParts } from "./parts.js";
+import { lineTo } from "./pool.js";
 import { delay, passes, retry, sleep } from "./retry.js";
-import { Slot, local, partLength, unsummed, wholeSum } from "./saved.js";
-import { ask, send } from "./transport.js";
-import { UploadError, codeOf } from "./upload-error.js";
+import { Slot, local, partLength, slotName, unsummed, wholeSum } from "./saved.js";
+import { call, rules, waitForConnection } from "./server.js";
+import { once, unlessElsewhere } from "./tabs.js";
+import { send } from "./transport.js";
+import { PAUSE, UploadError, codeOf } from "./upload-error.js";
 
 /** @import * as API from "../postern.d.ts" */
+/** @import { Moment } from "./clock.js" */
+/** @import { Retrying } from "./retry.js" */
 /** @import { Saved } from "./saved.js" */
+/** @import { Call } from "./server.js" */
 /** @import { Answer } from "./transport.js" */
 
 /**
  * @typedef {{
  *   method: string, url: string, fields: Record<string, string>, headers: Record<string, string>,
+ *   asked: Moment, life: number,
  * } & Saved} Grant
  */
 
 const HASHED = 100 * 2 ** 20; // bytes; a larger file is not read into memory whole
 const DAY = 86_400_000; // ms; how long tickets live, unless the server was told otherwise
 const SUMS_OF_PARTS = { parts: "sha256" };
+const DETAIL = 500; // characters of what S3 says that are reported
+const IN_VAIN = 2; // tries at a bucket that has never answered
 
 export class Job {
   /** What is kept of it. @type {Saved | null} */
-  #saved;
-  #reported = -1;
+  #saved = null;
+  #loaded = -1;
+  /** Where its bytes go. */
+  #url = "";
+  /** @type {API.State} */
+  #state = { retrying: null, elsewhere: false };
+  #since = performance.now();
   #file;
   #options;
   #slot;
+  #name;
+  #what;
 
   /** @param {File | API.Unfinished} file @param {API.Options} options */
   constructor(file, options) {
-    const { endpoint, scope = "", store = local(), signal = never() } = options;
+    const { endpoint, scope = "", store = local(), signal = never(), metadata, path, checksum } = options;
     this.signal = signal;
     this.#file = file;
     this.#options = options;
+    this.#name = slotName({ endpoint, scope }, file);
+    this.#what = JSON.stringify([metadata, checksum, path]);
     this.#slot = new Slot(store, { endpoint, scope }, file);
-    this.#saved = this.#slot.load(Date.now());
   }
 
+  /** Uploads, or takes over what another tab uploads. @returns {Promise<API.Stored>} */
   async run() {
+    try {
+      return await once({
+        name: this.#name,
+        what: this.#what,
+        signal: this.signal,
+        onElsewhere: (elsewhere) => this.#tell({ elsewhere }),
+        work: () => this.#runAlone(),
+      });
+    } catch (error) {
+      const { aborted, reason } = this.signal;
+      if (!aborted) throw error;
+      throw reason === PAUSE ? new UploadError("paused") : new UploadError("aborted", { cause: reason });
+    }
+  }
+
+  /** Leaves nothing of it, here and on the server. */
+  async giveUp() {
+    const given = await unlessElsewhere(this.#name, () => {
+      this.#saved = this.#slot.load(Date.now());
+      return this.#leaveNothing();
+    });
+    if (!given) throw new UploadError("uploading_elsewhere");
+  }
+
+  async #runAlone() {
+    this.#saved = this.#slot.load(Date.now());
+    try {
+      const receipt = await this.#upload();
+      this.#forget();
+      return receipt;
+    } catch (error) {
+      const { aborted, reason } = this.signal;
+      if (aborted) {
+        if (reason !== PAUSE) await this.#leaveNothing();
+        throw error;
+      }
+      this.#report(error);
+      // Nothing can come of it any more: the server says so, or its ticket opens nothing.
+      if (stale(error) || (error instanceof UploadError && error.ended)) this.#forget();
+      throw error;
+    }
+  }
+
+  async #upload() {
     this.signal.throwIfAborted();
     if (this.#saved) {
       try {
@@ -47,52 +110,51 @@ export class Job {
         return await this.#complete(this.#saved);
       } catch (error) {
         if (!stale(error)) throw error;
-        this.forget(); // the server knows nothing of it: begin again
+        this.#forget(); // the server knows nothing of it: begin again
       }
     }
     this.#bytes(); // or there is nothing to ask for
     const grant = await this.#sign();
-    return this.#complete(await (grant.mode === "multipart" ? this.#sendParts(grant) : this.#sendWhole(grant)));
+    return this.#complete(await (grant.mode === "multipart" ? this.#sendParts(keep(grant)) : this.#sendWhole(grant)));
   }
 
-  /** Leaves nothing of it, here and on the server. */
-  async giveUp() {
+  async #leaveNothing() {
     const saved = this.#saved;
-    this.forget();
+    this.#forget();
     if (saved?.complete || saved?.mode === "multipart") {
       // If it fails, the bucket's lifecycle rules will do it.
       await this.#call("abort", { ticket: saved.ticket }, { signal: never() }).catch(() => {});
     }
   }
 
-  forget() {
+  #forget() {
     this.#saved = null;
     this.#slot.clear();
   }
 
   /** @returns {Promise<Grant>} */
   async #sign() {
-    const { metadata, checksum } = this.#options;
+    const { metadata, path, checksum } = this.#options;
     const { name: filename, type, size } = this.#file;
     // What is asked for, and what instead where a bucket or a file has no such sum.
     /** @type {({ sha256: string } | typeof SUMS_OF_PARTS | undefined)[]} */
     const wishes = checksum ? [SUMS_OF_PARTS, undefined] : [undefined];
-    if (checksum && size <= HASHED) wishes.unshift({ sha256: await sha256(this.#bytes()) });
-    const asked = Date.now();
-    /** @returns {Promise<{ body: any }>} */
+    if (checksum && size <= HASHED) wishes.unshift({ sha256: await sha256InTurn(this.#bytes()) });
+    /** @returns {Promise<Answer>} */
     const request = () =>
       // It is not cut off: what the answer begins must be given up.
-      this.#call("sign", { filename, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
+      this.#call("sign", { filename, path, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
         if (wishes.length === 1 || codeOf(error) !== "checksum_unsupported") throw error;
         wishes.shift();
         return request();
       });
-    const { body } = await request();
+    const { body, asked } = await request();
     const sums = wishes[0] === SUMS_OF_PARTS;
     /** @type {Grant} */
-    const grant = { ...body, sums, done: [], expires: asked + body.expires_in * 1000 };
-    if (grant.mode === "multipart") this.#save(grant);
-    else this.#saved = { ...keep(grant), expires: asked + DAY };
+    const grant = { ...body, sums, done: [], asked, life: body.expires_in * 1000 };
+    grant.expires = asked.date + grant.life;
+    if (grant.mode === "multipart") this.#save(keep(grant));
+    else this.#saved = { ...keep(grant), expires: asked.date + DAY };
     this.signal.throwIfAborted();
     return grant;
   }
@@ -102,27 +164,41 @@ export class Job {
   /** @param {Grant} granted */
   async #sendWhole(granted) {
     let grant = granted;
-    await retry(
-      async (tries) => {
-        if (tries > 1 && Date.now() >= grant.expires) {
-          if (grant.complete && (await this.#arrived(grant))) return;
-          grant = await this.#sign();
-        }
+    this.#url = grant.url;
+    await this.#atBucket(async (tries) => {
+      while (!(await this.#inTurn(grant, tries))) {
+        if (tries > 1 && grant.complete && (await this.#arrived(grant))) return;
+        grant = await this.#sign();
+      }
+    }, ({ status }) => status === 403 && !valid(grant));
+    return this.#sent(this.#saved ?? grant);
+  }
+
+  // Whether a grant was still good when its turn came.
+  /** @param {Grant} grant @param {number} tries */
+  async #inTurn(grant, tries) {
+    const started = waitForConnection();
+    try {
+      const want = { bytes: this.#file.size, since: this.#since, signal: this.signal };
+      return await lineTo(grant.url).pool.use(want, async () => {
+        started();
+        if (!valid(grant)) return false;
         await this.#sendOnce(grant).catch((error) => {
           // The key is taken: an earlier try arrived, or completion tells whose it is.
-          if (error.status !== 412 || (tries === 1 && !grant.complete)) throw error;
+          if (error.status !== 412 || (tries === 1 && !grant.complete)) throw clocked(error, grant);
         });
-      },
-      { signal: this.signal, again: (error) => error.from === "bucket" && passes(error) },
-    );
-    return this.#sent(this.#saved ?? grant);
+        return true;
+      });
+    } finally {
+      started();
+    }
   }
 
   /** @param {Grant} grant */
   #sendOnce({ mode, method, url, fields, headers }) {
     const file = this.#bytes();
     const body = mode === "post" ? formOf(fields, file) : file;
-    return send({ method, url, headers, body, file, signal: this.signal, onLoaded: (loaded) => this.#report(loaded) });
+    return send({ method, url, headers, body, file, signal: this.signal, onLoaded: (loaded) => this.#progress(loaded) });
   }
 
   /** @param {Saved} saved */
@@ -157,13 +233,16 @@ export class Job {
     if (this.#options.checksum !== false) saved.crc64 ??= unsummed();
     await sendParts({
       saved,
-      file: this.#file instanceof Blob ? this.#file : null,
+      file: isBlob(this.#file) ? this.#file : null,
       size: this.#file.size,
-      parallel: this.#options.parallel ?? 4,
+      since: this.#since,
+      parallel: this.#options.parallel,
       signal: this.signal,
       signParts: async (numbers, checksums, signal) =>
         (await this.#call("parts", { ticket: saved.ticket, numbers, checksums }, { signal })).body,
-      onLoaded: (loaded) => this.#report(loaded),
+      retried: (attempt, again) => this.#atBucket(attempt, again),
+      onURL: (url) => (this.#url = url),
+      onLoaded: (loaded) => this.#progress(loaded),
       onPart: () => this.#save(saved),
     });
     return this.#sent(saved);
@@ -185,46 +264,99 @@ export class Job {
 
   // Asks the server, again where that may help.
   /**
-   * @param {"sign" | "parts" | "list" | "complete" | "abort"} action
+   * @param {Call["action"]} action
    * @param {object} body
    * @param {{ signal?: AbortSignal, cut?: AbortSignal }} signals signal ends the trying, cut a
    *   request that is on its way
    * @returns {Promise<Answer>}
    */
   #call(action, body, { signal = this.signal, cut = signal } = {}) {
-    const { endpoint, headers, credentials } = this.#options;
-    const attempt = async () =>
-      ask({
-        url: `${endpoint}/${action}`,
-        body,
-        headers: typeof headers === "function" ? await headers() : headers,
-        credentials,
-        keepalive: action === "abort",
-        signal: cut,
-      });
-    return retry(attempt, { signal, again: (error) => error.from === "server" && passes(error) });
+    return retry(() => call(this.#options, { action, body, signal: cut }), {
+      signal,
+      again: (error) => error.from === "server" && passes(error),
+      onRetry: (retrying) => this.#retrying(retrying),
+    });
+  }
+
+  // Tries at the bucket, as long as that may help.
+  /**
+   * @template T
+   * @param {(tries: number) => Promise<T>} attempt
+   * @param {(error: UploadError) => boolean} also whether an error may pass that usually does not
+   */
+  #atBucket(attempt, also = () => false) {
+    return retry(attempt, {
+      signal: this.signal,
+      again: async (error, failures) => {
+        if (error.from !== "bucket") return false;
+        if (error.code === "network" && failures >= IN_VAIN) await this.#reachable(error);
+        return also(error) || passes(error);
+      },
+      onRetry: (retrying) => this.#retrying(retrying),
+    });
+  }
+
+  // A bucket that has never answered, while the server does, will not: browsers do not
+  // tell a missing CORS rule from a missing network.
+  /** @param {UploadError} cause */
+  async #reachable(cause) {
+    if (lineTo(this.#url).answered) return;
+    try {
+      await rules({ ...this.#options, signal: this.signal });
+    } catch (error) {
+      if (!(error instanceof UploadError && error.status)) return; // the network is gone
+    }
+    const { origin } = new URL(this.#url, globalThis.location?.href);
+    throw new UploadError("bucket_unreachable", {
+      from: "bucket",
+      detail:
+        `${origin} does not answer this page. The bucket's CORS rules must allow the page's origin, ` +
+        "and the page's Content-Security-Policy must have the bucket's in its connect-src.",
+      cause,
+    });
+  }
+
+  // The server cannot see what the bucket has refused.
+  /** @param {unknown} error */
+  #report(error) {
+    const refused = error instanceof UploadError && (error.from === "bucket" || error.code === "blocked_by_policy");
+    if (!refused || !this.#saved || this.#options.report === false) return;
+    const { status, code, detail, requestId: request_id } = error;
+    const body = { ticket: this.#saved.ticket, stage: "upload", status, code, detail: detail.slice(0, DETAIL), request_id };
+    call(this.#options, { action: "report", body, signal: never() }).catch(() => {});
   }
 
   /** @returns {Blob} */
   #bytes() {
-    if (this.#file instanceof Blob) return this.#file;
+    if (isBlob(this.#file)) return this.#file;
     throw new UploadError("file_needed");
   }
 
   /** @param {number} bytes */
-  #report(bytes) {
+  #progress(bytes) {
     const total = this.#file.size;
     const loaded = Math.min(bytes, total); // a form is longer than its file
-    if (loaded <= this.#reported) return;
-    this.#reported = loaded;
+    if (loaded <= this.#loaded) return;
+    this.#loaded = loaded;
     this.#options.onProgress?.({ loaded, total, resumable: this.#saved?.mode === "multipart" });
+  }
+
+  /** @param {Retrying | null} retrying */
+  #retrying(retrying) {
+    this.#tell({ retrying: retrying && { code: retrying.error.code, from: retrying.error.from, at: retrying.at, tries: retrying.tries } });
+  }
+
+  /** @param {Partial<API.State>} change */
+  #tell(change) {
+    this.#state = { ...this.#state, ...change };
+    this.#options.onState?.(this.#state);
   }
 
   /** @param {Saved} saved */
   #sent(saved) {
     saved.sent = true;
     this.#save(saved);
-    this.#report(this.#file.size);
+    this.#progress(this.#file.size);
     return saved;
   }
 
@@ -240,13 +372,16 @@ export class Job {
  *
  * @param {unknown} error
  */
-export const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.test(codeOf(error));
+const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.test(codeOf(error));
+
+/** Whether the bytes are here. Of another window, a file is no Blob of this one. @param {object} file @returns {file is Blob} */
+const isBlob = (file) => "slice" in file;
 
 const never = () => new AbortController().signal;
 
 /** What is kept of a grant is not what sends. @param {Grant} grant @returns {Saved} */
 function keep(grant) {
-  const { method, url, fields, headers, ...saved } = grant;
+  const { method, url, fields, headers, asked, life, ...saved } = grant;
   return saved;
 }
 

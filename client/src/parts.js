@@ -2,12 +2,14 @@
 // for it.
 
 import { sha256 } from "./checksum.js";
-import { passes, retry } from "./retry.js";
+import { clocked, now, valid } from "./clock.js";
+import { lineTo } from "./pool.js";
 import { bytesDone } from "./saved.js";
 import { startSumming } from "./summing.js";
 import { send } from "./transport.js";
-import { UploadError } from "./upload-error.js";
+import { PAUSE, UploadError } from "./upload-error.js";
 
+/** @import { Signed } from "./clock.js" */
 /** @import { Saved } from "./saved.js" */
 
 /**
@@ -21,31 +23,50 @@ import { UploadError } from "./upload-error.js";
  */
 
 /**
+ * A part that is on its way.
+ *
+ * @typedef {{ loaded: number, size: number, cut: AbortController }} Leaving
+ */
+
+const MOST = 5; // parts of a file at once: the page's pool may have room for fewer
+const GRACE = 15_000; // ms in which what is nearly there may still arrive
+const STALL = 3000; // ms without progress, after which it is not waited for
+const NEARLY = 0.75; // of a part
+const MOMENT = 1000; // ms
+
+/**
  * Sends the parts that have not arrived, and adds them to saved.done and to the sum. One
- * that fails for good stops the others.
+ * that fails for good stops the others. A pause waits for those that are nearly there.
  *
  * @param {object} given
  * @param {Saved} given.saved
  * @param {number} given.size of the file, in bytes
+ * @param {number} given.since when its upload began, in ms
  * @param {Blob | null} given.file which is not needed where all parts are there
- * @param {number} given.parallel how many parts are on their way at once
+ * @param {number} [given.parallel] how many parts are on their way at once
  * @param {AbortSignal} given.signal
  * @param {SignParts} given.signParts
+ * @param {(attempt: () => Promise<void>, also: (error: UploadError) => boolean) => Promise<void>} given.retried
+ *   tries something at the bucket again where that may help, or also says so
+ * @param {(url: string) => void} given.onURL is told where parts go
  * @param {(loaded: number) => void} given.onLoaded is told of all bytes of the file that have left
  * @param {() => void} given.onPart is told that a part has arrived
  */
-export async function sendParts({ saved, file, size, parallel, signal: given, signParts, onLoaded, onPart }) {
+export async function sendParts({ saved, file, size, since, parallel = MOST, signal: given, signParts, retried, onURL, onLoaded, onPart }) {
   given.throwIfAborted();
   const { part_size, parts, done, sums, crc64 } = saved;
   const todo = Array.from({ length: parts }, (_, i) => i + 1).filter((n) => !done.includes(n));
   // Their answers were lost, or they were sent when nothing was summed.
   const unsummed = file && crc64 ? done.filter((n) => !crc64.parts.includes(n)) : [];
   const stop = new AbortController();
-  const signal = AbortSignal.any([given, stop.signal]);
+  const signal = AbortSignal.any([given, stop.signal]); // of what has not left
   const urls = new PartURLs((numbers, checksums) => signParts(numbers, checksums, signal), () => todo.slice(0, 4 * parallel));
-  const sumUp = crc64 && todo.length + unsummed.length > 0 ? startSumming(crc64, signal) : async () => {};
-  const underWay = new Map(); // bytes of each part
-  const report = () => onLoaded([...underWay.values()].reduce((sum, loaded) => sum + loaded, bytesDone(saved, size)));
+  const sumUp = crc64 && todo.length + unsummed.length > 0 ? startSumming(crc64, stop.signal) : async () => {};
+  /** @type {Map<number, Leaving>} */
+  const underWay = new Map();
+  let moved = now().running; // when the last bytes left, in ms
+  let rate = 0; // bytes in a ms
+  const report = () => onLoaded([...underWay.values()].reduce((sum, { loaded }) => sum + loaded, bytesDone(saved, size)));
 
   /** @param {number} n */
   const partOf = (n) => {
@@ -54,9 +75,10 @@ export async function sendParts({ saved, file, size, parallel, signal: given, si
     return { number: n, bytes: file.slice((n - 1) * part_size, end), after: size - end };
   };
 
-  /** @param {number} n @param {Blob} part @param {string} sum */
-  const attempt = async (n, part, sum) => {
-    const url = await urls.get(n, sum);
+  /** @param {number} n @param {Blob} part @param {SignedURL} signed @param {string} sum */
+  const put = async (n, part, { url }, sum) => {
+    const leaving = { loaded: 0, size: part.size, cut: new AbortController() };
+    underWay.set(n, leaving);
     try {
       await send({
         method: "PUT",
@@ -64,15 +86,14 @@ export async function sendParts({ saved, file, size, parallel, signal: given, si
         headers: sum ? { "x-amz-checksum-sha256": sum } : {},
         body: part,
         file: part,
-        signal,
+        signal: AbortSignal.any([stop.signal, leaving.cut.signal]),
         onLoaded: (loaded) => {
-          underWay.set(n, loaded);
+          leaving.loaded = loaded;
+          moved = now().running;
+          rate = lineTo(url).pace.rate;
           report();
         },
       });
-    } catch (error) {
-      urls.drop(n); // it may have expired
-      throw error;
     } finally {
       underWay.delete(n);
     }
@@ -81,12 +102,30 @@ export async function sendParts({ saved, file, size, parallel, signal: given, si
   /** @param {number} n */
   const sendPart = async (n) => {
     const part = partOf(n);
-    const summed = sumUp(part); // while it is sent
-    const sum = sums ? await sha256(part.bytes) : "";
-    await retry(() => attempt(n, part.bytes, sum), {
-      signal,
-      // 403 is the answer to a URL that has expired.
-      again: (error) => error.from === "bucket" && (passes(error) || error.status === 403),
+    /** @type {Promise<void> | undefined} */
+    let summed;
+    let sum = "";
+    let refused = false;
+    let outdated = false;
+    const attempt = async () => {
+      const { url } = await urls.get(n, sum || !sums ? sum : (sum = await sha256(part.bytes)));
+      onURL(url);
+      await lineTo(url).pool.use({ bytes: part.bytes.size, since, signal }, async () => {
+        const signed = await urls.get(n, sum); // it may have expired meanwhile
+        summed ??= sumUp(part); // while it is sent
+        await put(n, part.bytes, signed, sum).catch((error) => {
+          urls.drop(n);
+          outdated = !valid(signed);
+          throw clocked(error, signed);
+        });
+      });
+    };
+    // 403 is the answer to a URL that has expired, or whose key was taken back.
+    await retried(attempt, ({ status, code }) => {
+      if (status !== 403 || code === "SignatureDoesNotMatch" || code === "clock_wrong") return false;
+      const first = !refused;
+      refused = true;
+      return first || outdated;
     });
     done.push(n);
     onPart();
@@ -95,18 +134,62 @@ export async function sendParts({ saved, file, size, parallel, signal: given, si
   };
 
   const work = async () => {
-    for (let n; (n = todo.shift()); ) await sendPart(n);
-    for (let n; (n = unsummed.shift()); ) await sumUp(partOf(n)).then(onPart);
+    for (let n; !given.aborted && (n = todo.shift()); ) await sendPart(n);
+    for (let n; !given.aborted && (n = unsummed.shift()); ) await sumUp(partOf(n)).then(onPart);
   };
-  report();
-  await Promise.all(Array.from({ length: parallel }, () => work().catch((error) => stop.abort(error))));
-  signal.throwIfAborted();
-  stop.abort(); // ends the summing
+
+  const onStop = () => {
+    if (given.reason !== PAUSE) return stop.abort(given.reason);
+    const kept = nearlyThere([...underWay.values()], { most: part_size, rate });
+    for (const leaving of underWay.values()) if (!kept.includes(leaving)) leaving.cut.abort(PAUSE);
+    moved = now().running;
+    const until = moved + GRACE;
+    const watch = setInterval(() => {
+      const { running } = now();
+      if (running > until || running - moved > STALL) stop.abort(PAUSE);
+    }, STALL / 6);
+    stop.signal.addEventListener("abort", () => clearInterval(watch));
+  };
+  given.addEventListener("abort", onStop);
+  try {
+    report();
+    // After a pause those that are nearly there go on.
+    const end = (/** @type {unknown} */ error) => given.aborted || stop.abort(error);
+    await Promise.all(Array.from({ length: parallel }, () => work().catch(end)));
+    given.throwIfAborted();
+    stop.signal.throwIfAborted();
+  } finally {
+    given.removeEventListener("abort", onStop);
+    stop.abort(); // ends the summing
+  }
 }
+
+/**
+ * The parts that a pause waits for: those that are nearly there, and of the others the
+ * furthest, so that no more is lost than one part has.
+ *
+ * @template {Pick<Leaving, "loaded" | "size">} Part
+ * @param {Part[]} parts
+ * @param {{ most: number, rate: number }} line most is what may be lost, in bytes; rate is the
+ *   line's, in bytes in a ms
+ */
+export function nearlyThere(parts, { most, rate }) {
+  const each = rate / parts.length;
+  const furthest = [...parts].sort((a, b) => b.loaded / b.size - a.loaded / a.size);
+  let lost = parts.reduce((sum, { loaded }) => sum + loaded, 0);
+  return furthest.filter(({ loaded, size }) => {
+    const near = loaded >= NEARLY * size || size - loaded < MOMENT * each;
+    if (!near && lost <= most) return false;
+    lost -= loaded;
+    return true;
+  });
+}
+
+/** @typedef {{ url: string } & Signed} SignedURL */
 
 /** The URLs of parts: asked for ahead, and again when they expire. */
 class PartURLs {
-  /** @type {Map<number, { url: string, until: number }>} */
+  /** @type {Map<number, SignedURL>} */
   #urls = new Map();
   /** @type {Promise<void> | null} */
   #asking = null;
@@ -134,7 +217,7 @@ class PartURLs {
   async get(n, sum) {
     for (;;) {
       const known = this.#urls.get(n);
-      if (known && known.until > Date.now()) return known.url;
+      if (known && valid(known)) return known;
       if (sum) await this.#ask([n], { [n]: sum });
       else await (this.#asking ??= this.#ask([n, ...this.#soon()], {}).finally(() => (this.#asking = null)));
     }
@@ -142,9 +225,8 @@ class PartURLs {
 
   /** @param {number[]} numbers @param {Record<number, string>} checksums */
   async #ask(numbers, checksums) {
-    const asked = Date.now();
+    const asked = now();
     const { urls, expires_in } = await this.#sign(numbers, checksums);
-    const until = asked + expires_in * 900; // a little early
-    for (const n of numbers) this.#urls.set(n, { url: urls[n], until });
+    for (const n of numbers) this.#urls.set(n, { url: urls[n], asked, life: expires_in * 1000 });
   }
 }

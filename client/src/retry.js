@@ -27,27 +27,46 @@ export const delay = (failures, retryAfter, random) =>
   Math.max(random * 500 * 2 ** failures, retryAfter * 1000 * (1 + random / 2));
 
 /**
+ * What is known when something is tried again.
+ *
+ * @typedef {object} Retrying
+ * @property {UploadError} error
+ * @property {number} at when, in ms since 1970
+ * @property {number} tries so far
+ */
+
+/**
  * Tries until it works or trying cannot help. Being offline costs no try.
  *
  * @template T
  * @param {(tries: number) => Promise<T>} attempt is told which try it is, from 1
- * @param {{ signal: AbortSignal, again: (error: UploadError) => boolean }} options
+ * @param {object} options
+ * @param {AbortSignal} options.signal
+ * @param {(error: UploadError, failures: number) => boolean | Promise<boolean>} options.again is
+ *   told how many tries have failed while the browser was online; it may throw what is to be
+ *   thrown instead
+ * @param {(retrying: Retrying | null) => void} [options.onRetry] is told null in the end
  */
-export async function retry(attempt, { signal, again }) {
+export async function retry(attempt, { signal, again, onRetry }) {
   let failures = 0;
   for (let tries = 1; ; tries++) {
     try {
-      return await attempt(tries);
+      const result = await attempt(tries);
+      if (tries > 1) onRetry?.(null);
+      return result;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof UploadError) || !again(error)) throw error;
-      if (online() && ++failures === TRIES) throw error;
-      await sleep(delay(failures, error.retryAfter, Math.random()), signal);
+      if (!(error instanceof UploadError)) throw error;
+      if (online()) failures++;
+      if (!(await again(error, failures)) || failures === TRIES) throw error;
+      const wait = delay(failures, error.retryAfter, Math.random());
+      onRetry?.({ error, at: Date.now() + wait, tries });
+      await sleep(wait, signal);
     }
   }
 }
 
-const online = () => navigator.onLine !== false;
+const online = () => globalThis.navigator?.onLine !== false;
 
 /**
  * Waits, and while the browser is offline for the end of that. Rejects as soon as

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
+import { isolated, splitName } from "./names.js";
 
 /** @import { Action, UploadItem } from "./upload-item.js" */
 /** @import { TextName, Words } from "./words.js" */
@@ -19,21 +20,22 @@ export class Row {
 
   /**
    * @param {UploadItem} item
-   * @param {{ disabled: boolean, onMain: () => void, onEnd: () => void }} buttons
+   * @param {{ disabled: boolean, previews: boolean, onMain: () => void, onEnd: () => void }} buttons
    */
-  constructor(item, { disabled, onMain, onEnd }) {
+  constructor(item, { disabled, previews, onMain, onEnd }) {
     const { name } = item;
     this.#item = item;
     this.#main = make("button", { type: "button", disabled, onclick: onMain }, icon());
+    this.#main.onblur = () => (this.#main.hidden = !item.mainAction);
     this.#end = make("button", { type: "button", disabled, onclick: onEnd }, icon());
     this.#preview.append(name.match(/\.(\w{1,4})$/)?.[1].toUpperCase() ?? "···");
     this.element = make("li", {}, this.#preview,
       make("div", { className: "words" },
-        make("span", { part: "name", title: name, dir: "auto" }, name),
+        make("span", { part: "name", title: name }, make("bdi", { dir: "auto" }, ...this.#halves())),
         make("span", { part: "detail" }, this.#weight, this.#message)),
       make("div", { part: "actions" }, this.#main, this.#end),
       this.#bar);
-    this.#showImage();
+    if (!this.#showImage() && previews) this.#showOther();
   }
 
   get message() {
@@ -43,6 +45,15 @@ export class Row {
   /** Whether the focus is in it. */
   get focused() {
     return this.element.contains(focusedIn(this.element));
+  }
+
+  /** Whether somebody is about to do something with it. */
+  get inUse() {
+    return this.focused || this.element.matches(":hover");
+  }
+
+  set disabled(/** @type {boolean} */ disabled) {
+    this.#main.disabled = this.#end.disabled = disabled;
   }
 
   /** Puts the focus on the button that is always there. */
@@ -61,28 +72,36 @@ export class Row {
     this.element.part.value = `file ${state}`;
     this.#weight.textContent = words.size(size);
     this.#message.textContent = this.#say(words);
-    this.#bar.ariaLabel = words.text("progress", { name });
+    this.#bar.ariaLabel = words.text("progress", { name: isolated(name) });
     this.#bar.ariaValueNow = String(percent);
     this.#fill.style.width = `${fraction * 100}%`;
-    const focused = focusedIn(this.element) === this.#main;
     paintButton(this.#main, mainAction, words, name);
     paintButton(this.#end, endAction, words, name);
-    if (focused && this.#main.hidden) this.#end.focus();
+    // The focus stays where it is: another button under it would do what nobody meant.
+    this.#main.ariaDisabled = mainAction ? null : "true";
+    this.#main.hidden = !mainAction && focusedIn(this.element) !== this.#main;
+  }
+
+  #halves() {
+    const [stem, tail] = splitName(this.#item.name);
+    return [make("span", {}, stem), make("span", {}, tail)];
   }
 
   /** @param {Words} words */
   #say(words) {
-    const { state, error, size, percent, fraction } = this.#item;
+    const { state, error, size, percent, fraction, retrying, elsewhere } = this.#item;
     const online = navigator.onLine;
     if (error) return words.failure(error, { size, online });
     if (state === "failed" || state === "removed") return "";
-    return words.text(state === "uploading" ? progressText(online, fraction) : state, { percent: String(percent) });
+    if (state !== "uploading") return words.text(state, { percent: words.number(percent) });
+    if (online && retrying) return words.hope(retrying);
+    return words.text(progressText({ online, elsewhere, fraction }), { percent: words.number(percent) });
   }
 
   // Shows what browsers can show of the file; until then its extension stays.
   #showImage() {
     const { file, type } = this.#item;
-    if (!(file instanceof Blob) || !type.startsWith("image/")) return;
+    if (!(file instanceof Blob) || !type.startsWith("image/")) return false;
     this.#url = URL.createObjectURL(file);
     const image = make("img", { alt: "", loading: "lazy", src: this.#url });
     image.onload = () => {
@@ -94,6 +113,23 @@ export class Row {
       image.remove();
     };
     this.#preview.append(image);
+    return true;
+  }
+
+  // The first picture of a video, and the first page of a PDF, by the browser's own means.
+  #showOther() {
+    const { file, type } = this.#item;
+    if (!(file instanceof Blob)) return;
+    if (type.startsWith("video/")) {
+      this.#url = URL.createObjectURL(file);
+      const video = make("video", { muted: true, playsInline: true, preload: "metadata", src: `${this.#url}#t=0.1` });
+      video.onloadeddata = () => this.#preview.replaceChildren(video);
+      video.onerror = () => this.#release();
+      video.load();
+    } else if (type === "application/pdf" && navigator.pdfViewerEnabled) {
+      this.#url = URL.createObjectURL(file);
+      this.#preview.replaceChildren(make("iframe", { inert: true, title: "", src: `${this.#url}#toolbar=0&view=Fit` }));
+    }
   }
 
   #release() {
@@ -107,9 +143,10 @@ function focusedIn(element) {
   return root instanceof ShadowRoot ? root.activeElement : null;
 }
 
-/** @param {boolean} online @param {number} fraction @returns {TextName} */
-function progressText(online, fraction) {
+/** @param {{ online: boolean, elsewhere: boolean, fraction: number }} item @returns {TextName} */
+function progressText({ online, elsewhere, fraction }) {
   if (!online) return "disconnected";
+  if (elsewhere) return "elsewhere";
   return fraction < 1 ? "uploading" : "finishing";
 }
 
@@ -120,9 +157,8 @@ function progressText(online, fraction) {
  * @param {string} name of the file
  */
 function paintButton(button, action, words, name) {
-  button.hidden = !action;
   if (!action) return;
   button.part.value = `button ${action}`;
-  button.title = words.text(action, { name });
+  button.title = words.text(action, { name: isolated(name) });
   button.querySelector("path")?.setAttribute("d", ICONS[action]);
 }

@@ -144,22 +144,29 @@ export class Slot {
  * @param {Storage | null} store
  * @param {Place} place
  * @param {number} now in ms since 1970
+ * @param {Set<string | undefined>} busy the slots of those that are going on
  * @returns {API.Unfinished[]}
  */
-export function unfinishedIn(store, place, now) {
+export function unfinishedIn(store, place, now, busy = new Set()) {
   const found = [];
   for (const slot of namesIn(store)) {
     const file = parseName(slot);
-    if (!file) continue;
+    if (!file || busy.has(slot)) continue;
     const { endpoint, scope, ...kept } = file;
     const saved = parse(tried(() => store?.getItem(slot)));
-    if (typeof saved?.expires === "number" && saved.expires < now) tried(() => store?.removeItem(slot));
-    else if (endpoint === place.endpoint && scope === place.scope && isSaved(saved, kept.size)) {
+    if (expired(saved, now)) tried(() => store?.removeItem(slot));
+    else if (isOf(place, { endpoint, scope }) && isSaved(saved, kept.size)) {
       found.push({ ...kept, expires: saved.expires, loaded: saved.sent ? kept.size : bytesDone(saved, kept.size) });
     }
   }
   return found.sort((a, b) => a.expires - b.expires);
 }
+
+/** @param {any} saved @param {number} now */
+const expired = (saved, now) => typeof saved?.expires === "number" && saved.expires < now;
+
+/** @param {Place} place @param {Place} other */
+const isOf = (place, other) => other.endpoint === place.endpoint && other.scope === place.scope;
 
 /** @param {Storage | null} store @returns {string[]} */
 const namesIn = (store) => tried(() => store && Array.from({ length: store.length }, (_, i) => store.key(i) ?? "")) ?? [];

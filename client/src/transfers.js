@@ -3,7 +3,7 @@
 import { PAUSE, UploadError, discard, unfinished, upload } from "./postern.js";
 import { idOf } from "./upload-item.js";
 
-/** @import { Options, Progress, Stored } from "../postern.d.ts" */
+/** @import { Options, Progress, State, Stored } from "../postern.d.ts" */
 /** @import { UploadItem } from "./upload-item.js" */
 
 /**
@@ -12,7 +12,9 @@ import { idOf } from "./upload-item.js";
  * @typedef {object} Owner
  * @property {() => Options} options
  * @property {(file: UploadItem["file"]) => Options["metadata"] | Promise<Options["metadata"]>} metadata
+ * @property {(item: UploadItem) => Promise<void>} prepare makes of a file what goes up
  * @property {(item: UploadItem, progress: Progress) => void} onProgress
+ * @property {(item: UploadItem, state: State) => void} [onState] is told of what people wait for
  * @property {(item: UploadItem, receipt: Stored) => void} onComplete
  * @property {(item: UploadItem, loaded: number) => void} onPause is told how many bytes are kept
  * @property {(item: UploadItem) => void} onFileNeeded
@@ -42,7 +44,7 @@ export class Transfers {
       try {
         await this.#run(item, stop.signal);
       } catch (thrown) {
-        this.#end(item, stop.signal, thrown);
+        await this.#end(item, stop.signal, thrown);
       }
     });
   }
@@ -58,7 +60,7 @@ export class Transfers {
     const { file, receipt } = item;
     if (!file || receipt) return;
     const options = this.#options.get(item) ?? this.#owner.options();
-    this.#inTurn(item, () => discard(file, options));
+    this.#inTurn(item, () => discard(file, options).catch(() => {})); // another tab has it
   }
 
   /** Stops it here: another item goes on with the file. @param {UploadItem} item */
@@ -68,14 +70,19 @@ export class Transfers {
 
   /** @param {UploadItem} item @param {AbortSignal} signal */
   async #run(item, signal) {
-    const { file } = item;
-    if (!file) return;
+    await this.#owner.prepare(item);
+    const { file, path } = item;
+    if (!file || signal.aborted) return;
     const options = {
       ...this.#owner.options(),
       signal,
+      path: path || undefined,
       metadata: await this.#owner.metadata(file),
       onProgress: (/** @type {Progress} */ progress) => {
         if (!signal.aborted) this.#owner.onProgress(item, progress);
+      },
+      onState: (/** @type {State} */ state) => {
+        if (!signal.aborted) this.#owner.onState?.(item, state);
       },
     };
     this.#options.set(item, options);
@@ -88,9 +95,9 @@ export class Transfers {
    * @param {AbortSignal} signal
    * @param {unknown} thrown by code of the page, too
    */
-  #end(item, signal, thrown) {
+  async #end(item, signal, thrown) {
     const code = thrown instanceof UploadError && thrown.code;
-    if (code === "paused") this.#owner.onPause(item, this.#kept(item));
+    if (code === "paused") this.#owner.onPause(item, await this.#kept(item));
     if (signal.aborted) return;
     if (code === "file_needed") this.#owner.onFileNeeded(item);
     else this.#owner.onError(item, thrown instanceof Error ? thrown : new Error("unexpected", { cause: thrown }));
@@ -98,9 +105,9 @@ export class Transfers {
 
   // What was on its way is sent again.
   /** @param {UploadItem} item */
-  #kept(item) {
+  async #kept(item) {
     const options = this.#options.get(item) ?? this.#owner.options();
-    return unfinished(options).find((kept) => idOf(kept) === item.id)?.loaded ?? 0;
+    return (await unfinished(options)).find((kept) => item.file && idOf(kept) === idOf(item.file))?.loaded ?? 0;
   }
 
   /** @param {UploadItem} item @param {() => Promise<void>} work */

@@ -1,50 +1,108 @@
 // One request to the server, or to the bucket. Whatever goes wrong is an
 // UploadError that says with whom.
 
+import { now } from "./clock.js";
+import { lineTo } from "./pool.js";
+import { forbidden } from "./policy.js";
+import { Results } from "./results.js";
 import { UploadError } from "./upload-error.js";
 
+/** @import { Moment } from "./clock.js" */
+
 const PATIENCE = 60_000; // ms without an answer, or without progress
+const SLOWEST = 4; // bytes in a ms of what goes up unseen
+const UNSEEN = 128 * 1024; // bytes; what is as small goes up unseen, while no rate is known
+const UNSEEN_MOST = 2 ** 20;
+const BLINK = 300; // ms in which nobody misses progress
 
 /**
- * What the server has answered. The body is as the protocol has it.
+ * What the server has answered, and when it was asked. The body is as the protocol has it.
  *
- * @typedef {{ body: any, status: number, retryAfter: number }} Answer
+ * @typedef {{ body: any, status: number, retryAfter: number, asked: Moment }} Answer
  */
 
 /**
- * Asks the server, by JSON.
+ * @typedef {object} Request
+ * @property {string} url
+ * @property {object} [body] in JSON; without it, it is a GET
+ * @property {HeadersInit} [headers]
+ * @property {RequestCredentials} [credentials]
+ * @property {boolean} [keepalive] whether it outlives the page
+ * @property {AbortSignal} signal
+ */
+
+/**
+ * Asks the server.
  *
- * @param {object} request
- * @param {string} request.url
- * @param {object} request.body
- * @param {HeadersInit} [request.headers]
- * @param {RequestCredentials} [request.credentials]
- * @param {boolean} request.keepalive whether it outlives the page
- * @param {AbortSignal} request.signal
+ * @param {Request} request
  * @returns {Promise<Answer>}
  */
-export async function ask({ url, body, headers: given, credentials, keepalive, signal }) {
+export async function ask(request) {
+  const asked = now();
+  let text = "";
+  const { status, ok, headers } = await fetchFrom(request, (piece) => (text += piece));
+  const retryAfter = Number(headers.get("Retry-After")) || 0;
+  const answer = parse(text || "{}");
+  if (ok && answer) return { body: answer, status, retryAfter, asked };
+  throw problem(answer, status, retryAfter);
+}
+
+/**
+ * Asks the server for several things at once, and hands on each result as it comes.
+ *
+ * @param {Request} request
+ * @param {(result: any) => void} onResult
+ */
+export async function askMany(request, onResult) {
+  const results = new Results(onResult);
+  let text = "";
+  const { status, ok, headers } = await fetchFrom(request, (piece, fine) => (fine ? results.read(piece) : (text += piece)));
+  if (!ok) throw problem(parse(text), status, Number(headers.get("Retry-After")) || 0);
+  throw new UploadError("unexpected", { from: "server", status }); // for those that had no result
+}
+
+/**
+ * The error that a problem document makes.
+ *
+ * @param {any} answer
+ * @param {number} status
+ * @param {number} retryAfter in seconds
+ */
+export function problem(answer, status, retryAfter) {
+  return new UploadError(answer?.code ?? "unexpected", { ...answer, from: "server", status, retryAfter });
+}
+
+/**
+ * @param {Request} request
+ * @param {(piece: string, ok: boolean) => void} onText
+ */
+async function fetchFrom({ url, body, signal, ...more }, onText) {
+  const late = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => late.abort(), PATIENCE);
+  };
+  try {
+    wait();
+    const response = await fetch(url, { ...more, ...json(more.headers, body), signal: AbortSignal.any([signal, late.signal]) });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    for (let read; (read = await reader?.read()) && !read.done; wait()) onText(read.value, response.ok);
+    return response;
+  } catch (cause) {
+    throw (!signal.aborted && (await forbidden(url))) || new UploadError("network", { from: "server", cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param {HeadersInit | undefined} given @param {object | undefined} body @returns {RequestInit} */
+function json(given, body) {
+  if (!body) return {};
   const headers = new Headers(given);
   headers.set("Content-Type", "application/json");
-  let response, text;
-  try {
-    response = await fetch(url, {
-      method: "POST",
-      headers,
-      credentials,
-      body: JSON.stringify(body),
-      keepalive,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
-    });
-    text = await response.text();
-  } catch (cause) {
-    throw new UploadError("network", { from: "server", cause });
-  }
-  const { status, ok } = response;
-  const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  const answer = parse(text || "{}");
-  if (ok && answer) return { body: answer, status, retryAfter };
-  throw new UploadError(answer?.code ?? "unexpected", { ...answer, from: "server", status, retryAfter });
+  return { method: "POST", headers, body: JSON.stringify(body) };
 }
 
 /** @param {string} text */
@@ -76,22 +134,59 @@ function parse(text) {
  * @param {Sending} sending
  */
 export async function send(sending) {
-  sending.signal.throwIfAborted();
+  const { url, body, file, signal } = sending;
+  signal.throwIfAborted();
+  const line = lineTo(url);
+  let before = 0;
+  /** @param {number} loaded */
+  const onLoaded = (loaded) => {
+    line.moved(Math.max(0, loaded - before), file.size);
+    before = loaded;
+    sending.onLoaded(loaded);
+  };
   try {
-    await transmit(sending);
+    // Without a listener for its progress a form needs no preflight.
+    if (body instanceof FormData && file.size <= unseen(line.pace.rate)) await post(sending);
+    else await transmit({ ...sending, onLoaded });
+    line.moved(Math.max(0, file.size - before), file.size);
+    line.answered = true;
   } catch (error) {
-    if (error instanceof UploadError && error.code === "network" && !sending.signal.aborted) await readable(sending.file);
+    if (error instanceof UploadError && error.code === "network" && !signal.aborted) {
+      throw (await forbidden(url)) ?? (await unreadable(file)) ?? error;
+    }
+    line.answered ||= !signal.aborted;
     throw error;
   }
 }
 
+/** How many bytes are sent before anybody misses the progress. @param {number} rate in bytes in a ms */
+const unseen = (rate) => (rate ? Math.min(UNSEEN_MOST, Math.max(UNSEEN / 4, rate * BLINK)) : UNSEEN);
+
 /** @param {Blob} file */
-async function readable(file) {
+async function unreadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
+    return null;
   } catch (cause) {
-    throw new UploadError("file_unreadable", { cause });
+    return new UploadError("file_unreadable", { cause });
   }
+}
+
+/**
+ * By fetch, which asks nobody before.
+ *
+ * @param {Sending} sending
+ */
+async function post({ url, body, file, signal }) {
+  const patience = AbortSignal.timeout(PATIENCE + file.size / SLOWEST);
+  let response, text;
+  try {
+    response = await fetch(url, { method: "POST", body, signal: AbortSignal.any([signal, patience]) });
+    text = await response.text();
+  } catch (cause) {
+    throw new UploadError("network", { from: "bucket", cause });
+  }
+  if (!response.ok) throw bucketError(response.status, text, (name) => response.headers.get(name));
 }
 
 /**
@@ -114,8 +209,12 @@ function transmit({ method, url, headers = {}, body, signal, onLoaded }) {
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cut);
-      if (request.status >= 200 && request.status < 300) resolve();
-      else reject(bucketError(request));
+      const { status, responseText } = request;
+      // A header that is not exposed cannot be asked for without a warning.
+      const header = (/** @type {string} */ name) =>
+        new RegExp(`^${name}: (.*)`, "im").exec(request.getAllResponseHeaders())?.[1] ?? null;
+      if (status >= 200 && status < 300) resolve();
+      else reject(bucketError(status, responseText, header));
     };
     request.open(method, url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
@@ -124,17 +223,27 @@ function transmit({ method, url, headers = {}, body, signal, onLoaded }) {
   });
 }
 
-/** @param {XMLHttpRequest} request */
-function bucketError(request) {
-  const { status, responseText } = request;
-  const retryAfter = Number(/^retry-after: (\d+)/im.exec(request.getAllResponseHeaders())?.[1]) || 0;
-  const code = xmlText(responseText, "Code") ?? (status ? "unexpected" : "network");
-  return new UploadError(code, { from: "bucket", status, detail: xmlText(responseText, "Message"), retryAfter });
+/**
+ * The error of S3: <Error><Code>SlowDown</Code><Message>…</Message></Error>
+ *
+ * @param {number} status
+ * @param {string} xml
+ * @param {(name: string) => string | null} header
+ */
+function bucketError(status, xml, header) {
+  const code = xmlText(xml, "Code") ?? (status ? "unexpected" : "network");
+  return new UploadError(code, {
+    from: "bucket",
+    status,
+    detail: xmlText(xml, "Message"),
+    retryAfter: Number(header("retry-after")) || 0,
+    requestId: xmlText(xml, "RequestId") ?? header("x-amz-request-id") ?? "",
+    time: Date.parse(xmlText(xml, "ServerTime") ?? header("date") ?? ""),
+  });
 }
 
 /**
- * What an element of S3's errors has:
- * <Error><Code>SlowDown</Code><Message>…</Message></Error>
+ * What an element of S3's errors has.
  *
  * @param {string} xml
  * @param {string} name

@@ -1,9 +1,11 @@
 // The model of one upload in the list: its state, and what follows from it. It knows
 // neither the page nor the network.
 
+import { pathOf } from "./folders.js";
+import { cleanName } from "./names.js";
 import { UploadError } from "./postern.js";
 
-/** @import { Progress, Stored, Unfinished } from "../postern.d.ts" */
+/** @import { Progress, Retrying, State as Waiting, Stored, Unfinished } from "../postern.d.ts" */
 
 /**
  * - waiting: for its turn
@@ -41,6 +43,11 @@ const REPLACEABLE = ["failed", "cancelled", "unfinished"];
 
 // Statuses of the server to which the same file would get the same answer.
 const FINAL = [400, 413, 415, 422];
+// What may be another time, of a bucket's refusals below 500. Without CORS rules it looks
+// as if it were down.
+const PASSING = [
+  "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "NoSuchUpload", "PreconditionFailed", "bucket_unreachable", "unexpected",
+];
 
 /** @typedef {"pause" | "resume" | "choose" | "retry" | "cancel" | "remove"} Action */
 
@@ -64,6 +71,10 @@ export class UploadItem {
   receipt = null;
   /** Why it has failed. @type {Error | null} */
   error = null;
+  /** What is tried again by itself, and why. @type {Retrying | null} */
+  retrying = null;
+  /** Whether another tab uploads the file. */
+  elsewhere = false;
   /** Whether trying again cannot help. */
   final = false;
 
@@ -74,10 +85,16 @@ export class UploadItem {
    */
   constructor(file, { id, name, size, type }, state) {
     this.file = file;
+    /** What tells its file apart; "" without one. */
     this.id = id;
-    this.name = name;
+    /** As it is shown. */
+    this.name = cleanName(name) || "?";
     this.size = size;
     this.type = type;
+    /** The folders in which the file was. */
+    this.path = file instanceof File ? pathOf(file) : "";
+    /** What tells it apart from others in the list. */
+    this.key = this.path + id;
     this.#state = state;
   }
 
@@ -149,6 +166,7 @@ export class UploadItem {
   /** What a person may do with it first, or "". @returns {Action | ""} */
   get mainAction() {
     switch (this.#state) {
+      case "waiting":
       case "uploading":
         return this.resumable ? "pause" : "";
       case "paused":
@@ -186,6 +204,18 @@ export class UploadItem {
     this.resumable = resumable;
   }
 
+  /** Takes what goes up in the file's place. @param {File} file */
+  replace(file) {
+    this.file = file;
+    this.size = file.size;
+  }
+
+  /** What it waits for, of itself. @param {Waiting} waiting */
+  hold({ retrying, elsewhere }) {
+    this.retrying = retrying;
+    this.elsewhere = elsewhere;
+  }
+
   pause() {
     this.#become("paused");
   }
@@ -206,12 +236,14 @@ export class UploadItem {
     this.#become("failed");
     this.error = error;
     this.loaded = 0;
+    this.resumable = false;
     this.final = isFinal(error);
   }
 
   cancel() {
     this.#become("cancelled");
     this.loaded = 0;
+    this.resumable = false;
   }
 
   remove() {
@@ -222,14 +254,36 @@ export class UploadItem {
   #become(state) {
     if (!TRANSITIONS[this.#state].includes(state)) throw new Error(`${this.#state} does not become ${state}`);
     this.#state = state;
+    this.retrying = null;
+    this.elsewhere = false;
   }
 }
 
 /** @param {FileLike} file */
 const describe = ({ name, size, type }) => ({ name, size, type });
 
-/** @param {Error} error */
+/**
+ * Whether trying again cannot help.
+ *
+ * @param {Error} error
+ */
 function isFinal(error) {
   if (!(error instanceof UploadError)) return false;
-  return error.from === "browser" || (error.from === "server" && FINAL.includes(error.status));
+  const { from, code, status, retryAfter } = error;
+  if (retryAfter || code === "uploading_elsewhere") return false;
+  if (from === "bucket") return isFinalAtBucket(error);
+  return from === "browser" || FINAL.includes(status);
 }
+
+/** @param {UploadError} error */
+function isFinalAtBucket({ code, status, detail, mend }) {
+  if (hasExpired({ from: "bucket", code, detail }) || PASSING.includes(code)) return false;
+  return mend !== null || (status >= 300 && status < 500 && ![408, 425, 429].includes(status));
+}
+
+/**
+ * Whether the bucket says that the grant is too old. Another one is not.
+ *
+ * @param {Pick<UploadError, "from" | "detail" | "code">} error
+ */
+export const hasExpired = ({ from, detail, code }) => from === "bucket" && (/expired/i.test(detail) || code === "ExpiredToken");

@@ -1,86 +1,82 @@
 // What people are told, in their language.
 
+import en from "./locales/en.js";
+import { isolated } from "./names.js";
 import { UploadError } from "./postern.js";
+import { hasExpired } from "./upload-item.js";
 
 /** @import * as API from "../postern-upload.d.ts" */
+/** @import { Retrying } from "../postern.d.ts" */
 
-const en = {
-  drop_one: "Drop a file here, or choose one",
-  drop_many: "Drop files here, or choose them",
-  hint_required: "Required",
-  hint_types: "Only {types}",
-  hint_size: "Up to {max} each",
-  hint_count: "At most {count} files",
-  list: "Files",
-  progress: "Upload of {name}",
-  waiting: "Waiting",
-  uploading: "Uploading, {percent} %",
-  finishing: "Finishing",
-  disconnected: "Offline, goes on when you are connected",
-  paused: "Paused at {percent} %",
-  unfinished: "Choose the file again to continue",
-  done: "Uploaded",
-  cancelled: "Cancelled",
-  pause: "Pause {name}",
-  resume: "Resume {name}",
-  retry: "Try {name} again",
-  choose: "Choose {name} again",
-  cancel: "Cancel {name}",
-  remove: "Remove {name}",
-  value_missing: "Choose a file.",
-  still_uploading: "Not all files are uploaded yet.",
-  not_uploaded: "Some files could not be uploaded. Try again, or remove them.",
-  too_many: "Too many files: the limit is {count}. Left out: {names}.",
-  twice: "Already in the list: {names}.",
-  folder: "Folders can’t be uploaded. Drop the files inside instead.",
-  size_too_large: "Too large: this file has {size}, and the limit is {max}.",
-  size_just_over: "Too large: just above the limit of {max}.",
-  size_too_small: "Too small: a file must have at least {min}.",
-  size_zero: "This file is empty.",
-  type_not_allowed: "Files of this kind are not accepted here, only {types}.",
-  unauthenticated: "You aren’t signed in any more. Sign in, and try again.",
-  offline: "You are offline. Try again later.",
-  server_unreachable: "The server can’t be reached. Check your connection and try again.",
-  storage_unreachable: "The storage can’t be reached, or doesn’t accept uploads from this page.",
-  storage_refused: "The storage refused the file ({code}). Try again.",
-  grant_expired: "The permission for this upload has expired. Try again.",
-  SlowDown: "The storage is busy. Try again in a moment.",
-  ServiceUnavailable: "The storage is busy. Try again in a moment.",
-  InternalError: "The storage is busy. Try again in a moment.",
-  RequestTimeout: "The storage is busy. Try again in a moment.",
-  EntityTooLarge: "The file is larger than announced. Has it changed since?",
-  EntityTooSmall: "The file is smaller than announced. Has it changed since?",
-  file_unreadable: "The file is gone, or has changed. Choose it again.",
-  unexpected: "Something went wrong. Try again in a moment.",
-  "image/*": "images",
-  "video/*": "videos",
-  "audio/*": "audio files",
-  "text/*": "text files",
-  "text/plain": "plain text",
-  "application/pdf": "PDF",
-  "application/zip": "zip files",
-};
-
-/** @typedef {keyof typeof en} TextName */
-/** @typedef {Record<string, string | number | undefined>} Values */
+/** Those of a plural go by what stands before the dot. @typedef {{ [K in keyof typeof en]: K extends `${infer Name}.${string}` ? Name : K }[keyof typeof en]} TextName */
+/** @typedef {Record<string, string | number | undefined>} Values numbers are written as the language does */
 
 /** @type {typeof API.texts} */
 export const texts = { en };
 
+/** The languages that there is a file of, beside the module. */
+export const LANGUAGES = ["ar", "de", "es", "fr", "he", "it", "ja", "ko", "nl", "pl", "pt", "tr", "zh"];
+
+/** What has been loaded. @type {Map<string, API.Texts>} */
+const loaded = new Map();
+
+// Units are decimal, as those of Intl and of the server: a megabyte is 10^6 bytes.
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+const TIMES = ["second", "minute", "hour"];
+const NAMED = 3; // names that a notice tells
+
+/** Texts of a bucket's refusals that are not called as their code. @type {Record<string, TextName>} */
+const REFUSALS = {
+  SlowDown: "storage_overloaded",
+  ServiceUnavailable: "storage_overloaded",
+  InternalError: "storage_overloaded",
+  RequestTimeout: "storage_overloaded",
+  RequestTimeTooSkewed: "clock_wrong",
+  RequestInTheFuture: "clock_wrong",
+  NoSuchBucket: "storage_misconfigured",
+  PermanentRedirect: "storage_misconfigured",
+  SignatureDoesNotMatch: "storage_misconfigured",
+  InvalidAccessKeyId: "storage_misconfigured",
+  InvalidToken: "storage_misconfigured",
+  AllAccessDisabled: "storage_misconfigured",
+  MethodNotAllowed: "storage_misconfigured",
+  NotImplemented: "storage_misconfigured",
+};
+
+/**
+ * Loads the texts of a language, if there are any that are not here yet. Resolves to
+ * whether it has.
+ *
+ * @param {string} lang a language tag
+ */
+export async function load(lang) {
+  const language = baseOf(lang);
+  if (!LANGUAGES.includes(language) || loaded.has(language)) return false;
+  try {
+    const { default: table } = await import(new URL(`./locales/${language}.js`, import.meta.url).href);
+    loaded.set(language, table);
+    return true;
+  } catch {
+    return false; // English stands in
+  }
+}
 
 export class Words {
   #table;
   #locale;
+  /** @type {Map<string, Intl.NumberFormat>} */
+  #formats = new Map();
+  #plurals;
 
   /**
    * @param {string} lang a language tag, such as "de-AT"
    * @param {API.Texts} own texts that go before those of the language
    */
   constructor(lang, own) {
-    const given = { ...texts[lang.split("-")[0]], ...texts[lang], ...own };
+    const given = { ...loaded.get(baseOf(lang)), ...texts[lang.split("-")[0]], ...texts[lang], ...own };
     this.#table = { ...texts.en, ...given };
     this.#locale = Object.keys(given).length ? canonical(lang) : "en";
+    this.#plurals = new Intl.PluralRules(this.#locale);
   }
 
   /**
@@ -95,15 +91,34 @@ export class Words {
 
   /** @param {string} name @param {Values} values */
   #find(name, values) {
-    const text = this.#own(name) ?? "";
+    const text = this.#form(name, values.count) ?? "";
     const needed = Array.from(text.matchAll(/\{(\w+)\}/g), ([, value]) => value);
     if (!needed.every((value) => values[value])) return "";
-    return text.replace(/\{(\w+)\}/g, (_, value) => String(values[value]));
+    return text.replace(/\{(\w+)\}/g, (_, key) => {
+      const value = values[key];
+      return typeof value === "number" ? this.number(value) : String(value);
+    });
+  }
+
+  // A text without plural forms, as a page may have set, goes before those.
+  /** @param {string} name @param {string | number | undefined} count */
+  #form(name, count) {
+    const plain = this.#own(name);
+    if (plain !== undefined || typeof count !== "number") return plain;
+    return this.#own(`${name}.${this.#plurals.select(count)}`) ?? this.#own(`${name}.other`);
   }
 
   /** @param {string} name */
   #own(name) {
     return Object.hasOwn(this.#table, name) ? this.#table[name] : undefined;
+  }
+
+  /** @param {number} amount @param {Intl.NumberFormatOptions} options */
+  number(amount, options = {}) {
+    const key = Object.values(options).join();
+    let format = this.#formats.get(key);
+    if (!format) this.#formats.set(key, (format = new Intl.NumberFormat(this.#locale, options)));
+    return format.format(amount);
   }
 
   /**
@@ -112,20 +127,47 @@ export class Words {
    * @param {number} bytes
    */
   size(bytes) {
-    let amount = bytes;
-    let unit = 0;
-    for (; amount >= 1023.5 && unit < UNITS.length - 1; unit++) amount /= 1024;
-    return new Intl.NumberFormat(this.#locale, {
-      style: "unit",
-      unit: UNITS[unit],
-      unitDisplay: unit ? "short" : "long",
-      maximumFractionDigits: amount < 99.95 ? 1 : 0,
-    }).format(amount);
+    return this.#amount(bytes, "");
   }
 
-  /** @param {Iterable<string>} items */
+  /** @param {number} bytes a second */
+  speed(bytes) {
+    return this.#amount(bytes, "-per-second");
+  }
+
+  /** @param {number} bytes @param {"" | "-per-second"} per */
+  #amount(bytes, per) {
+    let scale = 1;
+    let unit = 0;
+    for (; bytes >= 999.5 * scale && unit < UNITS.length - 1; unit++) scale *= 1000;
+    const tenths = Math.round((bytes * 10) / scale);
+    const amount = unit && tenths < 1000 ? tenths / 10 : Math.round(bytes / scale);
+    return this.number(amount, { style: "unit", unit: UNITS[unit] + per, unitDisplay: unit || per ? "short" : "long" });
+  }
+
+  /** How long something takes, about. @param {number} seconds */
+  duration(seconds) {
+    let amount = seconds;
+    let unit = 0;
+    for (; amount >= 59.5 && unit < TIMES.length - 1; unit++) amount /= 60;
+    return this.number(Math.max(1, Math.round(amount)), { style: "unit", unit: TIMES[unit], unitDisplay: "short" });
+  }
+
+  /** "a, b, and c" @param {Iterable<string>} items */
   list(items) {
     return new Intl.ListFormat(this.#locale).format(items);
+  }
+
+  /** "a, b, c" @param {Iterable<string>} items */
+  series(items) {
+    return new Intl.ListFormat(this.#locale, { type: "unit" }).format(items);
+  }
+
+  /** The first of some names, and how many more there are. @param {string[]} names */
+  names(names) {
+    const first = names.slice(0, NAMED).map(isolated);
+    if (names.length <= NAMED) return this.list(first);
+    return `${this.series(first)} ${this.text("more", { count: names.length - NAMED })}`;
   }
 
   /**
@@ -149,8 +191,20 @@ export class Words {
     const { code, from, detail, limits } = error;
     const values = { code, size: this.size(size), ...this.#limits(limits) };
     const name = failureName(error, { empty: size === 0, online, justOver: values.size === values.max });
-    const said = this.#find(name, values) || (from === "server" ? detail : "");
+    const other = from === "bucket" && Object.hasOwn(REFUSALS, name) ? REFUSALS[name] : "";
+    const said = this.#find(name, values) || this.#find(other, values) || (from === "server" ? detail : "");
     return said || this.text(from === "bucket" ? "storage_refused" : "unexpected", values);
+  }
+
+  /**
+   * What is hoped to pass.
+   *
+   * @param {Pick<Retrying, "code" | "from">} retrying
+   */
+  hope({ code, from }) {
+    const silent = code === "network" || code === "bucket_unreachable";
+    const who = from === "server" ? "server" : "storage";
+    return this.text("retrying", { why: this.text(silent ? `${who}_silent` : `${who}_busy`) });
   }
 
   /** @param {UploadError["limits"]} limits */
@@ -170,12 +224,12 @@ export class Words {
  * @param {{ empty: boolean, online: boolean, justOver: boolean }} about the file; justOver
  *   where the limit reads as its size does
  */
-function failureName({ code, from, detail }, { empty, online, justOver }) {
-  if (code === "network") return networkName(from, online);
+function failureName(error, { empty, online, justOver }) {
+  const { code, from } = error;
+  if (code === "network" || code === "bucket_unreachable") return networkName(from, online);
   if (code === "size_too_large" && justOver) return "size_just_over";
   if (code === "size_too_small" && empty) return "size_zero";
-  if (from === "bucket" && /expired/i.test(detail)) return "grant_expired";
-  return code;
+  return hasExpired(error) ? "grant_expired" : code;
 }
 
 /** @param {UploadError["from"]} from @param {boolean} online */
@@ -192,3 +246,6 @@ function canonical(lang) {
     return "en"; // no language tag
   }
 }
+
+/** @param {string} lang */
+const baseOf = (lang) => canonical(lang).split("-")[0];

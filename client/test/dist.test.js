@@ -2,21 +2,26 @@
 
 import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
-import { basename } from "node:path";
+import { relative } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { bundle } from "../build.js";
 
 const dist = new URL("../dist/", import.meta.url);
 const { outputFiles, metafile } = await bundle();
 
-for (const { path, text } of outputFiles) {
-  test(`dist/${basename(path)} is what the sources make (run "make client" after a change)`, async () => {
-    assert.ok(text === (await readFile(new URL(basename(path), dist), "utf8")));
+/** @param {{ path: string }} file */
+const nameOf = ({ path }) => relative(fileURLToPath(dist), path);
+
+for (const file of outputFiles) {
+  test(`dist/${nameOf(file)} is what the sources make (run "make client" after a change)`, async () => {
+    assert.ok(file.text === (await readFile(new URL(nameOf(file), dist), "utf8")));
   });
 }
 
 test("dist has nothing else", async () => {
-  assert.deepEqual((await readdir(dist)).sort(), outputFiles.map(({ path }) => basename(path)).sort());
+  const files = (await readdir(dist, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  assert.deepEqual(files.map(({ parentPath, name }) => nameOf({ path: `${parentPath}/${name}` })).sort(), outputFiles.map(nameOf).sort());
 });
 
 test("the element imports the module, and nothing else is imported before it is needed", () => {

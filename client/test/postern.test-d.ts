@@ -3,7 +3,7 @@
 
 import type * as promised from "../postern.js";
 import type * as built from "../src/postern.js";
-import { PAUSE, UploadError, discard, unfinished, upload } from "../postern.js";
+import { PAUSE, UploadError, discard, rules, unfinished, upload } from "../postern.js";
 import type { Stored, Unfinished } from "../postern.js";
 import type { Differences, None, Values } from "./same.js";
 
@@ -14,13 +14,14 @@ export type ErrorArguments = None<Differences<
 >>;
 
 // As people use it.
+export const accepted = async (): Promise<string | undefined> => (await rules({ endpoint: "/uploads" })).types?.join();
 export const sumOf = ({ crc64nvme }: Stored): string => crc64nvme ?? "";
 export const rowOf = ({ data }: Stored): number => (data as { row: number }).row;
 // @ts-expect-error what it is only the application knows
 export const guessed = ({ data }: Stored): number => data.row;
 
 export async function use(file: File): Promise<Stored> {
-  const [kept]: Unfinished[] = unfinished({ endpoint: "/uploads", store: null });
+  const [kept]: Unfinished[] = await unfinished({ endpoint: "/uploads", store: null });
   await discard(kept, { endpoint: "/uploads" });
   try {
     return await upload(kept, {
@@ -29,6 +30,8 @@ export async function use(file: File): Promise<Stored> {
       checksum: false,
       headers: async () => ({ Authorization: "Bearer x" }),
       onProgress: ({ loaded, total }) => loaded / total,
+      onState: ({ retrying }) => retrying?.code,
+      report: false,
     });
   } catch (error) {
     if (!(error instanceof UploadError) || error.ended) throw error;

@@ -228,7 +228,7 @@ for (const member of /** @type {const} */ (["getItem", "setItem", "removeItem", 
     slot.save(saved);
     slot.load(NOW);
     slot.clear();
-    assert.deepEqual(unfinished({ ...place, store }), []);
+    assert.deepEqual(await unfinished({ ...place, store }), []);
     await atServer(async (endpoint) => {
       await assert.rejects(upload(blob(), { endpoint, store }), { code: "unauthenticated" });
       await discard(blob(), { endpoint, store });

@@ -81,7 +81,18 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
   ["content that the server refuses", new UploadError("content_mismatch", { from: "server", status: 422 }), true],
   ["a session that has ended", new UploadError("unauthenticated", { from: "server", status: 401 }), false],
   ["a file in its place", new UploadError("object_conflict", { from: "server", status: 409, ended: true }), false],
-  ["a refusal of the bucket", new UploadError("AccessDenied", { from: "bucket", status: 400 }), false],
+  ["a refusal of the bucket", new UploadError("AccessDenied", { from: "bucket", status: 403 }), true],
+  ["a bucket that is not there", new UploadError("NoSuchBucket", { from: "bucket", status: 404 }), true],
+  ["a signature that is wrong", new UploadError("SignatureDoesNotMatch", { from: "bucket", status: 403 }), true],
+  ["a grant that has expired", new UploadError("AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }), false],
+  ["a key that is taken", new UploadError("PreconditionFailed", { from: "bucket", status: 412 }), false],
+  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403 }), true],
+  ["a policy of the page", new UploadError("blocked_by_policy"), true],
+  ["a bucket that does not answer", new UploadError("bucket_unreachable", { from: "bucket" }), false],
+  ["a file that another tab uploads", new UploadError("uploading_elsewhere"), false],
+  ["a busy bucket", new UploadError("SlowDown", { from: "bucket", status: 503 }), false],
+  ["a bucket that asks to wait", new UploadError("SlowDown", { from: "bucket", status: 429 }), false],
+  ["a proxy before the bucket", new UploadError("unexpected", { from: "bucket", status: 407 }), false],
   ["code of the page", new Error("no token"), false],
 ])) {
   test(`${what} ${final ? "cannot" : "can"} be tried again`, () => {
@@ -92,6 +103,26 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
     assert.equal(item.counted, !final);
   });
 }
+
+test("what is tried again is said until the state changes", () => {
+  const item = inState("uploading");
+  item.hold({ retrying: { code: "network", from: "bucket", at: 0, tries: 1 }, elsewhere: true });
+  item.pause();
+  assert.deepEqual([item.retrying, item.elsewhere], [null, false]);
+});
+
+test("what can be paused can be paused while it waits to go on", () => {
+  const item = inState("paused");
+  item.progress({ loaded: 2, resumable: true });
+  item.wait();
+  assert.equal(item.mainAction, "pause");
+});
+
+test("a name is shown as the server cleans it", () => {
+  const item = UploadItem.chosen(new File([], "invoice\u202Efdp.exe"));
+  assert.equal(item.name, "invoicefdp.exe");
+  assert.equal(UploadItem.chosen(new File([], "\u202E")).name, "?");
+});
 
 test("trying again forgets the failure", () => {
   const item = inState("uploading");

@@ -158,7 +158,7 @@ func TestTheSumIsKeptForAnUploadThatOnlyNeedsCompletion(t *testing.T) {
 		window.fetch = (url, init) => url.endsWith("/complete") ? (stop.abort(PAUSE), Promise.reject(new TypeError())) : fetch(url, init);
 		await failure(upload(noise(), { ...options, signal: stop.signal }));
 		window.fetch = fetch;
-		await upload(unfinished(options)[0], options);
+		await upload((await unfinished(options))[0], options);
 		return seen;`)
 	require.Equal(t, []string{sum}, got.Sums)
 }
@@ -183,6 +183,6 @@ func TestAFileThatWasStoredOtherwiseIsRefused(t *testing.T) {
 		saved.crc64.sum = String(BigInt(saved.crc64.sum) ^ 1n);
 		localStorage[slot] = JSON.stringify(saved);
 		const { from, code, status, ended } = await failure(upload(noise(), options));
-		return [from, code, status, ended, unfinished(options).length].join(" ");`))
+		return [from, code, status, ended, (await unfinished(options)).length].join(" ");`))
 	settles(t, srv, 0)
 }

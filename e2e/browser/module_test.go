@@ -122,15 +122,15 @@ func TestTheModulesErrorsTellWhy(t *testing.T) {
 			const stop = new AbortController();
 			const mine = { ...options, scope: "me", signal: stop.signal, onProgress: () => stop.abort(PAUSE) };
 			const error = await failure(upload(file("large.txt", 17 << 20), mine));
-			const [found] = unfinished(mine);
-			const others = unfinished(options).length + unfinished({ ...mine, endpoint: "/other" }).length;
+			const [found] = await unfinished(mine);
+			const others = (await unfinished(options)).length + (await unfinished({ ...mine, endpoint: "/other" })).length;
 			await discard(found, mine);
-			return [error.code, found.name, found.size, found.expires > Date.now(), others, unfinished(mine).length].join();`,
+			return [error.code, found.name, found.size, found.expires > Date.now(), others, (await unfinished(mine)).length].join();`,
 			"paused,large.txt,17825792,true,0,0"},
 		{"nothing is kept without a store", `
 			const stop = new AbortController();
 			await failure(upload(file("large.txt", 17 << 20), { ...options, store: null, signal: stop.signal, onProgress: () => stop.abort(PAUSE) }));
-			return String(localStorage.length + unfinished({ ...options, store: null }).length);`,
+			return String(localStorage.length + (await unfinished({ ...options, store: null })).length);`,
 			"0"},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, run[string](page, c.program)) })
@@ -148,7 +148,7 @@ func TestTheModuleForgetsWhatTheServerSaysHasEnded(t *testing.T) {
 		for (const member of [{}, { ended: false }, { ended: true }]) {
 			window.fetch = async () => new Response(JSON.stringify({ code: "refused", ...member }), { status: 422 });
 			const error = await failure(upload(file("large.txt", 17 << 20), options));
-			seen.push([error.code, error.ended, unfinished(options).length].join());
+			seen.push([error.code, error.ended, (await unfinished(options)).length].join());
 		}
 		return seen;`)
 	require.Equal(t, []string{"refused,false,1", "refused,false,1", "refused,true,0"}, got)

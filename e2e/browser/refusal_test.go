@@ -63,7 +63,7 @@ func TestAWrongTokenIsShownAndCanBeRetried(t *testing.T) {
 // is real but not for what the page uploads, or to the bucket about the grant.
 const (
 	sayingSize = `window.fetch = ((fetch) => (url, options) => {
-		if (!options.body) return fetch(url, options);
+		if (typeof options.body !== "string") return fetch(url, options);
 		const body = JSON.parse(options.body);
 		body.size += %d;
 		return fetch(url, { ...options, body: JSON.stringify(body) });

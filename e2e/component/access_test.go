@@ -54,7 +54,7 @@ func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
 	e.WaitFor("b.html", "failed")
 	require.Contains(t, accessible(e, "group"), node{name: "Photos"})
 	require.Equal(t, []node{
-		{name: "Drop files here, or choose them", description: "Required · Only .txt"},
+		{name: "Drop files here, or choose them Required · Only .txt"},
 		{name: "Cancel slow.txt"},
 		{name: "Remove b.html"},
 	}, accessible(e, "button"))
@@ -110,9 +110,27 @@ func TestItWorksByKeyboard(t *testing.T) {
 		require.Equal(t, "Pause large.txt", focused())
 		e.Press(kb.Enter)
 		require.Equal(t, "Resume large.txt", focused())
+		e.Press(kb.Enter)
+		require.Equal(t, "Pause large.txt", focused(), "and another Enter does what the button says, no more")
+		e.Press(kb.Enter)
+		e.WaitFor("large.txt", "paused")
+		require.Equal(t, "Resume large.txt", focused())
 		e.Press(kb.Tab)
 		e.Press(kb.Enter)
 		require.Equal(t, "Remove large.txt", focused())
+	})
+	t.Run("and where there is nothing to do any more", func(t *testing.T) {
+		e.Pick(fixture.Text(t, "another.txt", 8<<20))
+		e.Wait(e.In("another.txt", "pause") + `?.checkVisibility()`)
+		browser.Eval[bool](e.Page, `(`+e.In("another.txt", "pause")+`.focus(), true)`)
 		e.Throttle(0)
+		e.WaitFor("another.txt", "done")
+		require.Equal(t, "Pause another.txt", focused())
+		e.Press(kb.Enter)
+		require.Equal(t, "Pause another.txt", focused())
+		require.Equal(t, "Uploaded", e.Says("another.txt"))
+		e.Press(kb.Tab)
+		require.Equal(t, "Remove another.txt", focused())
+		require.False(t, browser.Eval[bool](e.Page, e.In("another.txt", "pause")+`.checkVisibility()`), "it goes when the focus does")
 	})
 }

@@ -67,6 +67,26 @@ func TestItLooksRight(t *testing.T) {
 	e.Throttle(0)
 }
 
+// TestEveryVariantLooksRight leaves pictures of the page that has them all.
+func TestEveryVariantLooksRight(t *testing.T) {
+	t.Parallel()
+	e := example(t)
+	browser.Eval[bool](e.Page, `(location.pathname = "/themes", true)`)
+	e.Wait(`location.pathname === "/themes" && customElements.get("postern-upload")`)
+	all := `[...document.querySelectorAll("postern-upload[data-files]")]`
+	e.Wait(all + `.length === 8 && ` + all + `.every((e) => e.receipts.length === (e.dataset.files.includes("many") ? 40 : e.dataset.files.match(/done|mixed|long/g).length))`)
+	e.Wait(all + `.every((e) => !e.matches(":state(uploading)") && !e.dataset.files.includes("paused") || e.shadowRoot.querySelector("[part~=paused]"))`)
+	e.Wait(`document.querySelector("[lang=ar] postern-upload").shadowRoot.querySelector("[part=list]").ariaLabel === "الملفات"`)
+	for _, scheme := range []string{"light", "dark"} {
+		e.Prefer("prefers-color-scheme", scheme)
+		e.Resize(1240, 2300)
+		e.Picture("themes-" + scheme)
+	}
+	e.Resize(320, 5200)
+	require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), int64(320), "nothing sticks out")
+	e.Picture("themes-narrow")
+}
+
 func TestTheExampleTakesTheVisitorsOwnPhotosAlone(t *testing.T) {
 	t.Parallel()
 	e := example(t)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -44,6 +45,7 @@ type site struct {
 	mu       sync.Mutex
 	receipts []postern.Receipt
 	actions  []postern.Action
+	paths    []string // of what was signed
 }
 
 // script is the page's own. It notes the events, and how files go up.
@@ -71,6 +73,9 @@ func serve(t testing.TB, content string) *site {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.actions = append(s.actions, u.Action)
+			if u.Action == postern.ActionSign {
+				s.paths = append(s.paths, u.Path)
+			}
 			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
 				return postern.ErrUnauthenticated
 			}
@@ -106,7 +111,7 @@ func serve(t testing.TB, content string) *site {
 		_ = json.NewEncoder(w).Encode(r.PostForm)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; "+
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; media-src blob:; frame-src blob:; "+
 			"connect-src 'self' "+s.s3.Endpoint+"; form-action 'self'; require-trusted-types-for 'script'")
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<!doctype html><html lang=en><title>Test</title><script src=/page.js></script>"+
@@ -127,14 +132,17 @@ func (s *site) open() *upload {
 	return &upload{element.Element{Page: page, Selector: "postern-upload"}, s.t}
 }
 
-// keys are those of the objects in the bucket.
+// keys are those of the objects in the bucket, without what is kept to complete uploads
+// whose page is closed.
 func (s *site) keys() []string {
 	s.t.Helper()
 	list, err := s.s3.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &s.s3.Bucket})
 	require.NoError(s.t, err)
 	keys := []string{}
 	for _, object := range list.Contents {
-		keys = append(keys, *object.Key)
+		if !strings.HasPrefix(*object.Key, "staging/tickets/") {
+			keys = append(keys, *object.Key)
+		}
 	}
 	return keys
 }

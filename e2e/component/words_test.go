@@ -20,7 +20,7 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 	t.Run("without asking the server", func(t *testing.T) {
 		e.Pick(fixture.Text(t, "huge.txt", 12<<20), fixture.Write(t, "over.txt", make([]byte, 1<<20+1)))
 		e.Drop(fixture.PDF(t, "a.pdf", "A", 10).Path)
-		require.Equal(t, "Too large: this file has 12 MB, and the limit is 1 MB.", e.Failure("huge.txt"))
+		require.Equal(t, "Too large: this file has 12.6 MB, and the limit is 1 MB.", e.Failure("huge.txt"))
 		require.Equal(t, "Too large: just above the limit of 1 MB.", e.Failure("over.txt"))
 		require.Equal(t, "Files of this kind are not accepted here, only images, .txt, and .html.", e.Failure("a.pdf"))
 		require.False(t, browser.Eval[bool](e.Page, `[...`+e.JS()+`.shadowRoot.querySelectorAll("[part~=retry]")].some((b) => b.checkVisibility())`), "trying again cannot help")
@@ -31,14 +31,15 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		require.Equal(t, "This file is empty.", e.Failure("empty.txt"))
 		require.Equal(t, "Files of this kind are not accepted here, only images, plain text, and PDF.", e.Failure("page.html"))
 		require.Equal(t, "Your plan has no room for more files.", e.Failure("secret.txt"), "a code without a text has the server's words")
-		require.Contains(t, browser.Eval[string](e.Page, e.JS()+`.shadowRoot.querySelector("[role=status]").textContent`), "empty.txt: This file is empty.")
+		e.Wait(e.JS() + `.shadowRoot.querySelector("[role=status]").textContent === "0 of 6 uploaded, 6 failed"`)
 	})
 	t.Run("by the bucket", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `FormData.prototype.append = ((append) => function (name, value) {
 			return append.call(this, name, name === "key" ? "staging/other" : value);
 		})(FormData.prototype.append), true`)
 		e.Pick(fixture.Text(t, "a.txt", 10))
-		require.Equal(t, "The storage refused the file (AccessDenied). Try again.", e.Failure("a.txt"))
+		require.Equal(t, "The storage refused the file (AccessDenied). Only the people who run this site can mend that.", e.Failure("a.txt"))
+		require.False(t, browser.Eval[bool](e.Page, `!!`+e.In("a.txt", "retry")), "trying again cannot help")
 	})
 	t.Run("for want of a session", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.headers = async () => ({}), true)`)
@@ -51,9 +52,10 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		require.Equal(t, "Something went wrong. Try again in a moment.", e.Failure("c.txt"))
 		require.Equal(t, "no token", browser.Eval[string](e.Page, `events.findLast(({ type }) => type === "postern-error").detail.error.message`))
 	})
-	t.Run("of folders", func(t *testing.T) {
+	t.Run("of folders, where one file is asked for", func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "folder")
 		require.NoError(t, os.Mkdir(folder, 0o700))
+		browser.Eval[bool](e.Page, `(`+e.JS()+`.multiple = false, true)`)
 		e.Drop(folder)
 		require.Equal(t, "Folders can’t be uploaded. Drop the files inside instead.", browser.Eval[string](e.Page, e.Part("notice")+`.innerText`))
 	})
@@ -63,7 +65,7 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 
 func TestEveryTextCanBeTranslated(t *testing.T) {
 	t.Parallel()
-	s := serve(t, `<section lang="de-AT"><postern-upload multiple accept="image/*" max-size="1572864" max-files="3"></postern-upload></section>`)
+	s := serve(t, `<section lang="de-AT"><postern-upload multiple accept="image/*" max-size="1500000" max-files="3"></postern-upload></section>`)
 	e := s.open()
 	browser.Eval[bool](e.Page, `import("/client/postern-upload.js").then(({ texts }) => {
 		texts.de = {
@@ -77,7 +79,7 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 	require.Equal(t, "Dateien hier ablegen oder auswählen", browser.Eval[string](e.Page, e.Part("prompt")+`.innerText`))
 	require.Equal(t, "Nur Bilder · Je höchstens 1,5 MB · Höchstens 3 Dateien", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	png := fixture.PNG(t, "a.png", 20, 20)
-	e.Pick(png, fixture.Write(t, "b.png", make([]byte, 2.25*(1<<20))))
+	e.Pick(png, fixture.Write(t, "b.png", make([]byte, 2_250_000)))
 	require.Equal(t, "Zu groß: 2,3 MB, erlaubt sind 1,5 MB.", e.Failure("b.png"))
 	e.WaitFor("a.png", "done")
 	require.Equal(t, "a.png entfernen", browser.Eval[string](e.Page, e.In("a.png", "remove")+`.title`))
@@ -93,7 +95,7 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
-		require.Equal(t, "Your holiday", accessible(e, "button")[0].name)
+		require.Equal(t, "Your holiday Only images · Up to 1.5 MB each · At most 3 files", accessible(e, "button")[0].name)
 	})
 }
 

@@ -3,7 +3,7 @@
 //
 //	go -C examples run ./component
 //
-// See -h for the flags.
+// The page /themes has the element in all its variants. See -h for the flags.
 package main
 
 import (

@@ -51,9 +51,12 @@ func newSite(bucket postern.Bucket, logger zerolog.Logger) (http.Handler, *poste
 	mux := http.NewServeMux()
 	mux.Handle("/uploads/", handler)
 	mux.Handle("/client/", client.Handler())
-	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, web, "web/style.css")
-	})
+	for _, name := range []string{"style.css", "icon.svg", "themes.css", "themes.js"} {
+		mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFileFS(w, r, web, "web/"+name)
+		})
+	}
+	mux.HandleFunc("GET /themes", s.showThemes)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { s.show(w, r, nil) })
 	mux.HandleFunc("POST /{$}", s.save)
 	// Nobody sends the form for another site.
@@ -82,6 +85,13 @@ func (s *site) save(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, r, a)
+}
+
+// showThemes shows the element in all its variants.
+func (s *site) showThemes(w http.ResponseWriter, r *http.Request) {
+	s.visitors.welcome(w, r)
+	w.Header().Set("Content-Security-Policy", s.policy)
+	http.ServeFileFS(w, r, web, "web/themes.html")
 }
 
 func (s *site) show(w http.ResponseWriter, r *http.Request, a *album) {

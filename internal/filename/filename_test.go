@@ -1,6 +1,7 @@
 package filename
 
 import (
+	"encoding/json"
 	"mime"
 	"os"
 	"strings"
@@ -237,4 +238,16 @@ func FuzzCleanNamesAreSafe(f *testing.F) {
 		require.Equal(t, "attachment", kind)
 		require.Equal(t, name, params["filename"])
 	})
+}
+
+// The table is that of the element, too, which shows names as they are cleaned here.
+func TestCleanIsWhatPagesShow(t *testing.T) {
+	table, err := os.ReadFile("testdata/names.json")
+	require.NoError(t, err)
+	var names [][2]string
+	require.NoError(t, json.Unmarshal(table, &names))
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		require.Equal(t, name[1], Clean(name[0]), "%+q", name[0])
+	}
 }

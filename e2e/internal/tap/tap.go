@@ -4,6 +4,7 @@ package tap
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -32,9 +33,11 @@ type Request struct {
 type Fault struct {
 	// After lets S3 act on the request before.
 	After bool
-	// Status and Code are answered in S3's place.
-	Status int
-	Code   string
+	// Status, Code and Message are answered in S3's place. There is a message without
+	// one.
+	Status  int
+	Code    string
+	Message string
 }
 
 // Tap is a proxy that is running.
@@ -184,7 +187,7 @@ func (f *Fault) write(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(f.Status)
-	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>So the test wants.</Message></Error>", f.Code)
+	fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", f.Code, cmp.Or(f.Message, "So the test wants."))
 }
 
 type recorder struct {

@@ -68,7 +68,7 @@ function item({ filename, size, completed }) {
 
 function formatSize(bytes) {
   let unit = 0;
-  for (; bytes >= 1023.5 && unit < 3; unit++) bytes /= 1024;
+  for (; bytes >= 999.5 && unit < 3; unit++) bytes /= 1000;
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   return bytes.toLocaleString("en", {
     style: "unit", unit: units[unit], unitDisplay: unit ? "short" : "long", maximumFractionDigits: bytes < 99.95 ? 1 : 0,

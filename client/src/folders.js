@@ -1,0 +1,83 @@
+// The files of what was dropped, and those of folders in it.
+
+const MOST = 10_000; // files of one drop
+const HIDDEN = [".DS_Store", "Thumbs.db", "desktop.ini"]; // what systems leave in folders
+
+/** The folders in which files were. @type {WeakMap<File, string>} */
+const folders = new WeakMap();
+
+/** The folders in which a file was, "holiday/2026", or "". @param {File} file */
+export function pathOf(file) {
+  const { webkitRelativePath: path = "" } = file;
+  return folders.get(file) ?? path.split("/").slice(0, -1).join("/");
+}
+
+/**
+ * What was dropped or pasted, which must be asked at once: it is gone after the event.
+ *
+ * @param {DataTransfer} transfer
+ */
+export function dropped(transfer) {
+  /** @type {File[]} */
+  const files = [];
+  /** @type {FileSystemDirectoryEntry[]} */
+  const directories = [];
+  for (const item of transfer.items) {
+    if (item.kind !== "file") continue;
+    const entry = item.webkitGetAsEntry();
+    const file = entry?.isDirectory ? null : item.getAsFile();
+    if (file) files.push(file);
+    else if (entry) directories.push(/** @type {FileSystemDirectoryEntry} */ (entry));
+  }
+  return { files, directories };
+}
+
+/**
+ * The files of folders and the folders in them. What can't be read is left out.
+ *
+ * @param {FileSystemDirectoryEntry[]} directories
+ */
+export async function filesIn(directories) {
+  /** @type {File[]} */
+  const files = [];
+  /** @type {FileSystemEntry[]} */
+  const stack = [...directories].reverse();
+  for (let entry = stack.pop(); entry && files.length < MOST; entry = stack.pop()) {
+    if (entry.isDirectory) {
+      const inside = await entriesOf(/** @type {FileSystemDirectoryEntry} */ (entry));
+      stack.push(...inside.sort((a, b) => (a.name < b.name ? 1 : -1)));
+    } else if (!HIDDEN.includes(entry.name)) {
+      const file = await fileOf(/** @type {FileSystemFileEntry} */ (entry));
+      if (file) files.push(file);
+    }
+  }
+  return files;
+}
+
+/** @param {FileSystemFileEntry} entry @returns {Promise<File | null>} */
+async function fileOf(entry) {
+  try {
+    const file = await new Promise((/** @type {(file: File) => void} */ resolve, reject) => entry.file(resolve, reject));
+    folders.set(file, entry.fullPath.split("/").slice(1, -1).join("/"));
+    return file;
+  } catch {
+    return null;
+  }
+}
+
+// A reader gives some at a time, and none at the end.
+/** @param {FileSystemDirectoryEntry} directory */
+async function entriesOf(directory) {
+  const reader = directory.createReader();
+  /** @type {FileSystemEntry[]} */
+  const all = [];
+  try {
+    for (;;) {
+      const some = await new Promise((/** @type {(entries: FileSystemEntry[]) => void} */ resolve, reject) => reader.readEntries(resolve, reject));
+      if (!some.length) return all;
+      all.push(...some);
+    }
+  } catch {
+    return all;
+  }
+}

@@ -1,0 +1,31 @@
+// What the page's Content-Security-Policy has forbidden.
+
+import { UploadError } from "./upload-error.js";
+
+const SOON = 50; // ms; the browser tells it after the request has failed
+
+/** Addresses without their queries. @type {Set<string>} */
+const blocked = new Set();
+
+/** @param {string} address */
+const plain = (address) => address.replace(/[?#].*/, "");
+
+globalThis.document?.addEventListener("securitypolicyviolation", ({ disposition, effectiveDirective, blockedURI }) => {
+  if (disposition === "enforce" && effectiveDirective === "connect-src") blocked.add(plain(blockedURI));
+});
+
+/**
+ * Why a request could not be sent, if the page forbids it.
+ *
+ * @param {string} url of a request that has failed
+ * @returns {Promise<UploadError | null>}
+ */
+export async function forbidden(url) {
+  if (!globalThis.document) return null;
+  await new Promise((soon) => setTimeout(soon, SOON));
+  const { href, origin } = new URL(url, location.href);
+  if (!blocked.has(plain(href)) && !blocked.has(origin)) return null;
+  return new UploadError("blocked_by_policy", {
+    detail: `The page's Content-Security-Policy does not let it connect to ${origin}: its connect-src must have that.`,
+  });
+}
