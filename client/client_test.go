@@ -66,7 +66,7 @@ func TestNothingElseIsServed(t *testing.T) {
 
 // TestWhatIsServedStaysSmall holds it to these bytes, gzipped.
 func TestWhatIsServedStaysSmall(t *testing.T) {
-	for name, limit := range map[string]int{"postern.js": 6000, "postern-upload.js": 9750, "crc64.js": 3000} {
+	for name, limit := range map[string]int{"postern.js": 9700, "postern-upload.js": 9750, "crc64.js": 3000} {
 		var b bytes.Buffer
 		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		require.NoError(t, err)
