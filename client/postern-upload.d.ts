@@ -92,7 +92,8 @@ export class PosternUpload extends HTMLElement {
    * Lists the uploads of this endpoint and scope that were cut off when the page
    * was left: people choose the file again, or give it up. What had been sent
    * completely is completed at once, so set `headers` first. For one element of a
-   * page only: it lists those of the others, too, and what another tab is sending.
+   * page only: it lists those of the others, too. What another tab is sending is not
+   * among them.
    */
   unfinished: boolean;
 

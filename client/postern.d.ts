@@ -193,8 +193,6 @@ export class UploadError extends Error {
   readonly mend: "operator" | "person" | null;
   /** S3's id of the request, or "". */
   readonly requestId: string;
-  /** The bucket's clock when it answered, in ms since 1970, where it tells, or NaN. */
-  readonly time: number;
 }
 
 export interface Limits {
@@ -210,6 +208,5 @@ export interface UploadErrorInit extends Limits {
   retryAfter?: number;
   ended?: boolean;
   requestId?: string;
-  time?: number;
   cause?: unknown;
 }

@@ -20,6 +20,7 @@
  * @property {(underWay: number) => number} gap ms between the beginnings of two requests,
  *   by how many are on their way
  * @property {() => boolean} [hurry] whether there is nothing to wait for
+ * @property {number} [enough] how many do not wait for more
  * @property {() => number} [room] how many may be asked for now
  * @property {(error: any) => boolean} [tooMany] whether fewer at once might work
  */
@@ -93,11 +94,11 @@ export class Batch {
   }
 
   #begin() {
-    const { gap, hurry = () => false, room = () => MOST } = this.#plan;
+    const { gap, hurry = () => false, room = () => MOST, enough = this.#most } = this.#plan;
     const count = Math.min(this.#waiting.length, this.#most, room());
     if (count <= 0) return;
     const wait = this.#last + gap(this.#underWay) - this.#now();
-    if (wait > 0 && count < this.#most && !hurry()) {
+    if (wait > 0 && count < Math.min(enough, this.#most) && !hurry()) {
       this.#lookIn(wait);
       return;
     }

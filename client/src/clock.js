@@ -33,10 +33,8 @@ export function clocked(error, signed, answered = now()) {
   const { date, running } = signed.asked;
   const jumped = Math.abs(answered.date - date - (answered.running - running)) > JUMP;
   if (error.code !== "RequestTimeTooSkewed" && (jumped || !valid(signed, answered))) return error;
-  const { from, status, requestId, time } = error;
-  const ahead = Math.round((time - answered.date) / 1000);
-  const apart = ahead ? ` The bucket's clock is ${Math.abs(ahead)} s ${ahead > 0 ? "ahead of" : "behind"} the browser's.` : "";
-  return new UploadError("clock_wrong", { from, status, requestId, time, detail: error.detail + apart, cause: error });
+  const { from, status, detail, requestId } = error;
+  return new UploadError("clock_wrong", { from, status, detail, requestId, cause: error });
 }
 
 /** @param {UploadError} error */

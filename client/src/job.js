@@ -309,9 +309,7 @@ export class Job {
     const { origin } = new URL(this.#url, globalThis.location?.href);
     throw new UploadError("bucket_unreachable", {
       from: "bucket",
-      detail:
-        `${origin} does not answer this page. The bucket's CORS rules must allow the page's origin, ` +
-        "and the page's Content-Security-Policy must have the bucket's in its connect-src.",
+      detail: `The CORS rules of ${origin} lack this page, or the connect-src of its Content-Security-Policy lacks ${origin}.`,
       cause,
     });
   }

@@ -26,6 +26,6 @@ export async function forbidden(url) {
   const { href, origin } = new URL(url, location.href);
   if (!blocked.has(plain(href)) && !blocked.has(origin)) return null;
   return new UploadError("blocked_by_policy", {
-    detail: `The page's Content-Security-Policy does not let it connect to ${origin}: its connect-src must have that.`,
+    detail: `The connect-src of the page's Content-Security-Policy lacks ${origin}.`,
   });
 }

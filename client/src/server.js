@@ -11,7 +11,8 @@ import { ask, askMany, problem } from "./transport.js";
 /** @import { Answer } from "./transport.js" */
 
 const SLOW = 1000; // ms after which a request does not keep others waiting
-const GATHER = 250; // ms between requests for completion, while others are being sent
+const GATHER = 500; // ms between requests for completion, while others are being sent
+const ENOUGH = 16; // that the server completes at once
 const AHEAD = 100; // grants that may wait for a connection; they expire
 
 /** How many grants wait for a connection. */
@@ -44,7 +45,8 @@ const PLANS = {
     list: "uploads",
     /** @param {any} result */
     answer: ({ receipt, pending, retry_after }) => ({ body: receipt, status: pending ? 202 : 200, retryAfter: retry_after ?? 0 }),
-    gap: () => GATHER,
+    gap: (/** @type {number} */ underWay) => (underWay ? SLOW : GATHER),
+    enough: ENOUGH,
     hurry: allIdle,
   },
 };

@@ -11,8 +11,7 @@ import { UploadError } from "./upload-error.js";
 
 const PATIENCE = 60_000; // ms without an answer, or without progress
 const SLOWEST = 4; // bytes in a ms of what goes up unseen
-const UNSEEN = 128 * 1024; // bytes; what is as small goes up unseen, while no rate is known
-const UNSEEN_MOST = 2 ** 20;
+const UNSEEN = [2 ** 17, 2 ** 20]; // bytes; what is as small goes up unseen: at any rate, and at most
 const BLINK = 300; // ms in which nobody misses progress
 
 /**
@@ -160,7 +159,7 @@ export async function send(sending) {
 }
 
 /** How many bytes are sent before anybody misses the progress. @param {number} rate in bytes in a ms */
-const unseen = (rate) => (rate ? Math.min(UNSEEN_MOST, Math.max(UNSEEN / 4, rate * BLINK)) : UNSEEN);
+const unseen = (rate) => Math.min(UNSEEN[1], Math.max(UNSEEN[0], rate * BLINK));
 
 /** @param {Blob} file */
 async function unreadable(file) {
@@ -238,7 +237,6 @@ function bucketError(status, xml, header) {
     detail: xmlText(xml, "Message"),
     retryAfter: Number(header("retry-after")) || 0,
     requestId: xmlText(xml, "RequestId") ?? header("x-amz-request-id") ?? "",
-    time: Date.parse(xmlText(xml, "ServerTime") ?? header("date") ?? ""),
   });
 }
 
@@ -248,4 +246,4 @@ function bucketError(status, xml, header) {
  * @param {string} xml
  * @param {string} name
  */
-export const xmlText = (xml, name) => xml.match(`<${name}>([^<]*)`)?.[1];
+const xmlText = (xml, name) => xml.match(`<${name}>([^<]*)`)?.[1];

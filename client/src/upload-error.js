@@ -5,22 +5,17 @@
 /** @type {typeof API.PAUSE} */
 export const PAUSE = /** @type {typeof API.PAUSE} */ (Symbol("pause"));
 
-// What whoever runs the server can mend: where uploads go, by which keys, from which
-// pages, and at what time.
-const OPERATOR = new RegExp(
-  "^(bucket_unreachable|blocked_by_policy|clock_wrong|RequestTimeTooSkewed|NoSuchBucket|SignatureDoesNotMatch|AccessDenied" +
-    "|InvalidAccessKeyId|InvalidToken|AllAccessDisabled|AccountProblem|AuthorizationHeaderMalformed|AuthorizationQueryParametersError" +
-    "|PermanentRedirect|InvalidPolicyDocument|NotImplemented|MethodNotAllowed|QuotaExceeded)$",
-);
+// What whoever runs the server can mend: where uploads go, by which keys, and from which
+// pages. S3 has many codes for it, and few statuses.
+const OPERATOR = [301, 403, 404, 405, 501];
 // And what the person: the file, or who they are signed in as.
-const PERSON = /^(file_unreadable|file_needed|EntityTooLarge|EntityTooSmall)$/;
-const STATUSES = [401, 413, 415]; // of the server, which say the same
+const PERSON = [401, 413, 415];
 
 /** @implements {API.UploadError} */
 export class UploadError extends Error {
   /** @param {string} code @param {API.UploadErrorInit} init */
   constructor(code, init = {}) {
-    const { from = "browser", status = 0, detail = "", retryAfter = 0, ended = false, requestId = "", time = NaN, cause } = init;
+    const { from = "browser", status = 0, detail = "", retryAfter = 0, ended = false, requestId = "", cause } = init;
     super(detail || code, { cause });
     this.name = "UploadError";
     /** @readonly */
@@ -41,16 +36,14 @@ export class UploadError extends Error {
     this.mend = mendOf(code, from, status);
     /** @readonly */
     this.requestId = requestId;
-    /** @readonly */
-    this.time = time;
   }
 }
 
 /** @param {string} code @param {UploadError["from"]} from @param {number} status @returns {API.UploadError["mend"]} */
 function mendOf(code, from, status) {
-  if (from === "server") return STATUSES.includes(status) ? "person" : null;
-  if (OPERATOR.test(code)) return "operator";
-  return PERSON.test(code) ? "person" : null;
+  if (from === "server") return PERSON.includes(status) ? "person" : null;
+  if (/^(file_|EntityToo)/.test(code)) return "person";
+  return /^(bucket|blocked)_/.test(code) || (OPERATOR.includes(status) && code !== "NoSuchUpload") ? "operator" : null;
 }
 
 /**

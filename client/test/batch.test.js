@@ -111,6 +111,18 @@ test("what gathers is asked for at once when nothing is left to wait for", async
   assert.deepEqual(asked[1].bodies, bodies(3, 1));
 });
 
+test("enough of them do not wait for more", async (t) => {
+  const { asked, add, pass } = batchOf(t, { gap: () => 500, enough: 16 });
+  add({ n: 0 });
+  await pass();
+  for (const body of bodies(15, 1)) add(body);
+  await pass(100);
+  assert.equal(asked.length, 1);
+  add({ n: 16 });
+  await pass();
+  assert.deepEqual(asked[1].bodies, bodies(16, 1));
+});
+
 test("who gives up is not waited for, and a request for nobody is cut off", async (t) => {
   const { asked, add, pass } = batchOf(t);
   const [a, b, c] = [new AbortController(), new AbortController(), new AbortController()];

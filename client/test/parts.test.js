@@ -52,16 +52,9 @@ for (const [what, code, init, answered, expected] of /** @type {[string, string,
   });
 }
 
-test("the error says how far the bucket's clock is from the browser's, where that tells", () => {
-  const error = new UploadError("RequestTimeTooSkewed", { from: "bucket", detail: "Too far.", time: asked.date + 3_601_000 });
-  const found = clocked(error, signed, after(1000));
-  assert.ok(found instanceof UploadError);
-  assert.equal(found.detail, "Too far. The bucket's clock is 3600 s ahead of the browser's.");
-  assert.equal(found.mend, "operator");
-});
-
 for (const [code, init, expected] of /** @type {[string, UploadErrorInit, UploadError["mend"]][]} */ ([
   ["NoSuchBucket", { from: "bucket", status: 404 }, "operator"],
+  ["NoSuchUpload", { from: "bucket", status: 404 }, null],
   ["SignatureDoesNotMatch", { from: "bucket", status: 403 }, "operator"],
   ["bucket_unreachable", { from: "bucket" }, "operator"],
   ["blocked_by_policy", {}, "operator"],
