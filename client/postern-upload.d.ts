@@ -86,7 +86,10 @@ export class PosternUpload extends HTMLElement {
   scope: string;
   /** As in postern.js: "include" sends cookies to another origin. */
   credentials: RequestCredentials | "";
-  /** How many files are uploaded at once: 3. */
+  /**
+   * How many files are uploaded at once. 0, as without it, is three, and up to a hundred
+   * that have no more than 16 MB together, which share requests and connections.
+   */
   concurrency: number;
   /**
    * Lists the uploads of this endpoint and scope that were cut off when the page

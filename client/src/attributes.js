@@ -131,7 +131,7 @@ export class Attributes extends HTMLElement {
   }
 
   get concurrency() {
-    return this.#number("concurrency", 3);
+    return this.#number("concurrency", 0);
   }
   set concurrency(value) {
     this.setAttribute("concurrency", String(value));

@@ -6,6 +6,7 @@ import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
 import { dropped, filesIn } from "./folders.js";
 import { unfinished } from "./postern.js";
+import { nextOf } from "./queue.js";
 import { resizable, resized } from "./resize.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
@@ -462,11 +463,8 @@ export class PosternUpload extends Attributes {
 
   #startWaiting() {
     if (!this.isConnected) return;
-    const items = this.#list.items;
-    const free = this.concurrency - items.filter(({ state }) => state === "uploading").length;
-    const next = items.filter(({ state }) => state === "waiting").slice(0, Math.max(0, free));
     this.#hold(() => {
-      for (const item of next) {
+      for (const item of nextOf(this.#list.items, this.concurrency)) {
         item.start();
         this.#show(item);
         this.#transfers.start(item);

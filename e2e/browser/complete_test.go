@@ -150,7 +150,7 @@ func TestFinishedUploadsAreListedAfterAReload(t *testing.T) {
 	page.Reload()
 	uploaded(page, a.Name, b.Name)
 	require.Equal(t, []string{b.Name, a.Name}, listed())
-	require.Regexp(t, `^1\.2 kB · Today, \d\d:\d\d$`, browser.Eval[string](page.Page, `document.querySelector("[data-stored] .detail").innerText`))
+	require.Regexp(t, `^1\.3 kB · Today, \d\d:\d\d$`, browser.Eval[string](page.Page, `document.querySelector("[data-stored] .detail").innerText`))
 	require.Equal(t, b.Bytes, get(t, link(page, b.Name)).body)
 
 	page.Click(`.tenants label:has([value=globex])`)

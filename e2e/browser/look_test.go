@@ -83,7 +83,7 @@ func TestEveryControlHasAName(t *testing.T) {
 	page.WaitFor("b.html", "failed")
 	nameless := browser.Eval[[]string](page.Page, `[document, `+page.Root()+`]
 		.flatMap((root) => [...root.querySelectorAll(":is(a, button, input, [role=progressbar]):not([hidden])")])
-		.filter((e) => !(e.ariaLabel || e.title || e.innerText?.trim() || [...(e.labels ?? [])].some((l) => l.innerText.trim())))
+		.filter((e) => e.checkVisibility() && !(e.ariaLabel || e.title || e.innerText?.trim() || [...(e.labels ?? [])].some((l) => l.innerText.trim())))
 		.map((e) => e.outerHTML)`)
 	require.Empty(t, nameless)
 	require.Equal(t, "en", browser.Eval[string](page.Page, `document.documentElement.lang`))
