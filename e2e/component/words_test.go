@@ -93,7 +93,7 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
-		require.Equal(t, "Your holiday", accessible(e, "button")[0].name)
+		require.Equal(t, "Your holiday", e.Accessible("button")[0].Name)
 	})
 }
 
