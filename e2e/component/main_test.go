@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -127,14 +128,16 @@ func (s *site) open() *upload {
 	return &upload{element.Element{Page: page, Selector: "postern-upload"}, s.t}
 }
 
-// keys are those of the objects in the bucket.
+// keys are those of the objects in the bucket, but for the tickets that the server keeps.
 func (s *site) keys() []string {
 	s.t.Helper()
 	list, err := s.s3.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &s.s3.Bucket})
 	require.NoError(s.t, err)
 	keys := []string{}
 	for _, object := range list.Contents {
-		keys = append(keys, *object.Key)
+		if !strings.HasPrefix(*object.Key, "staging/tickets/") {
+			keys = append(keys, *object.Key)
+		}
 	}
 	return keys
 }

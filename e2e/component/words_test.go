@@ -52,6 +52,7 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		require.Equal(t, "no token", browser.Eval[string](e.Page, `events.findLast(({ type }) => type === "postern-error").detail.error.message`))
 	})
 	t.Run("of folders", func(t *testing.T) {
+		browser.Needs(t, browser.DropOfFolders)
 		folder := filepath.Join(t.TempDir(), "folder")
 		require.NoError(t, os.Mkdir(folder, 0o700))
 		e.Drop(folder)
@@ -92,6 +93,7 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 		require.Equal(t, "Only images · Up to 1.5 MB each · At most 3 files", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
+		browser.Needs(t, browser.AccessibilityTree)
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
 		require.Equal(t, "Your holiday", e.Accessible("button")[0].Name)
 	})

@@ -18,7 +18,7 @@ import (
 
 // Patience is how long a test waits for what a page does. Tests that pass don't
 // wait: it is long for the sake of busy machines.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // PicturesVar names the environment variable with the folder for Picture.
 const PicturesVar = "E2E_PICTURES"
@@ -28,6 +28,7 @@ const PicturesVar = "E2E_PICTURES"
 type Page struct {
 	t      testing.TB
 	engine engine
+	still  bool // without scripts, there are no timers either
 
 	mu      sync.Mutex
 	faults  []string
@@ -113,14 +114,39 @@ func Eval[T any](p *Page, expression string) T {
 // which it leads.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
-	p.do(expression, func(ctx context.Context) error { return wait(ctx, p.engine, expression) })
+	p.do(expression, func(ctx context.Context) error { return p.wait(ctx, expression) })
 }
 
 // wait asks again, too, when the page has made room for another one, or is not as
 // far as the expression expects.
+func (p *Page) wait(ctx context.Context, expression string) error {
+	if p.still {
+		return wait(ctx, p.engine, `!!(`+expression+`)`)
+	}
+	// What is true for a moment only is seen in the page itself.
+	return wait(ctx, p.engine, `new Promise((done, failed) => {
+		const end = performance.now() + 500;
+		const look = () => {
+			const late = performance.now() > end;
+			let is = false;
+			try {
+				is = !!(`+expression+`);
+			} catch (error) {
+				if (late) failed(error);
+			}
+			if (is || late) done(is);
+			else setTimeout(look, 20);
+		};
+		look();
+	})`)
+}
+
+// wait waits until an expression is true.
 func wait(ctx context.Context, e engine, expression string) error {
 	for {
-		value, err := e.evaluate(ctx, "!!("+expression+")")
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		value, err := e.evaluate(once, expression)
+		cancel()
 		if err == nil && string(value) == "true" {
 			return nil
 		}
@@ -165,7 +191,7 @@ func (p *Page) Click(selector string) {
 func (p *Page) ClickOn(element string) {
 	p.t.Helper()
 	p.do("click on "+element, func(ctx context.Context) error {
-		if err := wait(ctx, p.engine, `(`+element+`)?.checkVisibility()`); err != nil {
+		if err := p.wait(ctx, `(`+element+`)?.checkVisibility()`); err != nil {
 			return err
 		}
 		return p.engine.click(ctx, element)
@@ -183,7 +209,7 @@ func (p *Page) Choose(selector string, paths ...string) {
 func (p *Page) ChooseIn(element string, paths ...string) {
 	p.t.Helper()
 	p.do("choose files in "+element, func(ctx context.Context) error {
-		if err := wait(ctx, p.engine, element); err != nil {
+		if err := p.wait(ctx, element); err != nil {
 			return err
 		}
 		return p.engine.choose(ctx, element, paths)
@@ -236,6 +262,7 @@ func (p *Page) Prefer(feature, value string) {
 func (p *Page) WithoutScripts() {
 	p.t.Helper()
 	p.do("do without scripts", p.engine.withoutScripts)
+	p.still = true
 }
 
 // Throttle slows uploads down to a number of bytes a second; 0 ends it.

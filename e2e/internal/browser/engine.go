@@ -46,7 +46,8 @@ const (
 // does not run in each.
 var lacks = map[Name]map[Ability]string{
 	Firefox: {
-		DropOfFolders: "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		AccessibilityTree: "WebDriver BiDi finds an element by its role and name, and tells neither",
 	},
 	WebKit: {
 		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",

@@ -32,6 +32,7 @@ type firefox struct {
 // preferences are those that BiDi doesn't set by itself.
 const preferences = `
 user_pref("network.proxy.allow_hijacking_localhost", true); // the line stands before local servers
+user_pref("network.tcp.sendbuffer", 65536); // progress is what has left, more or less
 user_pref("browser.shell.checkDefaultBrowser", false);
 `
 
@@ -322,6 +323,9 @@ func (b *bidi) log(params json.RawMessage) {
 	}
 	if json.Unmarshal(params, &entry) != nil || entry.Level != "error" {
 		return
+	}
+	if strings.Contains(entry.Text, "/favicon.ico") {
+		return // which Firefox looks for, and then measures by the page's policy
 	}
 	b.mu.Lock()
 	fault := b.faults[entry.Source.Context]

@@ -130,9 +130,9 @@ func (l *line) serve(browser net.Conn) {
 		n, err := browser.Read(chunk)
 		if n > 0 {
 			l.pass(n)
-			if _, err := server.Write(chunk[:n]); err != nil {
-				return
-			}
+			// A server that takes no more may have answered: the browser is left to
+			// read that, and to close.
+			_, _ = server.Write(chunk[:n])
 		}
 		if err != nil {
 			return

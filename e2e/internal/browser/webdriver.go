@@ -39,13 +39,16 @@ func keyActions(key string) []object {
 }
 
 // carried is the input with the files that are being dragged: pages get them from
-// there, since WebDriver cannot drag from outside.
+// there, since WebDriver cannot drag from outside. Its events stay in a shadow tree.
 const carried = `window[Symbol.for("carried")]`
 
 func dragByScript(ctx context.Context, e engine, x, y float64, paths []string) error {
 	_, err := e.evaluate(ctx, `(() => {
-		const input = Object.assign(document.createElement("input"), { type: "file", multiple: true, hidden: true });
-		document.documentElement.append(input);
+		const input = Object.assign(document.createElement("input"), { type: "file", multiple: true });
+		input.addEventListener("input", (event) => event.stopPropagation());
+		const host = document.documentElement.appendChild(document.createElement("div"));
+		host.hidden = true;
+		host.attachShadow({ mode: "open" }).append(input);
 		`+carried+` = input;
 		return true;
 	})()`)
@@ -62,7 +65,7 @@ func dropByScript(ctx context.Context, e engine, x, y float64) error {
 	if err := dispatch(ctx, e, x, y, `["drop"]`); err != nil {
 		return err
 	}
-	_, err := e.evaluate(ctx, `(`+carried+`.remove(), delete `+carried+`)`)
+	_, err := e.evaluate(ctx, `(`+carried+`.getRootNode().host.remove(), delete `+carried+`)`)
 	return err
 }
 
