@@ -20,7 +20,7 @@ func TestDropzone(t *testing.T) {
 	page := s.open("dropzone", "acme")
 
 	t.Run("it uploads", func(t *testing.T) {
-		f := fixture.PNG(t, "evening at sea.png", 900, 600)
+		f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 		page.Throttle(300 << 10)
 		page.Choose(zonePicker, f.Path)
 		page.Wait(zoneBar + ` > 0 && ` + zoneBar + ` < 100`)

@@ -45,7 +45,7 @@ func TestUppyUploadsASingleForm(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy", "acme")
 	page.Navigate(s.URL + "/uppy/?single")
-	f := fixture.PNG(t, "evening at sea.png", 900, 600)
+	f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 	chooseInUppy(page, f)
 	page.Throttle(300 << 10)
 	page.Click(uppyUpload)
@@ -191,7 +191,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 			}
 			t.Run("an upload is completed", func(t *testing.T) {
 				s, page := open(t)
-				f := fixture.PNG(t, "evening at sea.png", 900, 600)
+				f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 				chooseInUppy(page, f)
 				page.Click(uppyUpload)
 				page.Wait(uppyDone)

@@ -324,8 +324,8 @@ func (b *bidi) log(params json.RawMessage) {
 	if json.Unmarshal(params, &entry) != nil || entry.Level != "error" {
 		return
 	}
-	if strings.Contains(entry.Text, "/favicon.ico") {
-		return // which Firefox looks for, and then measures by the page's policy
+	if strings.Contains(entry.Text, "CORS request did not succeed") {
+		return // a connection that failed, which is no error of the page
 	}
 	b.mu.Lock()
 	fault := b.faults[entry.Source.Context]

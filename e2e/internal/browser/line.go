@@ -21,8 +21,8 @@ type line struct {
 	listener net.Listener
 
 	mu      sync.Mutex
-	rate    float64 // bytes a second that go up; 0 is no limit
-	free    time.Time
+	rate    float64              // bytes a second that go up to a server; 0 is no limit
+	free    map[string]time.Time // by server
 	changed chan struct{}
 	cut     bool
 	open    map[net.Conn]bool
@@ -48,7 +48,7 @@ func startLine(t testing.TB) *line {
 	}}
 	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	l := &line{listener: listener, changed: make(chan struct{}), open: map[net.Conn]bool{}}
+	l := &line{listener: listener, free: map[string]time.Time{}, changed: make(chan struct{}), open: map[net.Conn]bool{}}
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -72,7 +72,8 @@ func (l *line) address() string { return l.listener.Addr().String() }
 func (l *line) setRate(bytesPerSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rate, l.free = bytesPerSecond, time.Time{}
+	l.rate = bytesPerSecond
+	clear(l.free)
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
@@ -129,7 +130,7 @@ func (l *line) serve(browser net.Conn) {
 	for {
 		n, err := browser.Read(chunk)
 		if n > 0 {
-			l.pass(n)
+			l.pass(server.RemoteAddr().String(), n)
 			// A server that takes no more may have answered: the browser is left to
 			// read that, and to close.
 			_, _ = server.Write(chunk[:n])
@@ -140,18 +141,20 @@ func (l *line) serve(browser net.Conn) {
 	}
 }
 
-// pass waits until a number of bytes may go up.
-func (l *line) pass(n int) {
+// pass waits until a number of bytes may go up to a server.
+func (l *line) pass(server string, n int) {
 	l.mu.Lock()
 	if l.rate == 0 {
 		l.mu.Unlock()
 		return
 	}
-	if now := time.Now(); l.free.Before(now) {
-		l.free = now
+	free := l.free[server]
+	if now := time.Now(); free.Before(now) {
+		free = now
 	}
-	l.free = l.free.Add(time.Duration(float64(n) / l.rate * float64(time.Second)))
-	until, changed := time.Until(l.free), l.changed
+	free = free.Add(time.Duration(float64(n) / l.rate * float64(time.Second)))
+	l.free[server] = free
+	until, changed := time.Until(free), l.changed
 	l.mu.Unlock()
 	select {
 	case <-time.After(until):
