@@ -1,4 +1,4 @@
-// Package browser_test uploads with a real Chromium, by the page of the
+// Package browser_test uploads with a real browser, by the page of the
 // quickstart, into a real S3 server.
 package browser_test
 
