@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// firefox is a window of a Firefox, driven by WebDriver BiDi
+// firefox is the window of a Firefox, driven by WebDriver BiDi
 // (https://w3c.github.io/webdriver-bidi/). What BiDi cannot do yet is done by code in
 // the browser's own window.
 type firefox struct {
@@ -36,8 +36,33 @@ user_pref("network.tcp.sendbuffer", 65536); // progress is what has left, more o
 user_pref("browser.shell.checkDefaultBrowser", false);
 `
 
-// theFirefox runs while the tests of a package do: its pages know nothing of each other.
-var theFirefox = sync.OnceValues(func() (*bidi, error) {
+// firefoxes run while the tests of a package do. Each has one page at a time, since one
+// window only has the focus, and the pages that follow know nothing of each other.
+var firefoxes struct {
+	sync.Mutex
+	idle []*bidi
+}
+
+// takeFirefox returns a Firefox without a page, until it is given back.
+func takeFirefox() (b *bidi, giveBack func(), err error) {
+	firefoxes.Lock()
+	if n := len(firefoxes.idle); n > 0 {
+		b, firefoxes.idle = firefoxes.idle[n-1], firefoxes.idle[:n-1]
+	}
+	firefoxes.Unlock()
+	if b == nil {
+		if b, err = launchFirefox(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return b, func() {
+		firefoxes.Lock()
+		defer firefoxes.Unlock()
+		firefoxes.idle = append(firefoxes.idle, b)
+	}, nil
+}
+
+func launchFirefox() (*bidi, error) {
 	var path string
 	for _, name := range []string{"firefox-esr", "firefox"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -72,7 +97,7 @@ var theFirefox = sync.OnceValues(func() (*bidi, error) {
 	}
 	b.process = p
 	return b, nil
-})
+}
 
 var listens = regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`)
 
@@ -94,7 +119,7 @@ func listening(lines *bufio.Scanner) (string, error) {
 
 func startFirefox(t testing.TB, fault func(string)) engine {
 	t.Helper()
-	b, err := theFirefox()
+	b, giveBack, err := takeFirefox()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -108,7 +133,11 @@ func startFirefox(t testing.TB, fault func(string)) engine {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
-		_ = b.call(ctx, "browser.removeUserContext", object{"userContext": f.user}, nil)
+		if err := b.call(ctx, "browser.removeUserContext", object{"userContext": f.user}, nil); err != nil {
+			b.process.Stop() // whatever ails it
+			return
+		}
+		giveBack()
 	})
 	require.NoError(t, b.call(ctx, "browsingContext.create", object{"type": "window", "userContext": f.user}, &made))
 	f.window = made.Context
