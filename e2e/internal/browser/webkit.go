@@ -118,7 +118,7 @@ func (w *webkit) open(ctx context.Context, arguments ...string) (err error) {
 			"binary": binary,
 			"args": append([]string{
 				"--automation", "--javascript-can-open-windows-automatically=true",
-				"--enable-page-cache=false", // tests of going back want what is not kept alive
+				"--enable-page-cache=false",            // tests of going back want what is not kept alive
 				"--proxy=socks5://" + w.line.address(), // WebDriver's socksProxy does nothing
 			}, arguments...),
 		},
