@@ -11,13 +11,20 @@ ROUNDS      ?= 7
 SCHEDULES   ?= 100000
 # The servers of others at which make providers runs tests: see e2e/internal/foreign.
 PROVIDERS   ?= minio ceph-rgw seaweedfs
+# The browsers in which make engines runs the page tests, and those of the page tests
+# that make test runs in each browser: a form, a PUT, parts with a pause, a form control
+# with a drop, and Uppy.
+BROWSERS    ?= chromium firefox webkit
+PAGES       := ./browser ./component ./clients ./gallery
+SMOKE       := ^Test(ThreeFilesAtOnceArriveByteForByte|FilesGoUpByPut|AnUploadInPartsIsPausedAndGoesOn|TheFormSendsTheKeysOfWhatWasChosenAndDropped|UppyUploadsInPartsPausesAndGoesOn)$$
 export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check deps test providers client fuzz vuln api release-check update demo fmt bench bench-http
+.PHONY: help check deps test engines providers client fuzz vuln api release-check update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
+	@echo "make engines  every page test in each browser: BROWSERS='$(BROWSERS)'"
 	@echo "make providers  tests at S3 servers of others: PROVIDERS='$(PROVIDERS)'"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files; types and lint of the browser's side"
 	@echo "make deps   the go.mod files agree (a part of make check)"
@@ -58,6 +65,7 @@ deps:
 test:
 	@scripts/chromium
 	@scripts/firefox
+	@scripts/webkit
 	@scripts/postgres
 	@scripts/redis
 	@scripts/nats >/dev/null
@@ -71,9 +79,22 @@ test:
 	done
 	@go -C e2e test -race -shuffle=on -count=1 -timeout 20m -p 1 ./... # one browser suite at a time; the cache does not see the programs they build
 	@go test -count=1 -run InAnySchedule ./internal/completion/simulation -schedules $(SCHEDULES)
+	@for b in $(filter-out chromium,$(BROWSERS)); do \
+		POSTERN_TEST_BROWSER=$$b go -C e2e test -race -count=1 -timeout 20m -p 1 -run '$(SMOKE)' ./browser ./component ./clients || exit 1; \
+	done
 	@go test -run Alloc ./...
 	@go -C bench test -run Alloc ./parts
 	@go -C e2e test -run Alloc ./s3
+
+engines:
+	@scripts/chromium
+	@scripts/firefox
+	@scripts/webkit
+	@scripts/postgres
+	@for b in $(BROWSERS); do \
+		echo "pages in $$b" && \
+		POSTERN_TEST_BROWSER=$$b go -C e2e test -count=1 -timeout 40m -p 1 $(PAGES) || exit 1; \
+	done
 
 # The first run builds and installs the servers.
 providers:

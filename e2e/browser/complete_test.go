@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -89,7 +88,7 @@ func TestAFileWhosePageWasClosedAppearsInTheList(t *testing.T) {
 	f := fixture.PDF(t, "left.pdf", "Left", 100<<10)
 	page.Pick(f)
 	require.Eventually(t, func() bool { return len(objects(t, srv)) == 1 }, time.Minute, 100*time.Millisecond)
-	page.Do(chromedp.Navigate("about:blank"))
+	page.Navigate("about:blank")
 
 	// It is left to the page for a minute.
 	require.Eventually(t, func() bool {

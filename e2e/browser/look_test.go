@@ -65,7 +65,7 @@ func TestThePageLooksRight(t *testing.T) {
 	page.Picture("dark")
 
 	for _, width := range []int64{320, 390, 640} {
-		page.Resize(width, 1100)
+		width := page.Resize(width, 1100)
 		require.LessOrEqual(t, browser.Eval[int64](page.Page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
 	}
 	page.Prefer("prefers-color-scheme", "light")

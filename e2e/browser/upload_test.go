@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -114,16 +113,16 @@ func TestThePageWorksByKeyboard(t *testing.T) {
 		return browser.Eval[string](page.Page, `((e) => e.value || e.part?.value || e.ariaLabel || e.innerText)(
 			document.activeElement.shadowRoot?.activeElement ?? document.activeElement)`)
 	}
-	page.Press(kb.Tab)
+	page.Press(browser.Tab)
 	require.Equal(t, "acme", focused())
-	page.Press(kb.ArrowRight)
+	page.Press(browser.ArrowRight)
 	require.Equal(t, "globex", browser.Eval[string](page.Page, `document.querySelector("[name=tenant]:checked").value`))
-	page.Press(kb.Tab)
+	page.Press(browser.Tab)
 	require.Equal(t, "drop", focused())
 
 	page.Pick(fixture.Text(t, "a.txt", 10))
 	uploaded(page, "a.txt")
-	page.Press(kb.Tab)
+	page.Press(browser.Tab)
 	require.Equal(t, "Open a.txt in a new tab", focused())
 	page.Pick(fixture.Text(t, "b.txt", 10))
 	uploaded(page, "b.txt")

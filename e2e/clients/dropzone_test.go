@@ -3,7 +3,6 @@ package clients_test
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -21,7 +20,7 @@ func TestDropzone(t *testing.T) {
 	page := s.open("dropzone", "acme")
 
 	t.Run("it uploads", func(t *testing.T) {
-		f := fixture.PNG(t, "evening at sea.png", 900, 600)
+		f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 		page.Throttle(300 << 10)
 		page.Choose(zonePicker, f.Path)
 		page.Wait(zoneBar + ` > 0 && ` + zoneBar + ` < 100`)
@@ -43,7 +42,7 @@ func TestDropzone(t *testing.T) {
 			"The file says that it is application/pdf, but its content is text/plain."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			page.Do(chromedp.Reload())
+			page.Reload()
 			page.Choose(zonePicker, c.file.Path)
 			page.Wait(zoneError)
 			require.Equal(t, c.want, browser.Eval[string](page, zoneError+`.textContent`))
@@ -52,7 +51,7 @@ func TestDropzone(t *testing.T) {
 		})
 	}
 	t.Run("it shows that the bucket refuses a file", func(t *testing.T) {
-		page.Do(chromedp.Reload())
+		page.Reload()
 		meddle(page, "uploads/sign", `(grant) => { grant.fields["Content-Type"] = "text/plain"; }`)
 		page.Choose(zonePicker, fixture.PNG(t, "evening.png", 60, 40).Path)
 		page.Wait(zoneError)
@@ -60,7 +59,7 @@ func TestDropzone(t *testing.T) {
 		require.Empty(t, s.added("acme"))
 	})
 	t.Run("it waits for a completion that takes long", func(t *testing.T) {
-		page.Do(chromedp.Reload())
+		page.Reload()
 		meddle(page, "uploads/complete", `(_, n) => n === 1 && 202`)
 		page.Choose(zonePicker, fixture.PNG(t, "evening.png", 60, 40).Path)
 		page.Wait(`document.querySelector(".dz-complete.dz-success")`)

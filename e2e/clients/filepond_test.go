@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -29,11 +28,11 @@ func TestFilePond(t *testing.T) {
 		file fixture.File
 		rate float64 // bytes a second
 	}{
-		{"it uploads by a form", fixture.PNG(t, "evening at sea.png", 900, 600), 300 << 10},
+		{"it uploads by a form", fixture.PNG(t, "evening at sea.png", 1800, 1200), 300 << 10},
 		{"it uploads in parts", fixture.Text(t, "log.txt", 11*megabyte), 10 * megabyte},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			page.Do(chromedp.Reload())
+			page.Reload()
 			page.Throttle(c.rate)
 			page.Choose(pondPicker, c.file.Path)
 			page.Wait(`/^Uploading [1-9]\d?%$/.test(` + pondText + `)`)
@@ -45,7 +44,7 @@ func TestFilePond(t *testing.T) {
 		})
 	}
 	t.Run("it cancels", func(t *testing.T) {
-		page.Do(chromedp.Reload())
+		page.Reload()
 		page.Throttle(100 << 10)
 		page.Choose(pondPicker, fixture.Text(t, "log.txt", megabyte).Path)
 		page.Wait(`/^Uploading [1-9]/.test(` + pondText + `)`)
@@ -57,7 +56,7 @@ func TestFilePond(t *testing.T) {
 		require.Empty(t, s.added("acme"))
 	})
 	t.Run("it shows why a file is refused", func(t *testing.T) {
-		page.Do(chromedp.Reload())
+		page.Reload()
 		page.Choose(pondPicker, fixture.Write(t, "page.html", []byte("<!doctype html>")).Path)
 		page.Wait(pondState + ` === "processing-error"`)
 		require.Equal(t, "Files of type text/html are not accepted.", browser.Eval[string](page, pondText))

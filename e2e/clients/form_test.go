@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -83,7 +82,7 @@ func TestAFormUploadsWithoutJavaScript(t *testing.T) {
 		require.Len(t, s.added("acme"), 1)
 	})
 	t.Run("and the bucket bounds its size", func(t *testing.T) {
-		page.Do(chromedp.Navigate(s.URL + "/form/"))
+		page.Navigate(s.URL + "/form/")
 		page.AllowErrors() // the bucket's answer is no page
 		page.Choose("#file", fixture.Write(t, "large.png", make([]byte, 10<<20+1)).Path)
 		page.Click(".panel button")

@@ -13,7 +13,7 @@ import (
 func TestJQueryFileUploadUploads(t *testing.T) {
 	s := start(t)
 	page := s.open("jquery", "acme")
-	f := fixture.PNG(t, "evening at sea.png", 900, 600)
+	f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 	page.Throttle(300 << 10)
 	page.Choose("#file", f.Path)
 	page.Wait(panelBar + ` > 0 && ` + panelBar + ` < 1`)

@@ -1,5 +1,5 @@
 // Package clients_test uploads with real clients, as npm has them, in a real
-// Chromium, by the pages of examples/clients.
+// browser, by the pages of examples/clients.
 package clients_test
 
 import (

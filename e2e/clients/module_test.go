@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -49,7 +48,7 @@ func TestTheModule(t *testing.T) {
 		require.Equal(t, 1, browser.Eval[int](page, `localStorage.length`), "what has arrived is remembered")
 		require.Empty(t, s.added("acme"))
 
-		page.Do(chromedp.Reload())
+		page.Reload()
 		page.Throttle(0)
 		page.Choose("#file", f.Path)
 		page.Click("[data-start]")

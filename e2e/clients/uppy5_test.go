@@ -41,7 +41,7 @@ func TestUppy5UploadsInPartsPausesAndGoesOn(t *testing.T) {
 func TestUppy5UploadsASingleForm(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy5", "acme")
-	f := fixture.PNG(t, "evening at sea.png", 900, 600)
+	f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 	page.Throttle(300 << 10)
 	page.Click("[name=single]")
 	page.Choose("#file", f.Path)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -45,8 +44,8 @@ func uppyLink(t *testing.T, page *browser.Page) string {
 func TestUppyUploadsASingleForm(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy", "acme")
-	page.Do(chromedp.Navigate(s.URL + "/uppy/?single"))
-	f := fixture.PNG(t, "evening at sea.png", 900, 600)
+	page.Navigate(s.URL + "/uppy/?single")
+	f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 	chooseInUppy(page, f)
 	page.Throttle(300 << 10)
 	page.Click(uppyUpload)
@@ -121,7 +120,7 @@ func TestUppyGoesOnAfterAReloadWithGoldenRetriever(t *testing.T) {
 	page.Click(uppyUpload)
 	page.Wait(uppyBar + ` > 60`)
 	page.Throttle(10 << 10) // it must not be done before the reload
-	page.Do(chromedp.Reload())
+	page.Reload()
 	page.Throttle(0)
 	page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
 	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
@@ -184,7 +183,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 			open := func(t *testing.T) (*site, *browser.Page) {
 				s := start(t)
 				page := s.open("uppy", "acme")
-				page.Do(chromedp.Navigate(s.URL + "/uppy/?" + mode))
+				page.Navigate(s.URL + "/uppy/?" + mode)
 				return s, page
 			}
 			says := func(page *browser.Page, words string) {
@@ -192,7 +191,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 			}
 			t.Run("an upload is completed", func(t *testing.T) {
 				s, page := open(t)
-				f := fixture.PNG(t, "evening at sea.png", 900, 600)
+				f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
 				chooseInUppy(page, f)
 				page.Click(uppyUpload)
 				page.Wait(uppyDone)

@@ -1,49 +1,16 @@
 package component_test
 
 import (
-	"context"
-	"encoding/json"
 	"testing"
 
-	"github.com/chromedp/cdproto/accessibility"
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
 
-// node is what assistive technology is told.
-type node struct{ name, description string }
-
-// accessible returns the page's nodes of a role.
-func accessible(e *upload, role string) (found []node) {
-	e.t.Helper()
-	e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-		tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
-		if err != nil {
-			return chromedp.Void{}, err
-		}
-		text := func(v *accessibility.Value) string {
-			if v == nil {
-				return ""
-			}
-			var value string
-			_ = json.Unmarshal(v.Value, &value) // numbers are not asked for
-			return value
-		}
-		for _, n := range tree.Nodes {
-			if !n.Ignored && text(n.Role) == role {
-				found = append(found, node{text(n.Name), text(n.Description)})
-			}
-		}
-		return chromedp.Void{}, nil
-	})
-	return found
-}
-
 func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
+	browser.Needs(t, browser.AccessibilityTree)
 	t.Parallel()
 	s := serve(t, `<form><label for="photos">Photos</label>
 		<postern-upload id="photos" multiple accept=".txt" required></postern-upload></form>`)
@@ -52,18 +19,18 @@ func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
 	e.Pick(fixture.Text(t, "slow.txt", 1<<20), fixture.Write(t, "b.html", []byte("<p>")))
 	e.WaitFor("slow.txt", "uploading")
 	e.WaitFor("b.html", "failed")
-	require.Contains(t, accessible(e, "group"), node{name: "Photos"})
-	require.Equal(t, []node{
-		{name: "Drop files here, or choose them Required · Only .txt"},
-		{name: "Cancel slow.txt"},
-		{name: "Remove b.html"},
-	}, accessible(e, "button"))
-	require.Len(t, accessible(e, "listitem"), 2)
-	require.Equal(t, "Files", accessible(e, "list")[0].name)
-	require.Len(t, accessible(e, "status"), 1)
-	bars := accessible(e, "progressbar")
+	require.Contains(t, e.Accessible("group"), browser.Node{Name: "Photos"})
+	require.Equal(t, []browser.Node{
+		{Name: "Drop files here, or choose them Required · Only .txt"},
+		{Name: "Cancel slow.txt"},
+		{Name: "Remove b.html"},
+	}, e.Accessible("button"))
+	require.Len(t, e.Accessible("listitem"), 2)
+	require.Equal(t, "Files", e.Accessible("list")[0].Name)
+	require.Len(t, e.Accessible("status"), 1)
+	bars := e.Accessible("progressbar")
 	require.Len(t, bars, 1, "where there is progress")
-	require.Equal(t, "Upload of slow.txt", bars[0].name)
+	require.Equal(t, "Upload of slow.txt", bars[0].Name)
 	e.Throttle(0)
 	e.WaitFor("slow.txt", "done")
 }
@@ -79,7 +46,7 @@ func TestItWorksByKeyboard(t *testing.T) {
 	e.WaitFor("a.txt", "done")
 	e.WaitFor("b.txt", "done")
 	for _, want := range []string{"before", "drop", "Remove a.txt", "Remove b.txt", "Remove c.html", "after"} {
-		e.Press(kb.Tab)
+		e.Press(browser.Tab)
 		require.Equal(t, want, focused())
 	}
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.focus(), true)`)
@@ -88,15 +55,15 @@ func TestItWorksByKeyboard(t *testing.T) {
 
 	opened := `(window.opened = 0, ` + e.JS() + `.shadowRoot.querySelector("input").addEventListener("click", (event) => { opened++; event.preventDefault() }), true)`
 	browser.Eval[bool](e.Page, opened)
-	e.Press(kb.Enter)
+	e.Press(browser.Enter)
 	e.Press(" ")
 	e.Wait(`opened === 2`)
 
-	e.Press(kb.Tab)
-	e.Press(kb.Tab)
-	e.Press(kb.Enter)
+	e.Press(browser.Tab)
+	e.Press(browser.Tab)
+	e.Press(browser.Enter)
 	require.Equal(t, "Remove c.html", focused(), "the focus goes on to the next file")
-	e.Press(kb.Enter)
+	e.Press(browser.Enter)
 	require.Equal(t, "Remove a.txt", focused(), "or to the one before")
 	e.Press(" ")
 	require.Equal(t, "drop", focused(), "or to the beginning")
@@ -106,17 +73,17 @@ func TestItWorksByKeyboard(t *testing.T) {
 		e.Throttle(200 << 10)
 		e.Pick(fixture.Text(t, "large.txt", 8<<20))
 		e.Wait(e.In("large.txt", "pause") + `?.checkVisibility()`)
-		e.Press(kb.Tab)
+		e.Press(browser.Tab)
 		require.Equal(t, "Pause large.txt", focused())
-		e.Press(kb.Enter)
+		e.Press(browser.Enter)
 		require.Equal(t, "Resume large.txt", focused())
-		e.Press(kb.Enter)
+		e.Press(browser.Enter)
 		require.Equal(t, "Pause large.txt", focused(), "and another Enter does what the button says, no more")
-		e.Press(kb.Enter)
+		e.Press(browser.Enter)
 		e.WaitFor("large.txt", "paused")
 		require.Equal(t, "Resume large.txt", focused())
-		e.Press(kb.Tab)
-		e.Press(kb.Enter)
+		e.Press(browser.Tab)
+		e.Press(browser.Enter)
 		require.Equal(t, "Remove large.txt", focused())
 	})
 	t.Run("and where there is nothing to do any more", func(t *testing.T) {
@@ -126,10 +93,10 @@ func TestItWorksByKeyboard(t *testing.T) {
 		e.Throttle(0)
 		e.WaitFor("another.txt", "done")
 		require.Equal(t, "Pause another.txt", focused())
-		e.Press(kb.Enter)
+		e.Press(browser.Enter)
 		require.Equal(t, "Pause another.txt", focused())
 		require.Equal(t, "Uploaded", e.Says("another.txt"))
-		e.Press(kb.Tab)
+		e.Press(browser.Tab)
 		require.Equal(t, "Remove another.txt", focused())
 		require.False(t, browser.Eval[bool](e.Page, e.In("another.txt", "pause")+`.checkVisibility()`), "it goes when the focus does")
 	})

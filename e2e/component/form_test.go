@@ -3,7 +3,6 @@ package component_test
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
@@ -252,7 +251,7 @@ func TestAClickOnTheLabelOpensTheDialog(t *testing.T) {
 	browser.Eval[bool](e.Page, `(window.asked = 0, HTMLInputElement.prototype.click = () => asked++, true)`)
 	e.Click("label")
 	e.Wait(`asked === 1`)
-	e.Do(chromedp.Click(chromedp.JSPath(e.Part("drop"))))
+	e.ClickOn(e.Part("drop"))
 	e.Wait(`asked === 2`)
 }
 

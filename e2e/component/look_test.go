@@ -46,7 +46,7 @@ func TestItLooksRight(t *testing.T) {
 	e.Picture("component-dark")
 
 	for _, width := range []int64{320, 390} {
-		e.Resize(width, 800)
+		width := e.Resize(width, 800)
 		require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
 		require.LessOrEqual(t, browser.Eval[float64](e.Page, e.In(large.Name, "actions")+`.getBoundingClientRect().right`), float64(width))
 	}

@@ -1,4 +1,4 @@
-// Package component_test uses <postern-upload> in a real Chromium, by pages with a
+// Package component_test uses <postern-upload> in a real browser, by pages with a
 // strict security policy, and uploads into a real S3 server.
 package component_test
 

@@ -53,6 +53,7 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		require.Equal(t, "no token", browser.Eval[string](e.Page, `events.findLast(({ type }) => type === "postern-error").detail.error.message`))
 	})
 	t.Run("of folders, where one file is asked for", func(t *testing.T) {
+		browser.Needs(t, browser.DropOfFolders)
 		folder := filepath.Join(t.TempDir(), "folder")
 		require.NoError(t, os.Mkdir(folder, 0o700))
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.multiple = false, true)`)
@@ -94,8 +95,9 @@ func TestEveryTextCanBeTranslated(t *testing.T) {
 		require.Equal(t, "Only images · Up to 1.5 MB each · At most 3 files", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	})
 	t.Run("and slots have the page's own words", func(t *testing.T) {
+		browser.Needs(t, browser.AccessibilityTree)
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.append(Object.assign(document.createElement("b"), { slot: "prompt", textContent: "Your holiday" })), true)`)
-		require.Equal(t, "Your holiday Only images · Up to 1.5 MB each · At most 3 files", accessible(e, "button")[0].name)
+		require.Equal(t, "Your holiday Only images · Up to 1.5 MB each · At most 3 files", e.Accessible("button")[0].Name)
 	})
 }
 

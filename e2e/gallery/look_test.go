@@ -50,7 +50,7 @@ func TestThePagesLookRight(t *testing.T) {
 	page.Picture("gallery-viewer-dark")
 	page.Prefer("prefers-color-scheme", "light")
 	for _, width := range []int64{320, 390, 640} {
-		page.Resize(width, 900)
+		width := page.Resize(width, 900)
 		require.LessOrEqual(t, browser.Eval[int64](page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
 	}
 	page.Resize(375, 900)

@@ -1,5 +1,5 @@
 // Package gallery_test uses the gallery of the examples as people do: with a real
-// Chromium, a real S3 server, on SQLite and on a real PostgreSQL.
+// browser, a real S3 server, on SQLite and on a real PostgreSQL.
 package gallery_test
 
 import (

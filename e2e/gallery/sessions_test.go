@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/client"
@@ -126,7 +125,7 @@ func TestItGoesOnAfterARestart(t *testing.T) {
 		gallery.Stop()
 
 		again := start(t, database...)
-		page.Do(chromedp.Navigate(again.URL)) // cookies know no ports
+		page.Navigate(again.URL) // cookies know no ports
 		page.Wait(thumb("sea.png") + `?.naturalWidth > 0`)
 		upload(page, fixture.PNG(t, "hill.png", 60, 60))
 	})
@@ -141,7 +140,7 @@ func TestReplicasShareWhatTheyKnow(t *testing.T) {
 	upload(page, fixture.PNG(t, "sea.png", 90, 60))
 	grant := ask(page, "sign", map[string]any{"filename": "a.png", "type": "image/png", "size": 100})
 
-	page.Do(chromedp.Navigate(two.URL))
+	page.Navigate(two.URL)
 	page.Wait(thumb("sea.png") + `?.naturalWidth > 0`)
 	require.Equal(t, "object_missing", ask(page, "complete", map[string]any{"ticket": grant.Ticket}).Code, "the ticket is known")
 }
@@ -199,7 +198,7 @@ func TestAFrontEndElsewhere(t *testing.T) {
 
 	t.Run("a stranger on the same site can do nothing, although the cookie comes along", func(t *testing.T) {
 		page.AllowErrors()
-		page.Do(chromedp.Navigate(stranger.URL))
+		page.Navigate(stranger.URL)
 		require.Equal(t, "TypeError", app(page, `return (await home()).User.Organisation;`))
 		require.Equal(t, "network", app(page, `
 			await upload(new File(["x"], "x.png", { type: "image/png" }), {
@@ -207,7 +206,7 @@ func TestAFrontEndElsewhere(t *testing.T) {
 			}).catch((e) => { throw e.code === "aborted" ? Object.assign(e, { code: "network" }) : e; });
 			return "uploaded";`))
 		for _, path := range []string{"/sign-out", "/photos/x/delete", "/sign-in"} {
-			page.Do(chromedp.Navigate(stranger.URL))
+			page.Navigate(stranger.URL)
 			browser.Eval[bool](page, `(() => {
 				const form = document.createElement("form");
 				form.method = "post";
@@ -219,10 +218,10 @@ func TestAFrontEndElsewhere(t *testing.T) {
 			page.Wait(`document.body?.innerText.includes("cross_origin")`)
 		}
 	})
-	page.Do(chromedp.Navigate(gallery.URL))
+	page.Navigate(gallery.URL)
 	page.Wait(thumb("dot.png") + `?.naturalWidth > 0`)
 
-	page.Do(chromedp.Navigate(frontEnd.URL))
+	page.Navigate(frontEnd.URL)
 	require.Equal(t, "0, then nobody", app(page, `
 		await post("/photos/" + (await home()).Photos[0].ID + "/delete");
 		const left = (await home()).Photos?.length ?? 0;

@@ -1,29 +1,25 @@
-// Package browser drives a real Chromium in tests.
+// Package browser drives real browsers in tests: the same test runs in Chromium,
+// Firefox and WebKit.
 package browser
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto"
-	cdpbrowser "github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
 // Patience is how long a test waits for what a page does. Tests that pass don't
 // wait: it is long for the sake of busy machines.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // PicturesVar names the environment variable with the folder for Picture.
 const PicturesVar = "E2E_PICTURES"
@@ -31,94 +27,47 @@ const PicturesVar = "E2E_PICTURES"
 // Page is a page in a browser of its own, with a fresh profile. Its methods end
 // the test if they cannot do what they say.
 type Page struct {
-	t   testing.TB
-	ctx context.Context
+	t      testing.TB
+	engine engine
+	still  bool // without scripts, there are no timers either
 
 	mu      sync.Mutex
 	faults  []string
 	allowed bool
 }
 
-// Open starts a browser and opens an address. The browser ends with the test,
-// which fails if the page threw an exception or broke its own security policy.
+// Open starts the browser that POSTERN_TEST_BROWSER names, Chromium by default, and
+// opens an address. The browser ends with the test, which fails if the page threw an
+// exception or broke its own security policy.
 func Open(t testing.TB, url string) *Page {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(executable(t)),
-		chromedp.Flag("headless", "new"),
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("lang", "en"),
-		chromedp.WindowSize(1000, 800),
-	)
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, _ := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		closing, cancel := context.WithTimeout(ctx, Patience)
-		defer cancel()
-		_ = chromedp.Cancel(closing)
-	})
-	p := &Page{t: t, ctx: ctx}
-	require.NoError(t, chromedp.Do(ctx), "the browser does not start")
-	p.watch()
-	p.sayYes()
-	p.Do(chromedp.Navigate(url))
-	return p
+	return OpenIn(t, Selected(), url)
 }
 
-// executable finds Chromium, or a browser that is built on it.
-func executable(t testing.TB) string {
+// OpenIn is Open in a browser of one's choice.
+func OpenIn(t testing.TB, name Name, url string) *Page {
 	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome-stable", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("the browser tests need Chromium: install it with \"apt-get install chromium\", or put it into the PATH under the name chromium")
-	return ""
-}
-
-// watch notes what goes wrong in the page.
-func (p *Page) watch() {
-	messages := chromedp.Console(p.ctx)
-	go func() {
-		for m, err := range messages {
-			if err != nil {
-				return
-			}
-			// A refused request is an error of the source "network".
-			if m.IsException() || m.Source == "security" || m.Source == "javascript" || m.Source == "" && m.Type == chromedp.ConsoleError {
-				p.mu.Lock()
-				p.faults = append(p.faults, m.String())
-				p.mu.Unlock()
-			}
-		}
-	}()
-	p.t.Cleanup(func() {
+	p := &Page{t: t}
+	t.Cleanup(func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if len(p.faults) > 0 && !p.allowed {
-			p.t.Errorf("the page has errors: %q", p.faults)
+			t.Errorf("the page has errors: %q", p.faults)
 		}
 	})
+	p.engine = start(t, name, p.fault)
+	p.do("open "+url, func(ctx context.Context) error { return p.engine.navigate(ctx, url) })
+	return p
 }
 
-// sayYes answers what the page asks, such as whether it may be left.
-func (p *Page) sayYes() {
-	questions := chromedp.Events(p.ctx, page.JavascriptDialogOpening)
-	go func() {
-		for _, err := range questions {
-			if err != nil {
-				return
-			}
-			_, _ = chromedp.Call(p.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
-		}
-	}()
+// fault notes what goes wrong in the page.
+func (p *Page) fault(text string) {
+	if strings.Contains(text, "/favicon.ico") {
+		return // which browsers look for by themselves, and some then measure by the page's policy
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, text)
 }
 
 // AllowErrors is for tests in which the console is expected to complain, such as
@@ -129,25 +78,39 @@ func (p *Page) AllowErrors() {
 	p.allowed = true
 }
 
-// Do runs steps one after the other.
-func (p *Page) Do(steps ...chromedp.Action[chromedp.Void]) {
+// do ends the test if a step fails.
+func (p *Page) do(what string, step func(ctx context.Context) error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.giveUp(err)
+	if err := step(ctx); err != nil {
+		p.giveUp(err, what)
 	}
+}
+
+// giveUp ends the test, and tells what was on the page.
+func (p *Page) giveUp(err error, what string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	text := "?"
+	if value, err := p.engine.evaluate(ctx, `document.body.innerText`); err == nil {
+		_ = json.Unmarshal(value, &text)
+	}
+	p.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, text)
 }
 
 // Eval returns the value of a JavaScript expression, promises included.
 func Eval[T any](p *Page, expression string) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		p.giveUp(err, expression)
-	}
+	var value T
+	p.do(expression, func(ctx context.Context) error {
+		text, err := p.engine.evaluate(ctx, expression)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(text, &value)
+	})
 	return value
 }
 
@@ -155,120 +118,198 @@ func Eval[T any](p *Page, expression string) T {
 // which it leads.
 func (p *Page) Wait(expression string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
-	defer cancel()
+	p.do(expression, func(ctx context.Context) error { return p.wait(ctx, expression) })
+}
+
+// wait asks again, too, when the page has made room for another one, or is not as
+// far as the expression expects.
+func (p *Page) wait(ctx context.Context, expression string) error {
+	if p.still {
+		return wait(ctx, p.engine, `!!(`+expression+`)`)
+	}
+	// What is true for a moment only is seen in the page itself.
+	return wait(ctx, p.engine, `new Promise((done, failed) => {
+		const end = performance.now() + 500;
+		const look = () => {
+			const late = performance.now() > end;
+			let is = false;
+			try {
+				is = !!(`+expression+`);
+			} catch (error) {
+				if (late) failed(error);
+			}
+			if (is || late) done(is);
+			else setTimeout(look, 20);
+		};
+		look();
+	})`)
+}
+
+// wait waits until an expression is true.
+func wait(ctx context.Context, e engine, expression string) error {
 	for {
-		_, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond)))
-		switch {
-		case err == nil:
-			return
-		case ctx.Err() != nil || !navigated(err):
-			p.giveUp(err, expression)
+		once, cancel := context.WithTimeout(ctx, 10*time.Second)
+		value, err := e.evaluate(once, expression)
+		cancel()
+		if err == nil && string(value) == "true" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it did not become true: %w", errOr(err, ctx.Err()))
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// navigated reports whether something failed because the page made room for
-// another one.
-func navigated(err error) bool {
-	var e *cdproto.Error
-	return errors.As(err, &e) && e.Code == -32000
-}
-
-// giveUp ends the test, and tells what was on the page.
-func (p *Page) giveUp(err error, what ...any) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
-	defer cancel()
-	text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	p.t.Fatalf("%v: %v\nthe page shows:\n%s", what, err, text)
-}
-
-// Click clicks on the first element of a CSS selector.
-func (p *Page) Click(selector string) {
-	p.t.Helper()
-	p.Do(chromedp.Click(chromedp.CSS(selector)))
-}
-
-// Choose picks files in a file input, as a person does in the dialog.
-func (p *Page) Choose(selector string, paths ...string) {
-	p.t.Helper()
-	p.Do(chromedp.SetUploadFiles(chromedp.CSS(selector), paths))
-}
-
-// Press presses a key: one of chromedp/kb, or a character.
-func (p *Page) Press(key string) {
-	p.t.Helper()
-	p.Do(chromedp.KeyEvent(key))
-}
-
-// Resize sets the size of the window's content in CSS pixels.
-func (p *Page) Resize(width, height int64) {
-	p.t.Helper()
-	p.Do(chromedp.EmulateViewport(width, height))
-}
-
-// Prefer sets a media feature such as prefers-color-scheme.
-func (p *Page) Prefer(feature, value string) {
-	p.t.Helper()
-	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: feature, Value: value}},
-	})
-}
-
-// WithoutScripts has the pages do without JavaScript. Eval and Wait go on working.
-func (p *Page) WithoutScripts() {
-	p.t.Helper()
-	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-}
-
-// Throttle slows uploads down to a number of bytes a second; 0 ends it.
-func (p *Page) Throttle(bytesPerSecond float64) {
-	p.t.Helper()
-	if bytesPerSecond == 0 {
-		bytesPerSecond = -1
+func errOr(err, other error) error {
+	if err != nil {
+		return err
 	}
-	call(p, network.Enable, network.EnableParams{})
-	call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-		MatchedNetworkConditions: []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: bytesPerSecond}},
-	})
+	return other
 }
 
-// Offline cuts the page's connections, and tells it so, or ends that.
-func (p *Page) Offline(offline bool) {
+// Navigate opens another address.
+func (p *Page) Navigate(url string) {
 	p.t.Helper()
-	call(p, network.Enable, network.EnableParams{})
-	call(p, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-		MatchedNetworkConditions: []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: -1, Offline: offline}},
-	})
-	call(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{
-		Offline: offline, DownloadThroughput: -1, UploadThroughput: -1,
-	})
-}
-
-// SaveTo has downloads written to a folder.
-func (p *Page) SaveTo(folder string) {
-	p.t.Helper()
-	call(p, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
-		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder,
-	})
+	p.do("open "+url, func(ctx context.Context) error { return p.engine.navigate(ctx, url) })
 }
 
 // Reload loads the page again, and says yes if it asks.
 func (p *Page) Reload() {
 	p.t.Helper()
-	p.Do(chromedp.Reload())
+	p.do("reload", p.engine.reload)
+}
+
+// element is the first of a CSS selector, for JavaScript.
+func element(selector string) string { return `document.querySelector(` + Quote(selector) + `)` }
+
+// Click clicks on the first element of a CSS selector.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	p.ClickOn(element(selector))
+}
+
+// ClickOn clicks on the element that is the value of a JavaScript expression, once it
+// is there.
+func (p *Page) ClickOn(element string) {
+	p.t.Helper()
+	p.do("click on "+element, func(ctx context.Context) error {
+		if err := p.wait(ctx, `(`+element+`)?.checkVisibility()`); err != nil {
+			return err
+		}
+		return p.engine.click(ctx, element)
+	})
+}
+
+// Choose picks files in the file input of a CSS selector, as a person does in the
+// dialog.
+func (p *Page) Choose(selector string, paths ...string) {
+	p.t.Helper()
+	p.ChooseIn(element(selector), paths...)
+}
+
+// ChooseIn picks files in the file input that is the value of a JavaScript expression.
+func (p *Page) ChooseIn(element string, paths ...string) {
+	p.t.Helper()
+	p.do("choose files in "+element, func(ctx context.Context) error {
+		if err := p.wait(ctx, element); err != nil {
+			return err
+		}
+		return p.engine.choose(ctx, element, paths)
+	})
+}
+
+// Drag drags files from outside over a point of the window, in CSS pixels.
+func (p *Page) Drag(x, y float64, paths ...string) {
+	p.t.Helper()
+	p.do("drag", func(ctx context.Context) error { return p.engine.drag(ctx, x, y, paths) })
+}
+
+// DropAt drags files over a point of the window, and drops them. Those that are being
+// dragged already are dropped.
+func (p *Page) DropAt(x, y float64, paths ...string) {
+	p.t.Helper()
+	p.Drag(x, y, paths...)
+	p.Drop(x, y, paths...)
+}
+
+// Drop drops files that are being dragged.
+func (p *Page) Drop(x, y float64, paths ...string) {
+	p.t.Helper()
+	p.do("drop", func(ctx context.Context) error { return p.engine.drop(ctx, x, y, paths) })
+}
+
+// Press presses a key: Tab and its like, or a character.
+func (p *Page) Press(key string) {
+	p.t.Helper()
+	p.do("press a key", func(ctx context.Context) error { return p.engine.press(ctx, key) })
+}
+
+// Resize sets the size of the window's content in CSS pixels. It returns the width that
+// the window has now: a browser may be wider at least.
+func (p *Page) Resize(width, height int64) int64 {
+	p.t.Helper()
+	p.do("resize", func(ctx context.Context) error { return p.engine.resize(ctx, width, height) })
+	return Eval[int64](p, `innerWidth`)
+}
+
+// Prefer sets a media feature such as prefers-color-scheme.
+func (p *Page) Prefer(feature, value string) {
+	p.t.Helper()
+	p.do("prefer "+value, func(ctx context.Context) error { return p.engine.prefer(ctx, feature, value) })
+	p.Wait(`matchMedia(` + Quote("("+feature+": "+value+")") + `).matches`)
+}
+
+// WithoutScripts has the pages do without JavaScript. Eval and Wait go on working.
+// It belongs before all else that is done with the page.
+func (p *Page) WithoutScripts() {
+	p.t.Helper()
+	p.do("do without scripts", p.engine.withoutScripts)
+	p.still = true
+}
+
+// Throttle slows uploads down to a number of bytes a second; 0 ends it.
+func (p *Page) Throttle(bytesPerSecond float64) {
+	p.t.Helper()
+	p.do("throttle", func(ctx context.Context) error { return p.engine.throttle(ctx, bytesPerSecond) })
+}
+
+// Offline cuts the page's connections, and tells it so, or ends that.
+func (p *Page) Offline(offline bool) {
+	p.t.Helper()
+	p.do("go offline", func(ctx context.Context) error { return p.engine.offline(ctx, offline) })
+}
+
+// SaveTo has downloads written to a folder.
+func (p *Page) SaveTo(folder string) {
+	p.t.Helper()
+	p.do("save to "+folder, func(ctx context.Context) error { return p.engine.saveTo(ctx, folder) })
+}
+
+// Accessible returns what assistive technology is told of the elements of a role, in
+// the order of the page. It needs AccessibilityTree.
+func (p *Page) Accessible(role string) (nodes []Node) {
+	p.t.Helper()
+	p.do("read the accessibility tree", func(ctx context.Context) (err error) {
+		nodes, err = p.engine.accessible(ctx, role)
+		return err
+	})
+	return nodes
 }
 
 // Picture writes what the window shows to name.png in the folder that E2E_PICTURES
-// names, if any, and returns it.
-func (p *Page) Picture(name string) []byte {
+// names, if any, and returns it. The names of other browsers' pictures end with theirs.
+func (p *Page) Picture(name string) (png []byte) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, Patience)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	require.NoError(p.t, err)
+	p.do("take a picture", func(ctx context.Context) (err error) {
+		png, err = p.engine.picture(ctx)
+		return err
+	})
 	if dir := os.Getenv(PicturesVar); dir != "" {
+		if browser := Selected(); browser != Chromium {
+			name += "-" + string(browser)
+		}
 		require.NoError(p.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 	}
 	return png

@@ -2,11 +2,6 @@
 package element
 
 import (
-	"context"
-
-	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/chromedp"
-
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
@@ -43,39 +38,21 @@ func selector(part string) string { return `[part~="` + part + `"]` }
 
 // Pick chooses files in the dialog.
 func (e *Element) Pick(files ...fixture.File) {
-	e.Do(chromedp.SetUploadFiles(chromedp.JSPath(e.Root()+`.querySelector("input")`), paths(files)))
+	e.ChooseIn(e.Root()+`.querySelector("input")`, paths(files)...)
 }
 
 // Drop drags files over the element, and drops them.
 func (e *Element) Drop(paths ...string) {
 	at := browser.Eval[[]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
-	e.drag(at[0], at[1], paths, input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver)
+	e.Page.Drag(at[0], at[1], paths...)
 	e.Wait(e.JS() + `.matches(":state(over)")`)
-	e.drag(at[0], at[1], paths, input.DispatchDragEventTypeDrop)
-}
-
-// DropAt drops files somewhere on the page.
-func (e *Element) DropAt(x, y float64, paths ...string) {
-	e.drag(x, y, paths, input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop)
-}
-
-func (e *Element) drag(x, y float64, paths []string, steps ...input.DispatchDragEventType) {
-	for _, step := range steps {
-		e.Do(func(ctx context.Context, _ *chromedp.Target) (chromedp.Void, error) {
-			_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
-				Type: step, X: x, Y: y,
-				Data: &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1},
-			})
-			return chromedp.Void{}, err
-		})
-	}
+	e.Page.Drop(at[0], at[1], paths...)
 }
 
 // Push clicks on a button of a file's row: pause, resume, retry, choose, cancel or
 // remove.
 func (e *Element) Push(name, button string) {
-	e.Wait(e.In(name, button) + `?.checkVisibility()`)
-	e.Do(chromedp.Click(chromedp.JSPath(e.In(name, button))))
+	e.ClickOn(e.In(name, button))
 }
 
 // WaitFor waits until a file's row is in a state.

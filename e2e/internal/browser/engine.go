@@ -1,0 +1,114 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// Name is that of a browser.
+type Name string
+
+// The browsers.
+const (
+	Chromium Name = "chromium"
+	Firefox  Name = "firefox"
+	WebKit   Name = "webkit"
+)
+
+// Var names the environment variable with the browser in which tests run.
+const Var = "POSTERN_TEST_BROWSER"
+
+// Selected is the browser in which tests run.
+func Selected() Name {
+	if name := os.Getenv(Var); name != "" {
+		return Name(name)
+	}
+	return Chromium
+}
+
+// Ability is what a test needs of a browser and not every one has.
+type Ability string
+
+// The abilities.
+const (
+	// DropOfFolders is dropping a folder, as opposed to files, on a page.
+	DropOfFolders Ability = "drop of folders"
+	// AccessibilityTree is telling what assistive technology is told.
+	AccessibilityTree Ability = "accessibility tree"
+)
+
+// lacks has what a browser cannot do, and why: the only reasons for which a page test
+// does not run in each.
+var lacks = map[Name]map[Ability]string{
+	Firefox: {
+		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		AccessibilityTree: "WebDriver BiDi finds an element by its role and name, and tells neither",
+	},
+	WebKit: {
+		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		AccessibilityTree: "WebDriver tells the role and the name of an element, not the tree",
+	},
+}
+
+// Needs leaves a test out, and says why, if the browser lacks what it needs.
+func Needs(t testing.TB, ability Ability) {
+	t.Helper()
+	if why, lacking := lacks[Selected()][ability]; lacking {
+		t.Skipf("%s has no %s: %s", Selected(), ability, why)
+	}
+}
+
+// Keys that are no characters, for Press.
+const (
+	Tab        = kb.Tab
+	Enter      = kb.Enter
+	Escape     = kb.Escape
+	ArrowLeft  = kb.ArrowLeft
+	ArrowRight = kb.ArrowRight
+	ArrowUp    = kb.ArrowUp
+	ArrowDown  = kb.ArrowDown
+)
+
+// Node is what assistive technology is told of an element.
+type Node struct{ Name, Description string }
+
+// engine is a browser with one page. Elements are JavaScript expressions.
+type engine interface {
+	// evaluate returns the JSON of what an expression, or its promise, becomes.
+	evaluate(ctx context.Context, expression string) (json.RawMessage, error)
+	navigate(ctx context.Context, url string) error
+	reload(ctx context.Context) error
+	click(ctx context.Context, element string) error
+	choose(ctx context.Context, element string, paths []string) error
+	drag(ctx context.Context, x, y float64, paths []string) error
+	drop(ctx context.Context, x, y float64, paths []string) error
+	press(ctx context.Context, key string) error
+	resize(ctx context.Context, width, height int64) error
+	prefer(ctx context.Context, feature, value string) error
+	withoutScripts(ctx context.Context) error
+	throttle(ctx context.Context, bytesPerSecond float64) error
+	offline(ctx context.Context, offline bool) error
+	saveTo(ctx context.Context, folder string) error
+	accessible(ctx context.Context, role string) ([]Node, error)
+	picture(ctx context.Context) (png []byte, err error)
+}
+
+// start starts a browser until the test ends. It tells what goes wrong in its page.
+func start(t testing.TB, name Name, fault func(text string)) engine {
+	t.Helper()
+	switch name {
+	case Chromium:
+		return startChromium(t, fault)
+	case Firefox:
+		return startFirefox(t, fault)
+	case WebKit:
+		return startWebKit(t, fault)
+	}
+	require.FailNow(t, "unknown browser", "%s is %q", Var, name)
+	return nil
+}
