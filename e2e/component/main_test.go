@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,13 +137,16 @@ func (s *site) open() *upload {
 // whose page is closed.
 func (s *site) keys() []string {
 	s.t.Helper()
+	return slices.DeleteFunc(s.allKeys(), func(key string) bool { return strings.HasPrefix(key, "staging/tickets/") })
+}
+
+func (s *site) allKeys() []string {
+	s.t.Helper()
 	list, err := s.s3.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &s.s3.Bucket})
 	require.NoError(s.t, err)
 	keys := []string{}
 	for _, object := range list.Contents {
-		if !strings.HasPrefix(*object.Key, "staging/tickets/") {
-			keys = append(keys, *object.Key)
-		}
+		keys = append(keys, *object.Key)
 	}
 	return keys
 }
