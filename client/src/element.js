@@ -191,7 +191,9 @@ export class PosternUpload extends Attributes {
   /** @param {string} name */
   attributeChangedCallback(name) {
     this.#translate();
-    if (["unfinished", "endpoint", "scope"].includes(name)) this.#restore();
+    if (!["unfinished", "endpoint", "scope"].includes(name)) return;
+    this.#bring([]); // what is another's goes at once
+    this.#restore();
   }
 
   /** @param {boolean} disabled */
