@@ -42,7 +42,7 @@ func TestAFileThatWaitsCanBeCancelled(t *testing.T) {
 	names := []string{"1.pdf", "2.pdf", "3.pdf", "4.pdf"}
 	var files []fixture.File
 	for _, name := range names {
-		files = append(files, fixture.PDF(t, name, name, 1<<20))
+		files = append(files, fixture.PDF(t, name, name, 6<<20))
 	}
 	page.Pick(files...)
 	for _, name := range names[:3] {
