@@ -83,7 +83,6 @@ var deviations = []deviation{
 var profiles = map[string]storetest.Profile{
 	foreign.VersityGW: {Again: true},
 	foreign.MinIO:     {IgnoreDelete: true, NoCopySums: true, IgnoreSize: true},
-	foreign.SeaweedFS: {NoPartSums: true, IgnoreSize: true},
 }
 
 // keepsAttributes are the servers at which an object that replaces another has the
@@ -415,9 +414,10 @@ func shortened(content []byte) string {
 }
 
 // What completions are simulated at answers as servers do.
-func TestS3InMemoryAnswersAsServersOfOthers(t *testing.T) {
+func TestS3InMemoryAnswersAsServersDo(t *testing.T) {
 	const groups, sequences, steps = 8, 30, 20
 	srv := foreign.Start(t)
+	require.Contains(t, profiles, srv.Name)
 	other := srv.Bucket + "-staging"
 	require.NoError(t, srv.CreateBucket(context.Background(), other))
 	final := store.New(store.Config{

@@ -27,7 +27,7 @@ func (b *Bucket) Head(_ context.Context, key string) (*store.Object, error) {
 	}
 	told := &store.Object{Size: int64(len(o.Content)), ETag: o.ETag, Modified: o.Modified, Header: o.Header, SHA256: o.SHA256}
 	if !b.server.NoCRC64 && o.SHA256 == "" {
-		told.CRC64NVME = crcOf(o.Content)
+		told.CRC64NVME = CRC64NVME(o.Content)
 	}
 	return told, nil
 }

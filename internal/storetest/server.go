@@ -187,7 +187,8 @@ func sameETag(a, b string) bool { return strings.Trim(a, `"`) == strings.Trim(b,
 
 var nvme = crc64.MakeTable(0x9a6c9329ac4bc9b5)
 
-func crcOf(content []byte) string {
+// CRC64NVME is the base64 of the sum of some bytes.
+func CRC64NVME(content []byte) string {
 	sum := crc64.Checksum(content, nvme)
 	return base64.StdEncoding.EncodeToString([]byte{
 		byte(sum >> 56), byte(sum >> 48), byte(sum >> 40), byte(sum >> 32), byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum),
@@ -198,6 +199,3 @@ func shaOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
-
-// CRC64NVME is the base64 of the sum of some bytes.
-func CRC64NVME(content []byte) string { return crcOf(content) }

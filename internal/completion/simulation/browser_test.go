@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,6 +32,7 @@ type upload struct {
 	// granted. given up: the browser said so. summed: it has told a sum.
 	arrived                      []bool
 	whole, pure, givenUp, summed bool
+	doubted                      time.Time // since when it is one of the last two
 	// shared: another upload has the key.
 	shared bool
 
@@ -178,9 +178,6 @@ func (w *world) grant(n int, d *dice) *upload {
 		}
 	}
 	w.uploads[c.ID] = u
-	if len(u.versions) > 0 {
-		u.versions = u.versions[:1]
-	}
 	return u
 }
 
@@ -280,16 +277,17 @@ func (u *upload) writeParts(d *dice) {
 func (u *upload) complete(d *dice) {
 	p := u.w.replica(d)
 	c, err := open(u.token)
-	if err != nil || !time.Now().Before(c.Expires) || p.dead.Load() {
+	if err != nil || p.dead.Load() || !time.Now().Before(c.Expires) {
 		return
 	}
 	q := completion.Request{Trigger: completion.Browser, Wait: d.between(time.Second, 25*time.Second)}
+	u.w.mutex.Lock()
 	if d.in100(10) && len(u.versions) > 0 {
-		q.CRC64NVME = crcOf(u.versions[d.n(len(u.versions))])
-		u.w.mutex.Lock()
+		q.CRC64NVME = storetest.CRC64NVME(u.versions[d.n(len(u.versions))])
 		u.summed = true
-		u.w.mutex.Unlock()
+		u.doubt()
 	}
+	u.w.mutex.Unlock()
 	u.w.log(p, "is asked to complete %s", u.name())
 	r, err := p.engine.Complete(context.Background(), c, q)
 	if p.dead.Load() {
@@ -297,7 +295,7 @@ func (u *upload) complete(d *dice) {
 	}
 	u.w.log(p, "answers to %s: %+v %v", u.name(), r, err)
 	if err == nil {
-		u.w.heard(u, r)
+		u.w.heard(u)
 	}
 }
 
@@ -318,7 +316,14 @@ func (u *upload) event(d *dice) {
 	}
 	u.w.log(p, "has completed %s: %+v %v", u.name(), r, err)
 	if err == nil {
-		u.w.heard(u, r)
+		u.w.heard(u)
+	}
+}
+
+// doubt notes when the browser has first given its upload up, or told a sum.
+func (u *upload) doubt() {
+	if u.doubted.IsZero() {
+		u.doubted = time.Now()
 	}
 }
 
@@ -326,11 +331,12 @@ func (u *upload) event(d *dice) {
 func (u *upload) abort(d *dice) {
 	p := u.w.replica(d)
 	c, err := open(u.token)
-	if err != nil || !time.Now().Before(c.Expires) || p.dead.Load() {
+	if err != nil || p.dead.Load() || !time.Now().Before(c.Expires) {
 		return
 	}
 	u.w.mutex.Lock()
 	u.givenUp = true
+	u.doubt()
 	u.w.mutex.Unlock()
 	err = p.engine.Abort(context.Background(), c)
 	u.w.log(p, "aborts %s: %v", u.name(), err)
@@ -353,47 +359,4 @@ func (u *upload) sent(content []byte) bool {
 		}
 	}
 	return true
-}
-
-func crcOf(content []byte) string {
-	return storetest.CRC64NVME(content)
-}
-
-// application
-
-// row is what the application has written down of a receipt.
-type row struct {
-	key, etag string
-	size      int64
-	duplicate bool
-	content   []byte // that was there then
-}
-
-var errHook = errors.New("the database is away")
-
-// accept is the application's hook.
-func (p *process) accept(_ context.Context, c *claim.Claim, r *completion.Result) error {
-	w := p.w
-	d := w.draw(p, "hook", c.ID)
-	time.Sleep(d.between(time.Millisecond, 300*time.Millisecond))
-	if p.dead.Load() {
-		return errHook
-	}
-	fails := w.faulty.Load() && d.in100(w.plan.hookFails)
-	if w.plan.broken || fails && d.in100(50) {
-		w.log(p, "the hook fails for %s", c.ID[len(c.ID)-2:])
-		if d.in100(30) {
-			panic("hook")
-		}
-		return errHook
-	}
-	w.accepted(p, c, r)
-	if fails {
-		w.log(p, "the hook has taken the receipt, and fails")
-		if d.in100(30) {
-			panic("hook")
-		}
-		return errHook
-	}
-	return nil
 }

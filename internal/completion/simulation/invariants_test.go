@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/postern-go/postern/internal/claim"
 	"github.com/postern-go/postern/internal/completion"
@@ -88,7 +89,7 @@ func (w *world) accepted(p *process, c *claim.Claim, r *completion.Result) {
 }
 
 // heard: the browser has its receipt.
-func (w *world) heard(u *upload, _ *completion.Result) {
+func (w *world) heard(u *upload) {
 	w.mutex.Lock()
 	rows := len(u.rows)
 	w.mutex.Unlock()
@@ -163,6 +164,7 @@ func (w *world) changed(key string, was, is *storetest.Object) {
 	if was == nil {
 		w.mutex.Lock()
 		w.made[key]++
+		w.frozen[key] = time.Now()
 		w.mutex.Unlock()
 		return
 	}
@@ -230,13 +232,14 @@ func (w *world) check() {
 }
 
 // mayBeOrphan: a browser that sends one thing and then another, or gives up what it has
-// sent, can have an object of its own without a receipt, if a call comes late: a copy of
-// what was verified after the other was refused, or a delete of the one that takes the
-// other with it. So can one that sends what is refused, if a process freezes it again
-// while another one removes it, and dies.
+// sent, can have an object of its own without a receipt, if it is frozen at that time, or
+// a call comes late: a copy of what was verified after the other was refused, or a delete
+// of the one that takes the other with it. So can one that sends what is refused, if a
+// process freezes it again while another one removes it, and dies.
 func (w *world) mayBeOrphan(u *upload) bool {
-	return u.givenUp || u.summed || !u.pure && (w.zombies[u.claim.Key] || w.made[u.claim.Key] > 1) ||
-		w.zombies["Delete "+u.claim.StagingKey]
+	key := u.claim.Key
+	return !u.doubted.IsZero() && w.frozen[key].After(u.doubted) ||
+		!u.pure && (w.zombies[key] || w.made[key] > 1) || w.zombies["Delete "+u.claim.StagingKey]
 }
 
 // checkBegun: no multipart upload is left. Where nothing is at a final key, and nothing

@@ -3,4 +3,4 @@
 package simulation_test
 
 // standard is how many schedules are run if nobody asks for more.
-const standard = 3_000
+const standard = 5_000

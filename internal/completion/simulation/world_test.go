@@ -29,13 +29,12 @@ type provider struct {
 	name                                                                                      string
 	server                                                                                    storetest.Profile
 	putIfAbsent, completeIfAbsent, copyPartIfMatch, copyPartSums, completeSize, deleteIfMatch bool
-	replaces                                                                                  bool
 }
 
 var providers = []provider{
-	{name: "amazon-s3", putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true, copyPartSums: true, completeSize: true, deleteIfMatch: true, replaces: true},
-	{name: "versitygw", server: storetest.Profile{Again: true}, putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true, copyPartSums: true, completeSize: true, deleteIfMatch: true, replaces: true},
-	{name: "minio", server: storetest.Profile{IgnoreDelete: true, NoCopySums: true, IgnoreSize: true}, putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true, replaces: true},
+	{name: "amazon-s3", putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true, copyPartSums: true, completeSize: true, deleteIfMatch: true},
+	{name: "versitygw", server: storetest.Profile{Again: true}, putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true, copyPartSums: true, completeSize: true, deleteIfMatch: true},
+	{name: "minio", server: storetest.Profile{IgnoreDelete: true, NoCopySums: true, IgnoreSize: true}, putIfAbsent: true, completeIfAbsent: true, copyPartIfMatch: true},
 	{name: "cloudflare-r2", server: storetest.Profile{IgnoreDelete: true, IgnoreSize: true, IgnoreCopySource: true}, putIfAbsent: true, completeIfAbsent: true},
 	{name: "ceph-rgw", server: storetest.Profile{IgnoreComplete: true, IgnoreDelete: true, IgnoreSize: true, IgnoreCopySource: true}, putIfAbsent: true},
 	{name: "garage", server: storetest.Profile{IgnorePut: true, IgnoreComplete: true, IgnoreDelete: true, IgnoreSize: true}, copyPartIfMatch: true},
@@ -88,9 +87,10 @@ type world struct {
 
 	mutex    sync.Mutex
 	replicas []*process
-	uploads  map[string]*upload // by id
-	zombies  map[string]bool    // keys, and calls with keys, that may have come too late
-	made     map[string]int     // how often there was an object where none was, by final key
+	uploads  map[string]*upload   // by id
+	zombies  map[string]bool      // keys, and calls with keys, that may have come too late
+	made     map[string]int       // how often there was an object where none was, by final key
+	frozen   map[string]time.Time // and when for the last time
 	locks    map[string]*lock
 	trace    []string
 	broken   error // the first invariant that did not hold
@@ -101,7 +101,7 @@ func run(seed uint64, tracing bool) (w *world) {
 	d := dice(mix(seed))
 	w = &world{
 		seed: seed, plan: newPlan(&d), start: time.Now(), tracing: tracing,
-		uploads: map[string]*upload{}, zombies: map[string]bool{}, made: map[string]int{}, locks: map[string]*lock{},
+		uploads: map[string]*upload{}, zombies: map[string]bool{}, made: map[string]int{}, frozen: map[string]time.Time{}, locks: map[string]*lock{},
 	}
 	profile := w.plan.provider.server
 	profile.MinPart, profile.PageSize = 1, 3
@@ -132,7 +132,7 @@ func run(seed uint64, tracing bool) (w *world) {
 	}
 	time.Sleep(chaos)
 	w.faulty.Store(false)
-	if w.final.Changed != nil && d.in100(50) {
+	if d.in100(50) {
 		w.kill()
 	}
 	all.Wait()
