@@ -23,19 +23,17 @@ type session struct {
 	hangs   atomic.Bool
 	calls   atomic.Int64
 	running atomic.Int64
+
+	mutex   sync.Mutex
 	most    int64 // calls at the same time
 	last    time.Time
 	closest time.Duration // between two calls
 }
 
 func (s *session) Retrieve(context.Context) (aws.Credentials, error) {
-	s.most = max(s.most, s.running.Add(1))
 	defer s.running.Add(-1)
 	s.calls.Add(1)
-	if !s.last.IsZero() {
-		s.closest = min(s.closest, time.Since(s.last))
-	}
-	s.last = time.Now()
+	s.note(s.running.Add(1))
 	if s.hangs.Load() { // and does not listen to its context
 		time.Sleep(time.Hour)
 	}
@@ -45,6 +43,16 @@ func (s *session) Retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{
 		AccessKeyID: "AKIA", SecretAccessKey: "secret", CanExpire: true, Expires: time.Now().Add(s.life),
 	}, nil
+}
+
+func (s *session) note(running int64) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.most = max(s.most, running)
+	if !s.last.IsZero() {
+		s.closest = min(s.closest, time.Since(s.last))
+	}
+	s.last = time.Now()
 }
 
 const grantLife = 5 * time.Minute
