@@ -35,7 +35,7 @@ func (i *Issuer) UploadBucket() string { return i.home.uploadName() }
 // of [WithOnComplete] has taken it, and may be called for one upload as often as one
 // likes, everywhere. If ctx ends before, the completion goes on.
 func (i *Issuer) CompleteObject(ctx context.Context, key string) (*Receipt, error) {
-	return i.completeObject(ctx, i.home, key, completion.Event)
+	return i.completeObject(ctx, i.home, key)
 }
 
 // CompleteObjectIn is [Issuer.CompleteObject] for one of the buckets of [WithBuckets].
@@ -44,10 +44,10 @@ func (i *Issuer) CompleteObjectIn(ctx context.Context, b Bucket, key string) (*R
 	if err != nil {
 		return nil, err
 	}
-	return i.completeObject(ctx, p, key, completion.Event)
+	return i.completeObject(ctx, p, key)
 }
 
-func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigger completion.Trigger) (*Receipt, error) {
+func (i *Issuer) completeObject(ctx context.Context, p *place, key string) (*Receipt, error) {
 	if err := i.config.reconciles(); err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (i *Issuer) completeObject(ctx context.Context, p *place, key string, trigg
 	if err != nil {
 		return nil, engineProblem(err)
 	}
-	result, err := p.engine.Complete(ctx, c, completion.Request{Trigger: trigger, Wait: completionWait})
+	result, err := p.engine.Complete(ctx, c, completion.Request{Trigger: completion.Event, Wait: completionWait})
 	if err != nil {
 		return nil, engineProblem(err)
 	}

@@ -74,6 +74,19 @@ func (e *PostponedError) Error() string { return "events: postponed: " + e.Err.E
 // Unwrap returns the reason.
 func (e *PostponedError) Unwrap() error { return e.Err }
 
+// maxPause bounds after how long a message comes again.
+const maxPause = 15 * time.Minute
+
+// Pause is when a message that was delivered so many times, this time included, is to
+// come again: After, doubled for each time but the first, and 15 minutes at most.
+func (e *PostponedError) Pause(deliveries int) time.Duration {
+	pause := e.After
+	for ; deliveries > 1 && pause < maxPause; deliveries-- {
+		pause *= 2
+	}
+	return min(pause, maxPause)
+}
+
 // Deliver completes the uploads of which a message tells. It is what the handler and
 // the consumers do with each, for those who write another.
 //

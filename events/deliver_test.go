@@ -161,3 +161,14 @@ func TestDuplicatesAndReorderingLeadToTheSame(t *testing.T) {
 	require.Len(t, done, 1)
 	require.Equal(t, 15, done[key])
 }
+
+func TestPausesDoubleUpToAQuarterOfAnHour(t *testing.T) {
+	postponed := events.PostponedError{After: 5 * time.Second}
+	for deliveries, want := range map[int]time.Duration{
+		0: 5 * time.Second, 1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 9: 15 * time.Minute, 1 << 40: 15 * time.Minute, 1 << 60: 15 * time.Minute,
+	} {
+		require.Equal(t, want, postponed.Pause(deliveries))
+	}
+	hour := events.PostponedError{After: time.Hour}
+	require.Equal(t, 15*time.Minute, hour.Pause(1))
+}

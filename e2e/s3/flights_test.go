@@ -37,19 +37,7 @@ func TestCompletionGoesOnWhenTheBrowserHangsUp(t *testing.T) {
 	srv := foreign.Embedded(t)
 	s, g := uploaded(t, srv)
 	reached, release := s.paused()
-	ctx, hangUp := context.WithCancel(context.Background())
-	body, err := json.Marshal(ticketOf(g))
-	require.NoError(t, err)
-	r := httptest.NewRequestWithContext(ctx, "POST", "/uploads/complete", bytes.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.ServeHTTP(httptest.NewRecorder(), r)
-	}()
-	<-reached
-	hangUp()
-	<-done
+	leave(t, s, g, reached)
 	require.Zero(t, s.got.count())
 	release()
 	require.Eventually(t, func() bool { return s.got.count() == 1 }, 10*time.Second, 10*time.Millisecond)

@@ -19,8 +19,6 @@ const (
 	// firstPause and maxPause bound the pauses of a consumer whose server fails.
 	firstPause = 250 * time.Millisecond
 	maxPause   = 15 * time.Second
-	// maxAgain bounds after how long a message comes again.
-	maxAgain = 15 * time.Minute
 	// heartbeat is how often the server says that it is there meanwhile.
 	heartbeat = 2 * time.Second
 	// usualAckWait is JetStream's, where a consumer has none of its own.
@@ -142,9 +140,9 @@ func (c *Consumer) fetch(ctx context.Context, n int, begin func(jetstream.Msg)) 
 
 // work completes what a message tells of, and tells the server what is to become of it.
 func (c *Consumer) work(ctx context.Context, m jetstream.Msg) {
-	delivered, age := uint64(1), c.delay
+	delivered, age := 1, c.delay
 	if meta, err := m.Metadata(); err == nil {
-		delivered, age = meta.NumDelivered, time.Since(meta.Timestamp)
+		delivered, age = int(meta.NumDelivered), time.Since(meta.Timestamp)
 	}
 	if delivered == 1 && age < c.delay {
 		c.failed(ctx, "delay", m.NakWithDelay(min(c.delay-age, c.delay)))
@@ -160,7 +158,7 @@ func (c *Consumer) work(ctx context.Context, m jetstream.Msg) {
 		defer cancel()
 		c.failed(ctx, "acknowledge", m.DoubleAck(ctx)) // or it comes again, and does no harm
 	case errors.As(err, &again):
-		c.failed(ctx, "postpone", m.NakWithDelay(growing(again.After, delivered))) // or it comes after the AckWait
+		c.failed(ctx, "postpone", m.NakWithDelay(again.Pause(delivered))) // or it comes after the AckWait
 	default:
 		c.failed(ctx, "terminate", m.TermWithReason("not a notification of S3"))
 	}
@@ -171,14 +169,6 @@ func (c *Consumer) failed(ctx context.Context, what string, err error) {
 	if err != nil {
 		c.observe.Observe(ctx, events.Report{Outcome: events.Failed, Err: fmt.Errorf("natsevents: %s: %w", what, err)})
 	}
-}
-
-// growing doubles a pause for each delivery but the first.
-func growing(pause time.Duration, delivered uint64) time.Duration {
-	for ; delivered > 1 && pause < maxAgain; delivered-- {
-		pause *= 2
-	}
-	return min(pause, maxAgain)
 }
 
 // sleep reports whether ctx has lasted for d.

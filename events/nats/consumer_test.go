@@ -312,15 +312,6 @@ func TestIdleConsumerOutlivesItsServer(t *testing.T) {
 	require.Equal(t, "staging/2", <-got)
 }
 
-func TestPausesDoubleUpToAQuarterOfAnHour(t *testing.T) {
-	for delivered, want := range map[uint64]time.Duration{
-		0: 5 * time.Second, 1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 9: 15 * time.Minute, 1 << 60: 15 * time.Minute,
-	} {
-		require.Equal(t, want, natsevents.Growing(5*time.Second, delivered))
-	}
-	require.Equal(t, 15*time.Minute, natsevents.Growing(time.Hour, 1))
-}
-
 func TestMistakesAreToldAtOnce(t *testing.T) {
 	_, err := natsevents.New(nil, nil, natsevents.WithConcurrency(0), natsevents.WithDelay(-1), natsevents.WithObserver(nil))
 	for _, want := range []string{"Consumer", "Completer", "WithConcurrency", "WithDelay", "WithObserver"} {

@@ -24,8 +24,6 @@ const (
 	// firstPause and maxPause bound the pauses of a consumer whose queue fails.
 	firstPause = time.Second
 	maxPause   = time.Minute
-	// maxAgain bounds after how long a message comes again.
-	maxAgain = 15 * time.Minute
 	// receivePatience bounds a request for messages, and patience what is told to the
 	// queue of one: it may take as long when ctx has ended.
 	receivePatience = (longPoll + 10) * time.Second
@@ -146,7 +144,7 @@ func (c *Consumer) work(ctx context.Context, m types.Message) {
 		_, err := c.client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 			QueueUrl:          &c.queue,
 			ReceiptHandle:     m.ReceiptHandle,
-			VisibilityTimeout: seconds(growing(again.After, received(m))),
+			VisibilityTimeout: seconds(again.Pause(received(m))),
 		})
 		c.failed(ctx, "postpone", err) // then it comes when its visibility timeout has passed
 		return
@@ -169,14 +167,6 @@ func received(m types.Message) int {
 		return 1
 	}
 	return n
-}
-
-// growing doubles a pause for each time but the first.
-func growing(pause time.Duration, times int) time.Duration {
-	for ; times > 1 && pause < maxAgain; times-- {
-		pause *= 2
-	}
-	return min(pause, maxAgain)
 }
 
 // seconds rounds up.

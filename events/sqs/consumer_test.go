@@ -192,15 +192,6 @@ func TestConsumerGoesOnAfterBatchesThatAreNotFull(t *testing.T) {
 	close(end)
 }
 
-func TestPausesDoubleUpToAQuarterOfAnHour(t *testing.T) {
-	for received, want := range map[int]time.Duration{
-		0: 5 * time.Second, 1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 9: 15 * time.Minute, 1 << 40: 15 * time.Minute,
-	} {
-		require.Equal(t, want, sqsevents.Growing(5*time.Second, received))
-	}
-	require.Equal(t, 15*time.Minute, sqsevents.Growing(time.Hour, 1))
-}
-
 func TestConsumersShareAQueueAndDuplicatesDoNoHarm(t *testing.T) {
 	q := newQueue(t, shared, nil)
 	const n = 20

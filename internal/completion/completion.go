@@ -426,14 +426,20 @@ func (e *Engine) reject(ctx context.Context, c *claim.Claim, final *store.Object
 			return err
 		}
 	}
-	etag := final.ETag
-	if !e.DeleteIfMatch {
-		etag = ""
-	}
-	if err := e.Store.Delete(ctx, c.Key, etag); err != nil {
+	if err := e.deleteSeen(ctx, c.Key, final); err != nil {
 		return err
 	}
 	return &discarded{reason}
+}
+
+// deleteSeen deletes the object that was seen at a final key, and where the provider can
+// tell no other one.
+func (e *Engine) deleteSeen(ctx context.Context, key string, seen *store.Object) error {
+	etag := seen.ETag
+	if !e.DeleteIfMatch {
+		etag = ""
+	}
+	return e.Store.Delete(ctx, key, etag)
 }
 
 // abandon ends a multipart upload that is not wanted any more.

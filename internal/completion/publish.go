@@ -135,11 +135,20 @@ func (e *Engine) elect(ctx context.Context, c *claim.Claim, attempt string) (str
 	return winner.Attempt, nil
 }
 
+// lockKey keeps others from a key, as long as held lasts.
+func (e *Engine) lockKey(ctx context.Context, in Bucket, key string) (held context.Context, unlock func(), err error) {
+	held, unlock, err = e.Lock(ctx, in.Bucket()+"/"+key)
+	if err != nil {
+		err = &store.Error{Op: "Lock", Kind: store.ErrUnavailable, Err: err}
+	}
+	return held, unlock, err
+}
+
 // publishLocked copies an attempt to a final key that is free.
 func (e *Engine) publishLocked(ctx context.Context, c *claim.Claim, attempt string, frozen *store.Object) error {
-	held, unlock, err := e.Lock(ctx, e.Store.Bucket()+"/"+c.Key)
+	held, unlock, err := e.lockKey(ctx, e.Store, c.Key)
 	if err != nil {
-		return &store.Error{Op: "Lock", Kind: store.ErrUnavailable, Err: err}
+		return err
 	}
 	defer unlock()
 	switch _, err := e.Store.Head(held, c.Key); {

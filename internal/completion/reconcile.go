@@ -166,7 +166,7 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		return
 	}
 	_, err := p.Complete(ctx, c, Request{Trigger: Reconciler, Wait: reconcileWait})
-	var uninspected *NotInspected
+	uninspected := errors.As(err, new(*NotInspected))
 	switch {
 	case err == nil:
 		p.rests.forget(c.ID)
@@ -178,13 +178,11 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 			// never becomes whole.
 			p.giveUp(ctx, c, ErrGone)
 		case p.stands(ctx, c):
-			p.rests.failed(c.ID, p.now)
-			p.Tell(Left, c.StagingKey, err)
+			p.postpone(c, err)
 		} // else it was done meanwhile
-	case ended && errors.As(err, &uninspected) && p.now.Sub(c.Expires) < longestCompletion:
-		p.rests.failed(c.ID, p.now)
-		p.Tell(Left, c.StagingKey, err)
-	case ended && (errors.Is(err, ErrUndecided) || uninspected != nil):
+	case ended && uninspected && p.now.Sub(c.Expires) < longestCompletion:
+		p.postpone(c, err)
+	case ended && (errors.Is(err, ErrUndecided) || uninspected):
 		if err := p.Abort(ctx, c); err != nil {
 			p.Tell(Left, c.StagingKey, err)
 			return
@@ -205,9 +203,14 @@ func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 		}
 		p.Tell(Removed, c.StagingKey, err)
 	default:
-		p.rests.failed(c.ID, p.now)
-		p.Tell(Left, c.StagingKey, err)
+		p.postpone(c, err)
 	}
+}
+
+// postpone leaves a completion that has failed to another pass.
+func (p *pass) postpone(c *claim.Claim, err error) {
+	p.rests.failed(c.ID, p.now)
+	p.Tell(Left, c.StagingKey, err)
 }
 
 // stands reports whether an upload is still in staging.
@@ -291,13 +294,13 @@ func (p *pass) unassembled(ctx context.Context, c *claim.Claim, ticket string) {
 // While some servers put it together, there is neither the upload nor the object, and if
 // they die then, the upload is there again: without its ticket it would be lost.
 func (p *pass) assembled(ctx context.Context, c *claim.Claim, ticket string) {
-	o, err := p.Store.Head(ctx, c.Key)
+	frozen, err := p.isFrozen(ctx, c)
 	switch {
-	case err == nil && o.Header.ID == c.ID, p.now.Sub(c.Expires) >= longestCompletion:
+	case frozen, p.now.Sub(c.Expires) >= longestCompletion:
 		if !p.stands(ctx, c) { // since it was looked for
 			p.remove(ctx, ticket, ErrOld)
 		}
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	case err != nil:
 		p.Tell(Left, c.StagingKey, err)
 	}
 }

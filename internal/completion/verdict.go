@@ -97,9 +97,9 @@ func (e *Engine) decide(ctx context.Context, c *claim.Claim, v *Verdict) (*Verdi
 // decideLocked does so where no write has a condition.
 func (e *Engine) decideLocked(ctx context.Context, c *claim.Claim, v *Verdict, content []byte) (*Verdict, error) {
 	key := e.verdictKey(c.ID)
-	ctx, unlock, err := e.Lock(ctx, e.Staging.Bucket()+"/"+key)
+	ctx, unlock, err := e.lockKey(ctx, e.Staging, key)
 	if err != nil {
-		return nil, &store.Error{Op: "Lock", Kind: store.ErrUnavailable, Err: err}
+		return nil, err
 	}
 	defer unlock()
 	held, err := e.Verdict(ctx, c.ID)
@@ -204,11 +204,7 @@ func (e *Engine) deleteFinal(ctx context.Context, key, id string) error {
 	case err != nil:
 		return err
 	}
-	etag := final.ETag
-	if !e.DeleteIfMatch {
-		etag = ""
-	}
-	return e.Store.Delete(ctx, key, etag)
+	return e.deleteSeen(ctx, key, final)
 }
 
 // because replaces the error that nothing is there by the reason why.
@@ -296,14 +292,10 @@ func (e *Engine) withdraw(ctx context.Context, c *claim.Claim) error {
 	if e.Inspector == nil {
 		return nil
 	}
-	final, err := e.Store.Head(ctx, c.Key)
-	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && final.Header.ID != c.ID:
-		return nil
-	case err != nil:
+	if frozen, err := e.isFrozen(ctx, c); !frozen || err != nil {
 		return err
 	}
-	err = e.Reject(ctx, c, &Rejected{Kind: ErrGone})
+	err := e.Reject(ctx, c, &Rejected{Kind: ErrGone})
 	if errors.Is(err, ErrReleased) {
 		return nil
 	}

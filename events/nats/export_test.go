@@ -1,3 +1,0 @@
-package natsevents
-
-var Growing = growing

@@ -1,3 +1,0 @@
-package sqsevents
-
-var Growing = growing
