@@ -2,6 +2,7 @@ package sniff
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/postern-go/postern/internal/mediatype"
@@ -261,7 +262,7 @@ func hasHandler(s string) bool {
 // a PDF have markup in them, or a comment that makes a script of them: they are
 // two files in one.
 func hidesMarkup(head []byte) bool {
-	if bytes.Contains(head[:min(16, len(head))], []byte("/*")) {
+	if before, _, found := bytes.Cut(head[:min(16, len(head))], []byte("/*")); found && beginsScript(before) {
 		return true
 	}
 	s := strings.ToLower(string(head))
@@ -271,4 +272,14 @@ func hidesMarkup(head []byte) bool {
 		}
 	}
 	return false
+}
+
+// beginsScript reports whether the bytes before a comment can be JavaScript, read as
+// Latin-1: a name, such as GIF89a or that of a JPEG's first four bytes, and what is
+// printed. What no script may have, as the first byte of a PNG, makes the comment one by
+// chance: a length, a serial number.
+func beginsScript(before []byte) bool {
+	return !slices.ContainsFunc(before, func(b byte) bool {
+		return b < ' ' && !strings.ContainsRune(space, rune(b)) || b >= 0x7f && b < 0xc0
+	})
 }

@@ -128,6 +128,11 @@ func TestJudge(t *testing.T) {
 		{"AMR begins like a script", "#!AMR\n\x3c\x91\x17\x16", "audio/amr", Agrees},
 
 		{"a script in the clothes of a GIF", "GIF89a=1;alert(1)//", "image/gif", Contradicts},
+		{"a script around a RIFF", "RIFF=1;/*WEBP\x00\x00*/;alert(1)", "image/webp", Contradicts},
+		{"a GIF that a script divides", "GIF89a=1/*\x00\x00*/;alert(1)", "image/gif", Contradicts},
+		{"a stream whose serial number reads as a comment", "OggS\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00/*\x01\xb3\x00\x00\x00\x00\x01\x1e\x01vorbis", "audio/ogg", Agrees},
+		{"a sound whose length reads as a comment", "RIFF\x06/*\x00WAVEfmt \x10\x00\x00\x00", "audio/wav", Agrees},
+		{"a picture whose length reads as a comment", "\x89PNG\r\n\x1a\n\x00\x00/*abcd", "image/png", Agrees},
 		{"a script around a GIF", "GIF89a/*\x00\x00\x00*/=1;alert(1)", "image/gif", Contradicts},
 		{"a page in a PNG", pngHead + "\x00\x00\x00\x01tEXt<script>x()</script>", "image/png", Contradicts},
 		{"PHP in a JPEG", "\xff\xd8\xff\xfe\x00\x20<?php system($_GET[0]);?>", "image/jpeg", Contradicts},
