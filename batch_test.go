@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/justinas/alice"
@@ -166,6 +167,52 @@ func TestEachFileOfABatchHasTheBodyLimit(t *testing.T) {
 	require.Equal(t, "body_too_large", results[0].code())
 	require.NotNil(t, results[1].Grant)
 	require.Equal(t, "body_too_large", refused(t, send(newHandler(t), long)).Code)
+}
+
+// The body of a batch may be longer than that of one file, and yet has a bound.
+func TestBodyOfABatchGrowsWithItsFiles(t *testing.T) {
+	described := func(n, each int) string {
+		all := make([]string, n)
+		for k := range all {
+			all[k] = fmt.Sprintf(`{"filename":"a.png","type":"image/png","size":5,"metadata":{"a":%q}}`, strings.Repeat("x", each))
+		}
+		return batchOf(all...)
+	}
+	require.Len(t, resultsOf(t, send(newHandler(t), described(100, 5000)), 100), 100)
+	require.Equal(t, "body_too_large", refused(t, send(newHandler(t), described(100, 5300))).Code, "512 KiB")
+	large := newHandler(t, postern.WithBodyLimit(64<<10))
+	resultsOf(t, send(large, described(16, 60<<10)), 16)
+	require.Equal(t, "body_too_large", refused(t, send(large, described(18, 60<<10))).Code, "1 MiB, however many files")
+	two := newHandler(t, postern.WithBatchLimit(2))
+	require.Equal(t, "body_too_large", refused(t, send(two, described(3, 14000))).Code, "as many files as are allowed")
+}
+
+// Whoever comes too late is not lost: its client asks again.
+func TestFilesOfABatchWhoseTurnComesTooLateAskAgain(t *testing.T) {
+	slow := postern.WithMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(8 * time.Second) // in a bubble, where nobody waits
+			next.ServeHTTP(w, r)
+		})
+	})
+	synctest.Test(t, func(t *testing.T) {
+		results := resultsOf(t, send(newHandler(t, slow), batchOf(files(5)...)), 5)
+		for k, r := range results {
+			if k < 3 {
+				require.NotNil(t, r.Grant, k)
+				continue
+			}
+			require.Equal(t, "busy", r.code())
+			require.Positive(t, r.Problem.RetryAfter)
+		}
+	})
+	tickets := uploadsOf(ticketsOf(t, "ada", "acme", 60)...)
+	synctest.Test(t, func(t *testing.T) {
+		for k, r := range resultsOf(t, send(newHandler(t, slow).Route(postern.ActionComplete), tickets), 60) {
+			require.Equal(t, k >= 48, r.Pending, k)
+			require.Equal(t, k >= 48, r.RetryAfter > 0, k)
+		}
+	})
 }
 
 func TestBatchLimitCanBeSet(t *testing.T) {

@@ -104,10 +104,7 @@ func (i *Issuer) rules(ctx context.Context, u *Upload) (*rules, error) {
 	if _, ok := i.dialect.(native); ok {
 		a.maxFiles = i.config.batchLimit
 	}
-	parts := a.size.max > i.config.multipartAbove && !i.config.anonymous
-	if parts && p.noParts != nil {
-		parts, a.size.max = false, i.config.multipartAbove
-	}
+	parts := a.size.max > i.config.multipartAbove && p.noParts == nil
 	if !parts {
 		a.size.max = min(a.size.max, object.MaxSingle)
 	}
