@@ -231,16 +231,21 @@ func (d *deployment) wait(t *testing.T, uploads []*upload) {
 func (d *deployment) fail(t *testing.T, uploads []*upload, what string) {
 	for _, u := range uploads[:min(len(uploads), 3)] {
 		t.Logf("upload %d at %s, %s, %d bytes, vanished %s: %+v", u.n, u.key, u.site.name, u.size, stepNames[u.steps], u)
-		for _, log := range d.logs {
-			content, _ := os.ReadFile(log)
-			for line := range strings.Lines(string(content)) {
-				if strings.Contains(line, u.key) {
-					t.Logf("%s: %s", filepath.Base(log), line)
-				}
+		d.quote(t, u.key)
+	}
+	require.Failf(t, what, "%d uploads", len(uploads))
+}
+
+// quote says what the replicas have logged of a key.
+func (d *deployment) quote(t *testing.T, key string) {
+	for _, log := range d.logs {
+		content, _ := os.ReadFile(log)
+		for line := range strings.Lines(string(content)) {
+			if strings.Contains(line, key) {
+				t.Logf("%s: %s", filepath.Base(log), line)
 			}
 		}
 	}
-	require.Failf(t, what, "%d uploads", len(uploads))
 }
 
 // reconcile is the last reconciliation: one now, and one by a clock that is days ahead,
@@ -284,6 +289,7 @@ func (d *deployment) judge(t *testing.T, uploads []*upload, w *world) {
 	}
 	bad := func(key, what string, args ...any) {
 		assert.Failf(t, what, "%s: %+v %v\n%+v\n%+v", key, of[key], args, w.rows[key], w.calls[key])
+		d.quote(t, key)
 	}
 	for _, key := range w.begun {
 		bad(key, "begun and not ended", w.why[key])
