@@ -34,10 +34,10 @@ type site struct {
 
 	importMaps map[*page][]byte
 
-	// uploads takes single files of up to 10 MiB, by forms, and completes them. It
+	// uploads takes single files of up to 10 MB, by forms, and completes them. It
 	// is mounted at /uploads/.
 	uploads *postern.Handler
-	// large takes files of up to 1 GiB, in parts above 5 MiB. It is mounted at
+	// large takes files of up to 1 GB, in parts above 5 MiB. It is mounted at
 	// /large/.
 	large *postern.Handler
 	// handlers are these, and those of pages.
@@ -55,7 +55,7 @@ func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h
 		return nil, nil, err
 	}
 	if s.large, err = s.newHandler("large", postern.WithPromotion("staging/"),
-		postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20)); err != nil {
+		postern.WithSizeLimit(1, 1e9), postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20)); err != nil {
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
@@ -108,6 +108,7 @@ func (s *site) newHandler(name string, opts ...postern.HandlerOption) (*postern.
 		postern.WithTicketKeys(s.tickets),
 		postern.WithAuthorizer(s.sessions.authorize),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
+		postern.WithSizeLimit(1, 10e6),
 		postern.WithContentTypes("image/*", "application/pdf", "text/plain"),
 		// What was stored is opened from the list. These types are inert, and the
 		// bucket has an origin of its own.

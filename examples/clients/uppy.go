@@ -13,7 +13,7 @@ var uppyPage = &page{
 	NPM:   "@uppy/aws-s3",
 	About: "Uppy’s own user interface. It uploads in parts, can pause, and goes on after a reload with Golden Retriever.",
 	Cannot: "By Companion’s protocol, single uploads never call back, so that they have no receipt, and of a refusal it shows the HTTP status only. " +
-		"After a reload it has files of up to 10 MB again by itself; larger ones must be chosen again.",
+		"After a reload it has files of up to 10 MiB again by itself; larger ones must be chosen again.",
 	Styles: []string{"@uppy/core/dist/style.min.css", "@uppy/dashboard/dist/style.min.css"},
 	imports: map[string]string{
 		"@uppy/core":             "@uppy/core",
@@ -23,7 +23,7 @@ var uppyPage = &page{
 	},
 	mount: func(s *site, mux *http.ServeMux) error {
 		// Parts, each upload completed.
-		if err := s.mountCompanion(mux, "/uppy/parts/", postern.WithSizeLimit(1, 1<<30), postern.WithPromotion("staging/")); err != nil {
+		if err := s.mountCompanion(mux, "/uppy/parts/", postern.WithSizeLimit(1, 1e9), postern.WithPromotion("staging/")); err != nil {
 			return err
 		}
 		// Single forms, which Uppy cannot complete.
