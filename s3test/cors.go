@@ -28,8 +28,8 @@ func rules(origins []string) []types.CORSRule {
 }
 
 // cors lets pages read every answer, as S3 does. The gateway forgets those that it gives
-// before it has looked at the bucket: its browsers take such an error for a network
-// that is gone.
+// before it has looked at the bucket: browsers take such an error for a network that is
+// gone.
 type cors struct {
 	bucket func(ctx context.Context, name string) ([]byte, error)
 	server *auth.CORSConfiguration // where there is no bucket
@@ -95,7 +95,8 @@ func (c *cors) missing(ctx *fasthttp.RequestCtx) bool {
 
 // allow adds the headers that are missing from an answer.
 func (c *cors) allow(ctx *fasthttp.RequestCtx) {
-	if len(ctx.Response.Header.Peek("Access-Control-Allow-Origin")) > 0 || ctx.IsOptions() {
+	asked := len(ctx.Request.Header.Peek("Origin")) > 0 && !ctx.IsOptions()
+	if !asked || len(ctx.Response.Header.Peek("Access-Control-Allow-Origin")) > 0 {
 		return
 	}
 	c.add(ctx, c.rulesFor(ctx))

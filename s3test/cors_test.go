@@ -255,7 +255,12 @@ func TestPagesCanReadThatTheServerIsIllOrHasTooMuchToDo(t *testing.T) {
 	require.NoError(t, <-stored)
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta", srv.Bucket, "meta", "acl"), []byte("{"), 0o600))
-	resp = fetch(t, http.MethodPut, object, "https://app.example")
+	ill, err := http.NewRequestWithContext(t.Context(), http.MethodPut, signed.URL, nil)
+	require.NoError(t, err)
+	ill.Header.Set("Origin", "https://app.example")
+	resp, err = http.DefaultClient.Do(ill)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusInternalServerError, resp.StatusCode)
 	require.Equal(t, "*", resp.Header.Get("Access-Control-Allow-Origin"))
 }

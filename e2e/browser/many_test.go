@@ -391,7 +391,7 @@ func TestWhatCannotPassIsNotTriedAgain(t *testing.T) {
 		{
 			name:  "the clock of the bucket is wrong",
 			fault: &tap.Fault{Status: http.StatusForbidden, Code: "RequestTimeTooSkewed"},
-			want:  failed{Code: "RequestTimeTooSkewed", From: "bucket", Mend: "operator", Status: 403},
+			want:  failed{Code: "clock_wrong", From: "bucket", Mend: "operator", Status: 403},
 			sent:  1,
 		},
 		{
