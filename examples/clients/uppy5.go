@@ -19,11 +19,11 @@ var uppy5Page = &page{
 		"@uppy/aws-s3": "uppy5-aws-s3",
 	},
 	mount: func(s *site, mux *http.ServeMux) error {
-		if err := s.mountCompanion(mux, "/uppy5/parts/", postern.WithSizeLimit(1, 1e9), postern.WithPromotion("staging/"),
+		if err := s.mountCompanion(mux, "/uppy5/parts/", large, postern.WithPromotion("staging/"),
 			postern.WithOnComplete(number)); err != nil {
 			return err
 		}
-		return s.mountCompanion(mux, "/uppy5/single/")
+		return s.mountCompanion(mux, "/uppy5/single/", small)
 	},
 }
 
