@@ -15,17 +15,20 @@ PROVIDERS   ?= minio ceph-rgw seaweedfs
 # that make test runs in each browser: a form, a PUT, parts with a pause, a form control
 # with a drop, and Uppy.
 BROWSERS    ?= chromium firefox webkit
-PAGES       := ./browser ./component ./clients ./gallery
+PAGES       := ./browser ./component ./clients ./gallery ./pages
+# Where make pictures leaves them.
+DIR         ?= $(CURDIR)/data/pictures
 SMOKE       := ^Test(ThreeFilesAtOnceArriveByteForByte|FilesGoUpByPut|AnUploadInPartsIsPausedAndGoesOn|TheFormSendsTheKeysOfWhatWasChosenAndDropped|UppyUploadsInPartsPausesAndGoesOn)$$
 export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check deps test engines providers client fuzz vuln api release-check update demo fmt bench bench-http
+.PHONY: help check deps test pictures engines providers client fuzz vuln api release-check update demo fmt bench bench-http
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
 	@echo "make test   all tests, those in a real browser included"
 	@echo "make engines  every page test in each browser: BROWSERS='$(BROWSERS)'"
 	@echo "make providers  tests at S3 servers of others: PROVIDERS='$(PROVIDERS)'"
+	@echo "make pictures  every page in the light, in the dark, narrow and from right to left: DIR=$(DIR)"
 	@echo "make check  formatting, go vet, staticcheck, go.mod files; types and lint of the browser's side"
 	@echo "make deps   the go.mod files agree (a part of make check)"
 	@echo "make client what is served to browsers, client/dist, of the sources in client/src"
@@ -85,6 +88,13 @@ test:
 	@go test -run Alloc ./...
 	@go -C bench test -run Alloc ./parts
 	@go -C e2e test -run Alloc ./s3
+
+pictures:
+	@scripts/chromium
+	@scripts/npm client
+	@mkdir -p "$(DIR)"
+	@E2E_PICTURES="$(abspath $(DIR))" go -C e2e test -count=1 ./pages
+	@echo "$(DIR)"
 
 engines:
 	@scripts/chromium

@@ -38,7 +38,7 @@ type Attributes struct {
 	Tags map[string]string
 	// Metadata is user metadata: names in lower case letters, digits and
 	// hyphens, not beginning with "postern-", values in printable ASCII, at most
-	// 2 KB in all.
+	// 2 KiB in all.
 	Metadata map[string]string
 	// WebsiteRedirect is where a bucket that is a website redirects requests for
 	// the object: a path or an http or https URL.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -163,4 +164,30 @@ func TestLifecycleDocumentsAreThoseOfTheFiles(t *testing.T) {
 		require.Contains(t, shown, string(text), path)
 	}
 	require.Subset(t, documents, shown)
+}
+
+// TestUnitsAreNamedRight: kB, MB and GB are powers of ten, KiB, MiB and GiB of two, as
+// Intl and the server's messages have them. KB is neither.
+func TestUnitsAreNamedRight(t *testing.T) {
+	wrong := regexp.MustCompile(`\d[\d.,]*[ \x{a0}]?(KB|Kb|kb|Mb|Gb|mb|gb|KIB|MIB|kiB)\b`)
+	read := 0
+	require.NoError(t, filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if slices.Contains([]string{".git", "node_modules", "data", "dist", "testdata"}, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !slices.Contains([]string{".go", ".md", ".js", ".ts", ".html"}, filepath.Ext(path)) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		read++
+		require.Empty(t, wrong.FindAllString(string(text), -1), path)
+		return err
+	}))
+	require.Greater(t, read, 300)
 }

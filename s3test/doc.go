@@ -16,7 +16,8 @@
 // What differs from Amazon's S3: keys are file paths, so a key "a" and a key
 // "a/b" cannot exist side by side, and a path segment may have 255 bytes at
 // most; addressing is path style (http://127.0.0.1:port/bucket/key); there is
-// no versioning and no encryption.
+// no versioning and no encryption; and pages of the origins of [WithCORSOrigins]
+// can read that a bucket does not exist, where S3 has no rules.
 //
 // Several servers can run in one process, and the process keeps its working
 // directory and its standard output. The default credentials are public: do

@@ -67,7 +67,7 @@ func newGateway(dir string, cfg *config, ln net.Listener) (*gateway, error) {
 		s3api.WithQuiet(),
 		s3api.WithKeepAlive(),
 		s3api.WithMpMaxParts(maxParts),
-		s3api.WithConcurrencyLimiter(maxConnections, maxConnections),
+		s3api.WithConcurrencyLimiter(maxConnections, cfg.maxRequests),
 	)
 	if err != nil {
 		be.Shutdown()
@@ -79,6 +79,7 @@ func newGateway(dir string, cfg *config, ln net.Listener) (*gateway, error) {
 		return nil, errors.Join(err, events.Close())
 	}
 	app.Server().MaxIdleWorkerDuration = idleWorker
+	newCORS(be, cfg.origins).wrap(app.Server())
 	return &gateway{backend: be, iam: iam, app: app, listener: newListener(ln), events: events, served: make(chan error, 1)}, nil
 }
 

@@ -25,9 +25,10 @@ type config struct {
 	origins    []string
 	originsSet bool
 
-	profile profile
-	events  []func() (s3event.S3EventSender, error)
-	errs    []error
+	profile     profile
+	maxRequests int
+	events      []func() (s3event.S3EventSender, error)
+	errs        []error
 }
 
 // WithRegion names the region that signatures must be made for.
@@ -69,6 +70,7 @@ func newConfig(opts []Option) (*config, error) {
 		accessKeyID:     DefaultAccessKeyID,
 		secretAccessKey: DefaultSecretAccessKey,
 		origins:         []string{"*"},
+		maxRequests:     maxConnections,
 	}
 	for _, opt := range opts {
 		opt(c)

@@ -21,9 +21,6 @@ import (
 // startTimeout bounds the setting up of the first bucket.
 const startTimeout = 30 * time.Second
 
-// corsMaxAge is how long a browser may remember a preflight's answer, in seconds.
-const corsMaxAge = 300
-
 // Server is a running S3 server. Its fields are not to be changed; its methods
 // may be called from several goroutines at once.
 type Server struct {
@@ -191,14 +188,8 @@ func (s *Server) allowOrigins(ctx context.Context, bucket string) error {
 		_, err = s.Client().DeleteBucketCors(ctx, &s3.DeleteBucketCorsInput{Bucket: &bucket})
 	} else {
 		_, err = s.Client().PutBucketCors(ctx, &s3.PutBucketCorsInput{
-			Bucket: &bucket,
-			CORSConfiguration: &types.CORSConfiguration{CORSRules: []types.CORSRule{{
-				AllowedOrigins: s.cfg.origins,
-				AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut},
-				AllowedHeaders: []string{"*"},
-				ExposeHeaders:  []string{"ETag", "Location"},
-				MaxAgeSeconds:  aws.Int32(corsMaxAge),
-			}}},
+			Bucket:            &bucket,
+			CORSConfiguration: &types.CORSConfiguration{CORSRules: rules(s.cfg.origins)},
 		})
 	}
 	if err != nil {

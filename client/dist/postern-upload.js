@@ -57,7 +57,7 @@ bdi :last-child { flex: none }
 [part~=button]:enabled:hover { background: var(--_track) }
 [part=bar] { grid-column: 2 / -1; height: 0.3125rem; margin-top: 0.375rem; overflow: hidden; border-radius: 1rem; background: var(--_track) }
 [part=fill] { width: 0; height: 100%; border-radius: inherit; background: var(--_accent) }
-:is([part~=paused], [part~=unfinished]) [part=fill] { background: var(--_line) }
+:is([part~=paused], [part~=unfinished]) [part=fill] { background: var(--_line); transition: none }
 :is([part~=done], [part~=failed], [part~=cancelled]) [part=bar] { display: none }
 [role=status] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 @media (prefers-reduced-motion: no-preference) { [part=fill] { transition: width 0.15s linear } }

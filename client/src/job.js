@@ -30,6 +30,10 @@ const DAY = 86_400_000; // ms; how long tickets live, unless the server was told
 const SUMS_OF_PARTS = { parts: "sha256" };
 const DETAIL = 500; // characters of what S3 says that are reported
 const IN_VAIN = 2; // tries at a bucket that has never answered
+const ABSENT = [404, 405]; // statuses of what a server does not have
+
+/** Endpoints that take no reports. @type {Set<string>} */
+const deaf = new Set();
 
 export class Job {
   /** What is kept of it. @type {Saved | null} */
@@ -318,10 +322,13 @@ export class Job {
   /** @param {unknown} error */
   #report(error) {
     const refused = error instanceof UploadError && (error.from === "bucket" || error.code === "blocked_by_policy");
-    if (!refused || !this.#saved || this.#options.report === false) return;
+    const { endpoint, report } = this.#options;
+    if (!refused || !this.#saved || report === false || deaf.has(endpoint)) return;
     const { status, code, detail, requestId: request_id } = error;
     const body = { ticket: this.#saved.ticket, stage: "upload", status, code, detail: detail.slice(0, DETAIL), request_id };
-    call(this.#options, { action: "report", body, signal: never() }).catch(() => {});
+    call(this.#options, { action: "report", body, signal: never() }).catch(({ status }) => {
+      if (ABSENT.includes(status)) deaf.add(endpoint);
+    });
   }
 
   /** @returns {Blob} */

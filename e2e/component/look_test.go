@@ -52,6 +52,8 @@ func TestItLooksRight(t *testing.T) {
 	}
 	e.Push(large.Name, "pause")
 	e.WaitFor(large.Name, "paused")
+	require.True(t, browser.Eval[bool](e.Page, `((bar) => Math.abs(bar.firstChild.getBoundingClientRect().width / bar.clientWidth - bar.ariaValueNow / 100) < 0.011)(`+
+		e.In(large.Name, "bar")+`)`), "the bar stands where the text says")
 	e.Picture("component-narrow")
 
 	t.Run("and can be styled from outside", func(t *testing.T) {

@@ -1,13 +1,12 @@
 package component_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/postern-go/postern/e2e/internal/axe"
 	"github.com/postern-go/postern/e2e/internal/browser"
 )
 
@@ -139,29 +138,17 @@ func TestManyFilesCostNoMoreThanAFew(t *testing.T) {
 	t.Logf("tasks above 50 ms: %v", browser.Eval[[]int](e.Page, `tasks`))
 }
 
-// axe is a checker of accessibility, a development dependency of the client.
-const axe = "../../client/node_modules/axe-core/axe.min.js"
-
 func TestAxeFindsNothing(t *testing.T) {
 	t.Parallel()
-	script, err := os.ReadFile(axe)
-	require.NoError(t, err, "run scripts/npm client")
 	s := serve(t, `<main><h1>Test</h1><label for="photos">Photos</label>
 		<postern-upload id="photos" multiple required accept=".txt" max-size="1000000"></postern-upload></main>`)
 	e := s.open()
-	browser.Eval[any](e.Page, string(script)+`; 0`)
-	check := func(what string) {
-		found := browser.Eval[json.RawMessage](e.Page, `axe.run(document, { runOnly: { type: "tag",
-			values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "experimental"] } })
-			.then(({ violations }) => violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => html + failureSummary)]))`)
-		require.JSONEq(t, `[]`, string(found), what)
-	}
-	check("empty")
+	axe.Check(t, e.Page, "empty")
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.add([new File(["<p>"], "a.html", { type: "text/html" })]), true)`)
 	e.Failure("a.html")
-	check("with a failure")
+	axe.Check(t, e.Page, "with a failure")
 	e.Throttle(100 << 10)
 	e.add(1, 40, 100<<10)
 	e.Wait(e.Part("more") + `.checkVisibility()`)
-	check("with many files")
+	axe.Check(t, e.Page, "with many files")
 }

@@ -92,7 +92,7 @@ func TestPut(t *testing.T) {
 		try:  putWith(func(r request) request { return r.sign("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg==") }),
 		want: everywhere("400 BadDigest, nothing"),
 	}, {
-		name: "metadata above 2 KB",
+		name: "metadata above 2 KiB",
 		try:  putWith(func(r request) request { return r.sign("x-amz-meta-a", strings.Repeat("a", 2100)) }),
 		want: results{versitygw: "400 MetadataTooLarge, nothing", ceph: "200, " + content, seaweedfs: "200, " + content},
 	}, {

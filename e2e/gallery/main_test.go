@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 	"github.com/postern-go/postern/e2e/internal/program"
 	"github.com/postern-go/postern/s3test"
@@ -103,7 +104,7 @@ func signIn(page *browser.Page, email string) {
 		return true;
 	})()`)
 	page.Click(".card .primary")
-	page.Wait(`document.querySelector("#picker") && document.readyState === "complete"`)
+	page.Wait(`customElements.get("postern-upload") && document.readyState === "complete"`)
 }
 
 func signOut(page *browser.Page) {
@@ -111,17 +112,19 @@ func signOut(page *browser.Page) {
 	page.Wait(`document.querySelector("[name=email]")`)
 }
 
+// uploads is the component on the page.
+func uploads(page *browser.Page) *element.Element {
+	return &element.Element{Page: page, Selector: "postern-upload"}
+}
+
 // upload chooses files and waits until each is a photo that one can see.
 func upload(page *browser.Page, files ...fixture.File) {
-	var paths []string
-	for _, f := range files {
-		paths = append(paths, f.Path)
-	}
-	page.Choose("#picker", paths...)
+	e := uploads(page)
+	e.Pick(files...)
 	for _, f := range files {
 		page.Wait(thumb(f.Name) + `?.naturalWidth > 0`)
 	}
-	page.Wait(`!document.querySelector(".upload")`)
+	page.Wait(e.Root() + `.querySelectorAll("[part~=file]").length === 0`)
 }
 
 func thumb(name string) string {

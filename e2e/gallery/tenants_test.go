@@ -112,7 +112,7 @@ func TestOrganisationsNeitherSeeNorReachEachOthersPhotos(t *testing.T) {
 		t.Run("what is deleted is gone for everybody", func(t *testing.T) {
 			acme.Click(`.thumb[aria-label="Show sea.png"]`)
 			acme.Wait(`document.querySelector(":popover-open > img").naturalWidth === 300`)
-			acme.Click(`[aria-label="Delete sea.png for good"]`)
+			acme.Click(`[aria-label="Delete for good: sea.png"]`)
 			acme.Wait(`document.readyState === "complete" && document.querySelectorAll("[data-photo]").length === 1`)
 			left := objects(t, srv, srv.Bucket)
 			require.Len(t, left, 1)
@@ -133,20 +133,17 @@ func TestLimitsAreThoseOfThePlan(t *testing.T) {
 
 		page := browser.Open(t, gallery.URL)
 		plan := func() string { return browser.Eval[string](page, `document.querySelector(".plan").innerText`) }
-		says := func(f fixture.File) string {
-			row := `document.querySelector('[data-file=` + browser.Quote(f.Name) + `]')`
-			page.Wait(row + `?.dataset.failed`)
-			return browser.Eval[string](page, row+`.querySelector(".message").innerText`)
-		}
 		signIn(page, ada)
 		require.Equal(t, "Free plan Photos up to 2 MB each, kept in Europe", plan())
-		page.Choose("#picker", large.Path, fake.Path, text.Path)
-		require.Equal(t, "Your plan allows photos up to 2 MB.", says(large))
-		require.Equal(t, "This is not a photo of an accepted type.", says(fake))
-		require.Equal(t, "This is not a photo of an accepted type.", says(text))
+		e := uploads(page)
+		require.Equal(t, "Only JPEG, PNG, GIF, WebP, and AVIF · Up to 2 MB each", browser.Eval[string](page, e.Part("hint")+`.innerText`))
+		e.Pick(large, fake, text)
+		require.Equal(t, "Your plan allows photos up to 2 MB.", e.Failure(large.Name))
+		require.Equal(t, "This is not a photo of an accepted type.", e.Failure(fake.Name))
+		require.Equal(t, "This is not a photo of an accepted type.", e.Failure(text.Name))
 		require.Empty(t, objects(t, srv, srv.Bucket))
-		page.Click(`[aria-label="Dismiss large.png"]`)
-		require.Equal(t, 2, browser.Eval[int](page, `document.querySelectorAll(".upload").length`))
+		e.Push(large.Name, "remove")
+		page.Wait(e.Root() + `.querySelectorAll("[part~=file]").length === 2`)
 
 		signOut(page)
 		signIn(page, grace)
@@ -165,10 +162,28 @@ func TestAPhotoThatIsStoredHasNotFailed(t *testing.T) {
 	} {
 		browser.Eval[bool](page, `(window.fetch = ((real) => (...args) => args[0] === "/" ? `+answer+` : real(...args))(fetch), true)`)
 		f := fixture.PNG(t, what+".png", 40, 30)
-		page.Choose("#picker", f.Path)
-		page.Wait(`document.querySelector("#status").innerText === ` + browser.Quote(f.Name+" is uploaded."))
-		require.Zero(t, browser.Eval[int](page, `document.querySelectorAll(".upload").length`))
+		e := uploads(page)
+		e.Pick(f)
+		e.WaitFor(f.Name, "done")
+		page.Wait(e.Part("message") + `.innerText.includes("Uploaded")`)
 		page.Reload()
 		page.Wait(thumb(f.Name) + `?.naturalWidth > 0`)
 	}
+}
+
+func TestPhotosMayBeDroppedAnywhere(t *testing.T) {
+	page := browser.Open(t, start(t, "-dir", t.TempDir()).URL)
+	signIn(page, ada)
+	e := uploads(page)
+	beside, inside := fixture.PNG(t, "beside.png", 40, 30), fixture.PNG(t, "inside.png", 40, 30)
+	at := browser.Eval[[]float64](page, `(({ x, y, width, height }) => [x + width / 2, y + height / 2])(document.querySelector("h1").getBoundingClientRect())`)
+	page.Drag(at[0], at[1], beside.Path)
+	page.Wait(`document.body.matches(".over")`)
+	page.Drop(at[0], at[1], beside.Path)
+	page.Wait(thumb(beside.Name) + `?.naturalWidth > 0`)
+	e.Drop(inside.Path)
+	page.Wait(thumb(inside.Name) + `?.naturalWidth > 0`)
+	page.Wait(`!document.body.matches(".over")`)
+	names, _ := photos(page)
+	require.ElementsMatch(t, []string{beside.Name, inside.Name}, names)
 }

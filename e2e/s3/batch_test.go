@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -218,20 +219,41 @@ func TestRulesTellOfPartsAndCompletion(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, serve(t, s, "GET", "/uploads/rules", nil, "If-None-Match", a.Header.Get("ETag")).Status)
 }
 
-func TestRefusalOfTheBucketReachesTheLog(t *testing.T) {
+func TestRefusalsOfTheBucketReachTheLog(t *testing.T) {
 	srv := foreign.Embedded(t)
-	var log lines
-	s := newSite(t, srv, true, postern.WithLogger(zerolog.New(&log)))
-	g := ask(t, s, fileOf(content))
-	spoiled := g
-	spoiled.Fields = g.Fields.with("x-amz-signature", strings.Repeat("0", 64))
-	refusal := upload(t, s, spoiled, content)
-	require.Equal(t, "SignatureDoesNotMatch", refusal.Code)
-	a := call(t, s, "report", map[string]any{
-		"ticket": g.Ticket, "stage": "upload", "status": refusal.Status, "code": refusal.Code, "detail": refusal.Body[:2000],
-	})
-	require.Equal(t, http.StatusNoContent, a.Status, "%s", a.Body)
-	require.Contains(t, log.String(), `"reported_code":"SignatureDoesNotMatch"`)
-	require.NotContains(t, log.String(), g.Fields.get("x-amz-signature"))
-	require.NotContains(t, log.String(), g.Ticket)
+	for code, c := range map[string]struct {
+		status int
+		spoil  func(g *grant, body *[]byte)
+	}{
+		"EntityTooLarge":        {http.StatusBadRequest, func(_ *grant, body *[]byte) { *body = append(*body, "!"...) }},
+		"SignatureDoesNotMatch": {http.StatusForbidden, func(g *grant, _ *[]byte) { g.Fields = g.Fields.with("x-amz-signature", strings.Repeat("0", 64)) }},
+		"AccessDenied":          {http.StatusForbidden, func(g *grant, _ *[]byte) { g.Fields = g.Fields.with("key", "elsewhere") }},
+		"NoSuchBucket":          {http.StatusNotFound, func(g *grant, _ *[]byte) { g.URL = srv.Endpoint + "/missing/" }},
+	} {
+		t.Run(code, func(t *testing.T) {
+			var log lines
+			s := newSite(t, srv, true, postern.WithLogger(zerolog.New(&log)))
+			g := ask(t, s, fileOf(content))
+			spoiled, body := g, slices.Clone(content)
+			c.spoil(&spoiled, &body)
+			refusal := upload(t, s, spoiled, body)
+			require.Equal(t, code, refusal.Code, "%s", refusal.Body)
+			a := call(t, s, "report", map[string]any{
+				"ticket": g.Ticket, "stage": "upload", "status": refusal.Status, "code": refusal.Code, "detail": refusal.Body[:min(len(refusal.Body), 2000)],
+			})
+			require.Equal(t, http.StatusNoContent, a.Status, "%s", a.Body)
+			var line struct {
+				Level, Outcome, Subject, Key string
+				Status                       int    `json:"reported_status"`
+				Code                         string `json:"reported_code"`
+			}
+			all := strings.Split(strings.TrimSpace(log.String()), "\n")
+			require.NoError(t, json.Unmarshal([]byte(all[len(all)-1]), &line))
+			require.Equal(t, []any{"warn", "reported", c.status, code}, []any{line.Level, line.Outcome, line.Status, line.Code}, all)
+			require.NotEmpty(t, line.Subject, all)
+			require.Equal(t, g.Key, line.Key, all)
+			require.NotContains(t, log.String(), g.Fields.get("x-amz-signature"))
+			require.NotContains(t, log.String(), g.Ticket)
+		})
+	}
 }

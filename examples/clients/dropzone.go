@@ -18,7 +18,7 @@ var dropzonePage = &page{
 	mount: func(s *site, mux *http.ServeMux) error {
 		// Dropzone asks for the grants of all files at once, and sends two at a time:
 		// those at the end of the queue wait.
-		h, err := s.newHandler("dropzone",
+		h, err := s.newHandler("dropzone", small,
 			postern.WithGrantLifetime(time.Hour),
 			postern.WithPromotion("staging/"),
 			postern.WithSniffing(),

@@ -13,7 +13,7 @@ var jQueryPage = &page{
 	About:  "The code that many pages have had for years: a GET for the fields of a form, then the form.",
 	Cannot: "It never calls back, so that its uploads have no receipt; it doesn’t tell the size; it can’t pause or resume.",
 	mount: func(s *site, mux *http.ServeMux) error {
-		h, err := s.newHandler("jquery")
+		h, err := s.newHandler("jquery", small)
 		if err != nil {
 			return err
 		}

@@ -34,10 +34,10 @@ type site struct {
 
 	importMaps map[*page][]byte
 
-	// uploads takes single files of up to 10 MiB, by forms, and completes them. It
+	// uploads takes single files of up to 10 MB, by forms, and completes them. It
 	// is mounted at /uploads/.
 	uploads *postern.Handler
-	// large takes files of up to 1 GiB, in parts above 5 MiB. It is mounted at
+	// large takes files of up to 1 GB, in parts above 5 MiB. It is mounted at
 	// /large/.
 	large *postern.Handler
 	// handlers are these, and those of pages.
@@ -51,11 +51,11 @@ func newSite(pages []*page, s3 *storage, npm *modules, logger zerolog.Logger) (h
 	if s.layout, err = template.ParseFS(web, "web/layout.html"); err != nil {
 		return nil, nil, err
 	}
-	if s.uploads, err = s.newHandler("uploads", postern.WithPromotion("staging/"), postern.WithSniffing()); err != nil {
+	if s.uploads, err = s.newHandler("uploads", small, postern.WithPromotion("staging/"), postern.WithSniffing()); err != nil {
 		return nil, nil, err
 	}
-	if s.large, err = s.newHandler("large", postern.WithPromotion("staging/"),
-		postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20)); err != nil {
+	if s.large, err = s.newHandler("large", large, postern.WithPromotion("staging/"),
+		postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20)); err != nil {
 		return nil, nil, err
 	}
 	mux := http.NewServeMux()
@@ -99,15 +99,22 @@ func (s *site) page(name string) *page {
 	return s.pages[slices.IndexFunc(s.pages, func(p *page) bool { return p.Name == name })]
 }
 
-// newHandler is what Postern is about: who may upload, what, and under which key.
+// The largest files, in bytes, as pages tell them.
+const (
+	small = 10e6
+	large = 1e9
+)
+
+// newHandler is what Postern is about: who may upload, what, how much, and under which key.
 // A page whose client needs something else adds options, and mounts a Handler of
 // its own.
-func (s *site) newHandler(name string, opts ...postern.HandlerOption) (*postern.Handler, error) {
+func (s *site) newHandler(name string, max int64, opts ...postern.HandlerOption) (*postern.Handler, error) {
 	h, err := postern.New(s.storage.bucket, append([]postern.HandlerOption{
 		postern.WithName(name),
 		postern.WithTicketKeys(s.tickets),
 		postern.WithAuthorizer(s.sessions.authorize),
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
+		postern.WithSizeLimit(1, max),
 		postern.WithContentTypes("image/*", "application/pdf", "text/plain"),
 		// What was stored is opened from the list. These types are inert, and the
 		// bucket has an origin of its own.

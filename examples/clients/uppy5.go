@@ -12,18 +12,18 @@ var uppy5Page = &page{
 	Name:   "uppy5",
 	Title:  "Uppy 5",
 	NPM:    "uppy5-aws-s3",
-	About:  "The version before, with an input of the page’s own. Files above 5 MB are uploaded in parts, several at a time.",
+	About:  "The version before, with an input of the page’s own. Files above 5 MiB are uploaded in parts, several at a time.",
 	Cannot: "Its single uploads never call back, so that they have no receipt. An upload that could not be completed is given up.",
 	imports: map[string]string{
 		"@uppy/core":   "uppy5-core",
 		"@uppy/aws-s3": "uppy5-aws-s3",
 	},
 	mount: func(s *site, mux *http.ServeMux) error {
-		if err := s.mountCompanion(mux, "/uppy5/parts/", postern.WithSizeLimit(1, 1<<30), postern.WithPromotion("staging/"),
+		if err := s.mountCompanion(mux, "/uppy5/parts/", large, postern.WithPromotion("staging/"),
 			postern.WithOnComplete(number)); err != nil {
 			return err
 		}
-		return s.mountCompanion(mux, "/uppy5/single/")
+		return s.mountCompanion(mux, "/uppy5/single/", small)
 	},
 }
 

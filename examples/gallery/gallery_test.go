@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"image"
 	"image/png"
@@ -10,6 +11,9 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -319,4 +323,55 @@ func TestWhatIsNoImageIsNoPhoto(t *testing.T) {
 	var home view
 	ada.ask(http.MethodGet, "/", "", &home)
 	require.Empty(t, home.Photos)
+}
+
+// TestTheDatabaseOfTheReadmeWaitsItsTurn writes from two processes at once.
+func TestTheDatabaseOfTheReadmeWaitsItsTurn(t *testing.T) {
+	const folder, rows = "GALLERY_TEST_README", 300
+	home, err := os.Getwd()
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	name := regexp.MustCompile(`sql\.Open\("sqlite", "(.+)"\)`).FindSubmatch(readme)
+	require.Len(t, name, 2)
+	if dir := os.Getenv(folder); dir != "" {
+		t.Chdir(dir)
+	} else {
+		t.Chdir(t.TempDir())
+	}
+	db, err := sql.Open("sqlite", string(name[1]))
+	require.NoError(t, err)
+	defer db.Close()
+	if os.Getenv(folder) != "" {
+		for range rows {
+			tx, err := db.Begin()
+			require.NoError(t, err)
+			var n int
+			require.NoError(t, tx.QueryRow("SELECT count(*) FROM files").Scan(&n))
+			_, err = tx.Exec("INSERT INTO files (n) VALUES ($1)", n)
+			require.NoError(t, err)
+			require.NoError(t, tx.Commit())
+		}
+		return
+	}
+
+	_, err = db.Exec("CREATE TABLE files (n INTEGER PRIMARY KEY)")
+	require.NoError(t, err)
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	var writers [2]*exec.Cmd
+	var said [2]bytes.Buffer
+	for i := range writers {
+		writers[i] = exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+		writers[i].Dir = home
+		writers[i].Env = append(os.Environ(), folder+"="+dir)
+		writers[i].Stdout = &said[i]
+		require.NoError(t, writers[i].Start())
+	}
+	for i, w := range writers {
+		require.NoError(t, w.Wait(), said[i].String())
+	}
+	var n int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM files").Scan(&n))
+	require.Equal(t, 2*rows, n)
 }

@@ -102,7 +102,7 @@ func (a *app) routes(buckets string) (http.Handler, error) {
 	}
 	r := chi.NewRouter()
 	r.Use(
-		middleware.SetHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "+buckets+
+		middleware.SetHeader("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "+buckets+
 			"; connect-src 'self' "+buckets+"; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"),
 		middleware.SetHeader("Referrer-Policy", "same-origin"), // with no-referrer, forms would hide their origin
 		middleware.SetHeader("X-Content-Type-Options", "nosniff"),

@@ -24,18 +24,18 @@ const patience = 30 * time.Second
 // binaries are the paths of what was built.
 var binaries = map[string]string{}
 
-// Build compiles examples/name, for TestMain, which calls remove at the end. It is
+// Build compiles examples/name, such as "gallery" or "routers/chi", for TestMain, which calls remove at the end. It is
 // built in its own module, whose versions are those that people get.
 func Build(name string) (remove func(), err error) {
 	examples, err := Examples()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", name+"-")
+	dir, err := os.MkdirTemp("", filepath.Base(name)+"-")
 	if err != nil {
 		return nil, err
 	}
-	binary := filepath.Join(dir, name)
+	binary := filepath.Join(dir, filepath.Base(name))
 	args := []string{"-C", examples, "build", "-o", binary}
 	if raceEnabled {
 		args = append(args, "-race")

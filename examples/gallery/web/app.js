@@ -1,121 +1,67 @@
-// Uploads what is chosen or dropped, and shows what has arrived.
+// Shows what has arrived, and takes photos that are dropped beside the component.
 
-import { upload } from "/client/postern.js";
-
-const atOnce = 3;
+import "/client/postern-upload.js";
 
 const find = (id) => document.getElementById(id);
-const [picker, uploads, status] = ["picker", "uploads", "status"].map(find);
-const waiting = [];
-let running = 0;
+const uploads = document.querySelector("postern-upload");
 
-picker.addEventListener("change", () => {
-  add(picker.files);
-  picker.value = ""; // so that the same file can be chosen again
+uploads.texts = {
+  drop_many: "Drop photos here, or choose them",
+  size_too_large: "Your plan allows photos up to {max}.",
+  size_just_over: "Your plan allows photos up to {max}.",
+  type_not_allowed: "This is not a photo of an accepted type.",
+  content_mismatch: "This is not a photo of an accepted type.",
+  unauthenticated: "You are signed out. Reload the page to sign in again.",
+  "image/jpeg": "JPEG",
+  "image/png": "PNG",
+  "image/gif": "GIF",
+  "image/webp": "WebP",
+  "image/avif": "AVIF",
+};
+
+// A photo that is shown need not be in the list of uploads, too.
+uploads.addEventListener("postern-complete", async ({ detail: { id, key } }) => {
+  await refresh().catch(() => {}); // it is stored all the same
+  if (shown(id)) uploads.dismiss(key);
 });
 
-// A photo may be dropped anywhere: beside the zone it would replace the page.
+// What is dropped beside the component would replace the page.
 for (const type of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(type, (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
+    document.body.classList.toggle("over", type === "dragover");
+    if (event.defaultPrevented) return; // it was dropped there
     event.preventDefault();
-    find("drop").classList.toggle("over", type === "dragover");
-    if (type === "drop") add(event.dataTransfer.files);
+    if (type === "drop") uploads.add(event.dataTransfer);
   });
 }
 
-// Leaving the page would cut what is still on its way.
-window.addEventListener("beforeunload", (event) => {
-  if (running) event.preventDefault();
-});
+const shown = (id) => document.querySelector(`[data-photo="${id}"]`);
 
-function add(files) {
-  for (const file of files) waiting.push(new Row(file));
-  while (running < atOnce && waiting.length) work();
-}
+let last = Promise.resolve();
+let next = null; // that has not begun
 
-async function work() {
-  running++;
-  while (waiting.length) await waiting.shift().send();
-  running--;
-}
-
-// Row shows one upload, until it has become a photo.
-class Row {
-  constructor(file) {
-    this.file = file;
-    this.abort = new AbortController();
-    this.name = element("span", { className: "name", textContent: file.name });
-    this.progress = element("progress", { max: 1, value: 0, ariaLabel: `Upload of ${file.name}` });
-    this.message = element("span", { className: "message" });
-    this.button = element("button", { type: "button", className: "button", textContent: "Cancel", ariaLabel: `Cancel ${file.name}` });
-    this.button.addEventListener("click", () => {
-      this.abort.abort();
-      this.element.remove();
-      picker.focus();
+// refresh takes what is new from the page as it is now, for all that ask meanwhile.
+function refresh() {
+  if (!next) {
+    next = last.then(() => {
+      next = null;
+      return load();
     });
-    this.element = element("li", { className: "upload" });
-    this.element.dataset.file = file.name;
-    this.element.append(this.name, this.progress, this.message, this.button);
-    uploads.append(this.element);
+    last = next.catch(() => {});
   }
-
-  async send() {
-    const { signal } = this.abort;
-    if (signal.aborted) return;
-    try {
-      await upload(this.file, {
-        endpoint: "/uploads",
-        store: null, // photos are small: nothing is kept of one that was cut off
-        signal,
-        onProgress: ({ loaded, total }) => (this.progress.value = loaded / total),
-      });
-      await refresh().catch(() => {}); // the photo is there all the same
-      this.element.remove();
-      status.textContent = `${this.file.name} is uploaded.`;
-    } catch (error) {
-      if (!signal.aborted) this.fail(error);
-    }
-  }
-
-  fail(error) {
-    const text = explain(error);
-    this.element.dataset.failed = error.code;
-    this.progress.remove();
-    this.message.textContent = text;
-    this.button.textContent = "Dismiss";
-    this.button.ariaLabel = `Dismiss ${this.file.name}`;
-    status.textContent = `${this.file.name} failed. ${text}`;
-  }
+  return next;
 }
 
-function explain(error) {
-  switch (error.code) {
-    case "unauthenticated":
-      return "You are signed out. Reload the page to sign in again.";
-    case "size_too_large":
-      return `Your plan allows photos up to ${error.limits.max_size / 1e6} MB.`;
-    case "type_not_allowed":
-    case "content_mismatch":
-      return "This is not a photo of an accepted type.";
-    case "network":
-      return "The network failed. Try again.";
-  }
-  return error.detail || "Something went wrong. Try again.";
-}
-
-// refresh takes what is new from the page as it is now.
-async function refresh() {
+async function load() {
   const response = await fetch("/");
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const [now, next] = [find("photos"), page.getElementById("photos")];
+  const [now, newer] = [find("photos"), page.getElementById("photos")];
   const list = now.querySelector(".photos");
-  if (!next) return location.reload(); // signed out by now
-  if (!list) return now.replaceWith(next);
-  for (const photo of [...next.querySelectorAll("[data-photo]")].reverse()) {
-    if (!list.querySelector(`[data-photo="${photo.dataset.photo}"]`)) list.prepend(photo);
+  if (!newer) return location.reload(); // signed out by now
+  if (!list) return now.replaceWith(newer);
+  for (const photo of [...newer.querySelectorAll("[data-photo]")].reverse()) {
+    if (!shown(photo.dataset.photo)) list.prepend(photo);
   }
 }
-
-const element = (name, properties) => Object.assign(document.createElement(name), properties);

@@ -12,6 +12,7 @@ const dropzone = new Dropzone("#upload", {
   url: ([{ grant }]) => grant.url,
   params: ([{ grant }]) => grant.fields,
   defaultHeaders: false,
+  dictFileSizeUnits: { tb: "TB", gb: "GB", mb: "MB", kb: "kB", b: "bytes" },
   accept: (file, done) =>
     call("sign", { filename: file.name, type: file.type, size: file.size })
       .then((grant) => { file.grant = grant; done(); }).catch(done),

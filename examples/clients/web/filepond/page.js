@@ -5,6 +5,7 @@ const input = document.querySelector("#files");
 
 FilePond.create(input, {
   credits: false,
+  labelFileSizeKilobytes: "kB",
   labelFileProcessingError: ({ body }) => body,
   server: {
     process(_name, file, _metadata, load, error, progress, abort) {

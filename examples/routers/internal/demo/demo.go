@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"flag"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -77,7 +78,7 @@ func run(ctx context.Context, addr string, serve Serve) (err error) {
 	if err != nil {
 		return err
 	}
-	log.Printf("Open http://%s", ln.Addr())
+	fmt.Printf("Open http://%s\n", ln.Addr())
 	err = serve(ln, uploads)
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), Patience)
 	defer cancel()
