@@ -110,15 +110,19 @@ func TestReconciliationIsCounted(t *testing.T) {
 	s := newSite(t)
 	s.arrive("ada@acme", "text/plain", []byte("hello"))
 	require.Equal(t, -1.0, s.value(t, "postern_reconcile_success_timestamp_seconds"))
-	reconcile := func(o postern.ReconcileOptions) {
-		_, err := s.Issuer().Reconcile(t.Context(), o)
+	reconcile := func(h *postern.Handler, o postern.ReconcileOptions) {
+		_, err := h.Issuer().Reconcile(t.Context(), o)
 		require.NoError(t, err)
 	}
-	reconcile(postern.ReconcileOptions{DryRun: true})
+	reconcile(s.Handler, postern.ReconcileOptions{DryRun: true, MinAge: time.Nanosecond})
 	require.Equal(t, 0.0, s.value(t, "postern_reconciliations_total", "succeeded"))
-	reconcile(postern.ReconcileOptions{}) // the file is too young
+	require.Equal(t, 0.0, s.value(t, "postern_reconciled_total", "completed"))
+	s.hookFail.Store(true)
+	reconcile(s.Handler, postern.ReconcileOptions{MinAge: time.Nanosecond})
 	require.Equal(t, 1.0, s.value(t, "postern_reconcile_left"))
-	reconcile(postern.ReconcileOptions{MinAge: time.Nanosecond})
+	require.Equal(t, 1.0, s.value(t, "postern_reconcile_problems_total", "completion_failed"))
+	s.hookFail.Store(false)
+	reconcile(s.handler(s.bucket), postern.ReconcileOptions{MinAge: time.Nanosecond}) // another, which need not wait
 	require.Equal(t, 0.0, s.value(t, "postern_reconcile_left"))
 	require.Equal(t, 1.0, s.value(t, "postern_reconciled_total", "completed"))
 	require.Equal(t, 2.0, s.value(t, "postern_reconciliations_total", "succeeded"))
@@ -264,10 +268,12 @@ func TestNamesAreAsPrometheusWantsThem(t *testing.T) {
 
 func TestMetricsAreRegisteredAllOrNone(t *testing.T) {
 	r := prometheus.NewRegistry()
-	taken := prometheus.NewCounter(prometheus.CounterOpts{Name: "postern_s3_attempts_total"})
+	taken := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "postern_s3_attempts_total", Help: "Attempts of calls of S3.",
+	}, []string{"operation"})
 	require.NoError(t, r.Register(taken))
 	_, err := promobserve.New(r)
-	require.ErrorContains(t, err, "postern_s3_attempts_total")
+	require.ErrorAs(t, err, new(prometheus.AlreadyRegisteredError))
 	require.True(t, r.Unregister(taken))
 	_, err = promobserve.New(r)
 	require.NoError(t, err, "nothing was left of the first")

@@ -32,6 +32,7 @@ type site struct {
 	srv      *s3test.Server
 	bucket   postern.Bucket
 	hookFail atomic.Bool
+	inHook   atomic.Pointer[func()]
 }
 
 func newSite(t testing.TB, opts ...promobserve.Option) *site {
@@ -79,6 +80,9 @@ func (s *site) handler(b postern.Bucket, opts ...postern.HandlerOption) *postern
 		postern.WithTicketKeys(bytes.Repeat([]byte{7}, 32)),
 		postern.WithSniffing(),
 		postern.WithOnComplete(func(context.Context, *postern.Receipt) error {
+			if look := s.inHook.Load(); look != nil {
+				(*look)()
+			}
 			if s.hookFail.Load() {
 				return errHook
 			}
