@@ -119,7 +119,7 @@ func (s *site) the(name string) span {
 func value(sp span, name string) string {
 	for _, a := range sp.Attributes() {
 		if a.Key == attribute.Key(name) {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
@@ -281,11 +281,11 @@ func TestSpansTellNoPersonAndNoSecret(t *testing.T) {
 	for _, sp := range s.recorder.Ended() {
 		told.WriteString(sp.Name())
 		for _, a := range sp.Attributes() {
-			told.WriteString(" " + string(a.Key) + "=" + a.Value.Emit())
+			told.WriteString(" " + string(a.Key) + "=" + a.Value.String())
 		}
 		for _, e := range sp.Events() {
 			for _, a := range e.Attributes {
-				told.WriteString(" " + a.Value.Emit())
+				told.WriteString(" " + a.Value.String())
 			}
 		}
 	}
