@@ -240,7 +240,9 @@ func (b *batch) run(k int, header http.Header, r *http.Request, next http.Handle
 	defer func() { results <- got }()
 
 	a := &answer{header: header.Clone()}
-	r, u := it.begin(r)
+	ctx, end := issuer.step(r.Context(), Step{Kind: StepFile, Name: string(b.beginning.action)})
+	defer end(StepEnd{})
+	r, u := it.begin(ctx, r)
 	err := hook.GuardAll(func() error {
 		if err := b.beginning.readOne(b.files[k], u); err != nil {
 			issuer.refuse(a, r, u, err)
@@ -269,10 +271,10 @@ func (b *batch) run(k int, header http.Header, r *http.Request, next http.Handle
 
 // begin gives the file a request of its own. Nothing of it is shared with others that
 // other middleware may change; and nothing in the chain compresses its answer.
-func (i *item) begin(r *http.Request) (*http.Request, *Upload) {
+func (i *item) begin(ctx context.Context, r *http.Request) (*http.Request, *Upload) {
 	b := i.batch
 	issuer := b.beginning.issuer
-	c := &uploadContext{Context: issuer.ownLogger(r.Context())}
+	c := &uploadContext{Context: issuer.ownLogger(ctx)}
 	c.upload.Action, c.upload.Size = b.beginning.action, UnknownSize
 	c.upload.issuer, c.upload.start, c.upload.now, c.upload.item = issuer, time.Now(), b.now, i
 	r = r.Clone(c)

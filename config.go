@@ -23,6 +23,8 @@ type environment struct {
 	random    io.Reader
 	dialect   Dialect
 	observers []func(context.Context, Decision)
+	steps     []func(context.Context, Step) (context.Context, func(StepEnd))
+	traces    []func(context.Context) string
 	logger    *zerolog.Logger
 	origins   *http.CrossOriginProtection
 }
@@ -33,6 +35,8 @@ var usual = environment{clock: time.Now, random: rand.Reader, dialect: native{}}
 // config is what options set, with the defaults.
 type config struct {
 	environment
+
+	attachments []func(*Issuer)
 
 	// Of New alone.
 	authorizer func(*http.Request, *Upload) error

@@ -51,9 +51,10 @@ type identity struct {
 	next atomic.Int64                    // in nanoseconds since 1970; nothing is asked before
 
 	mutex    sync.Mutex
-	renewal  *renewal // that goes on
-	last     error    // of the last one
-	failures int      // in a row
+	renewal  *renewal  // that goes on
+	obtained time.Time // of what is held
+	last     error     // of the last one
+	failures int       // in a row
 }
 
 // renewal is one call of a provider.
@@ -183,7 +184,10 @@ func (i *identity) peek(now time.Time, left time.Duration) {
 	i.seen.Store(&c)
 	if live := remaining(&c, now); live > renewBefore || live >= left {
 		c = trimmed(c)
+		i.mutex.Lock()
+		defer i.mutex.Unlock()
 		i.held.Store(&c)
+		i.obtained = now
 	}
 }
 
@@ -283,11 +287,12 @@ func (i *identity) finish(r *renewal, c aws.Credentials) {
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	i.renewal, i.last = nil, r.err
+	now := i.clock()
 	if r.err == nil {
 		c = trimmed(c)
 		i.held.Store(&c)
+		i.obtained = now
 	}
-	now := i.clock()
 	if r.err == nil && (held == nil || remaining(&c, now) > remaining(held, now)) {
 		i.failures = 0
 		i.next.Store(0)

@@ -81,11 +81,11 @@ func TestLinksOfTheDocumentationResolve(t *testing.T) {
 // inOtherModule reports whether a path is in a module that is not here: the archive of
 // this one has none of the others.
 func inOtherModule(path string) bool {
-	folder, _, _ := strings.Cut(path, "/")
-	switch folder {
-	case "s3test", "examples", "bench", "e2e":
-		_, err := os.Stat(folder)
-		return os.IsNotExist(err)
+	for _, module := range []string{"s3test", "examples", "bench", "e2e", "observe/prometheus", "observe/otel"} {
+		if path == module || strings.HasPrefix(path, module+"/") {
+			_, err := os.Stat(module)
+			return os.IsNotExist(err)
+		}
 	}
 	return false
 }

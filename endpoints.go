@@ -54,7 +54,7 @@ func SignHandler(issuer *Issuer) http.Handler {
 		if err != nil {
 			return err
 		}
-		issuer.decide(r, u, Decision{Mode: grant.Mode, Status: http.StatusCreated})
+		issuer.decide(r, u, Decision{Bucket: grant.Bucket, Mode: grant.Mode, Status: http.StatusCreated})
 		u.item.answers("grant")
 		issuer.dialect.WriteGrant(w, r, grant)
 		return nil

@@ -231,7 +231,9 @@ func (n *inspection) Inspect(ctx context.Context, c *claim.Claim, in completion.
 	name := fmt.Sprintf("%s %s %d %s", c.ID, o.ETag, o.Modified.UnixNano(), key)
 	for k := n.accepted(name); k < len(n.config.inspectors); k++ {
 		inspect := n.config.inspectors[k]
-		v, err := n.ask(ctx, inspect, n.object(c, in, key, o, duplicate))
+		asked, end := n.config.step(ctx, Step{Kind: StepHook, Name: HookInspector, Bucket: n.place.Name, ID: c.ID, Key: c.Key})
+		v, err := n.ask(asked, inspect, n.object(c, in, key, o, duplicate))
+		end(endOf(err))
 		switch {
 		case err != nil:
 			return ErrInspectionFailed.WithCause(err)

@@ -67,6 +67,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	i.places = &places{config: c, home: idOf(&b), opener: i.opener, flights: i.activity.flights, kept: map[Bucket]*keptPlace{}}
 	i.home = i.places.ready(&b)
 	i.logAddress()
+	i.attach()
 	return i, nil
 }
 
@@ -132,7 +133,7 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.id = c.ID
+	u.id, c.Trace = c.ID, i.ticketTrace(ctx)
 	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	if mode == ModeMultipart {

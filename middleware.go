@@ -161,6 +161,11 @@ func (b *beginning) middleware(next http.Handler) http.Handler {
 			Refuse(w, r, ErrChainIncomplete)
 			return
 		}
+		if b.issuer.observed() {
+			ctx, end := b.issuer.step(r.Context(), Step{Kind: StepRequest, Name: string(b.action)})
+			defer end(StepEnd{})
+			r = r.WithContext(ctx)
+		}
 		r, u := b.issuer.begin(w, r, b.action, b.maxBody)
 		var files [][]byte
 		err := checkOrigin(b.issuer.origins, r)

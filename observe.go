@@ -57,8 +57,10 @@ type Decision struct {
 	Status          int
 	Subject, Tenant string
 	// ID is the upload's, as its [Receipt] has it, or "" before there is a grant.
-	ID  string
-	Key string
+	ID string
+	// Bucket is the name of the upload's, or "" before there is a grant.
+	Bucket string
+	Key    string
 	// Size is in bytes, or UnknownSize.
 	Size int64
 	Type string
@@ -67,6 +69,14 @@ type Decision struct {
 	// Duration is from the beginning of the chain to the decision, or that of the
 	// completion.
 	Duration time.Duration
+	// Received is how many bytes were there when a completion began, which the same browser
+	// may have brought to one before; 0 of a request, and where only the object was left
+	// that an earlier one has made.
+	Received int64
+	// Replayed and Duplicate are as in the [Receipt], of a completion.
+	Replayed, Duplicate bool
+	// Trace is what the ticket remembers of its signing: see [Instrument.Trace].
+	Trace string
 	// Report is what the browser says, of [ActionReport]; else nil. Do not count by what
 	// stands in it: a user can make up any number of codes.
 	Report *Report
@@ -82,6 +92,12 @@ func (e *environment) decide(r *http.Request, u *Upload, d Decision) {
 	if u != nil {
 		d.Action, d.Subject, d.Tenant, d.ID, d.Key = u.Action, u.Subject, u.Tenant, u.id, u.Key
 		d.Size, d.Type = u.Size, u.Type
+		if d.Bucket == "" {
+			d.Bucket = u.Bucket
+		}
+		if u.ticket != nil {
+			d.Trace = u.ticket.claim.Trace
+		}
 		d.Duration = time.Since(u.start)
 	}
 	switch {
@@ -107,14 +123,14 @@ func outcomeOf(status int) Outcome {
 
 // logEnd logs how a completion has ended, and shows it to the observers. err is its
 // error as a problem. It runs where no connection is served, which a panic would end.
-func (e *environment) logEnd(ctx context.Context, c *claim.Claim, end *completion.End, err error) {
+func (e *environment) logEnd(ctx context.Context, bucket string, c *claim.Claim, end *completion.End, err error) {
 	d := Decision{
 		Action: ActionComplete, Outcome: OutcomeCompleted, Trigger: Trigger(end.Trigger),
-		Subject: c.Subject, Tenant: c.Tenant, ID: c.ID, Key: c.Key, Size: c.Size, Type: c.Type, Mode: Mode(c.Mode),
-		Duration: end.Duration, Err: err,
+		Subject: c.Subject, Tenant: c.Tenant, ID: c.ID, Bucket: bucket, Key: c.Key, Size: c.Size, Type: c.Type, Mode: Mode(c.Mode),
+		Duration: end.Duration, Received: end.Received, Trace: c.Trace, Err: err,
 	}
 	if end.Result != nil {
-		d.Size = end.Result.Size
+		d.Size, d.Replayed, d.Duplicate = end.Result.Size, end.Result.Replayed, end.Result.Duplicate
 	}
 	switch {
 	case errors.Is(err, completion.ErrUndecided): // which is no failure

@@ -25,7 +25,7 @@ func TestObserverSeesAGrant(t *testing.T) {
 	d.Duration = 0
 	require.Equal(t, postern.Decision{
 		Action: postern.ActionSign, Outcome: postern.OutcomeGranted, Status: 201,
-		Subject: "ada", Tenant: "acme", ID: g.id(t), Key: g.Key, Size: 1000, Type: "image/png", Mode: postern.ModePost,
+		Subject: "ada", Tenant: "acme", ID: g.id(t), Bucket: bucket.Name, Key: g.Key, Size: 1000, Type: "image/png", Mode: postern.ModePost,
 	}, d)
 }
 

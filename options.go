@@ -547,6 +547,26 @@ func WithObserver(fn func(ctx context.Context, d Decision)) Option {
 	}}}
 }
 
+// WithInstrument shows a Handler at work to metrics or traces: see [Instrument]. It may be
+// given several times.
+func WithInstrument(in Instrument) Option {
+	return issuerOption{option{name: "WithInstrument", repeatable: true, apply: func(c *config) error {
+		if in.Attach != nil {
+			c.attachments = append(c.attachments, in.Attach)
+		}
+		if in.Decision != nil {
+			c.observers = append(c.observers, in.Decision)
+		}
+		if in.Step != nil {
+			c.steps = append(c.steps, in.Step)
+		}
+		if in.Trace != nil {
+			c.traces = append(c.traces, in.Trace)
+		}
+		return nil
+	}}}
+}
+
 // WithLogger sets the logger for requests whose context has none; one that hlog
 // has put there takes precedence. Hooks find it in the context of the request.
 // Without either nothing is logged.

@@ -50,6 +50,7 @@ func (ps *places) ready(b *resolved) *place {
 	}
 	final := store.New(store.Config{
 		Bucket: b.Name, Region: b.Region, Endpoint: b.server.base, PathStyle: b.server.pathStyle, Credentials: p.service,
+		Trace: c.traceCalls(b.Name),
 	})
 	p.store = final.In(b.uploadName())
 	p.engine = completion.New(completion.Config{
@@ -65,9 +66,17 @@ func (ps *places) ready(b *resolved) *place {
 		},
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
-			c.logEnd(ctx, cl, end, engineProblem(end.Err))
+			c.logEnd(ctx, p.Name, cl, end, engineProblem(end.Err))
 		},
 	})
+	if c.observed() {
+		p.engine.Begun = func(ctx context.Context, cl *claim.Claim, by completion.Trigger) (context.Context, func(*completion.End)) {
+			ctx, end := c.step(ctx, Step{
+				Kind: StepCompletion, Trigger: Trigger(by), Bucket: p.Name, ID: cl.ID, Key: cl.Key, Trace: cl.Trace,
+			})
+			return ctx, func(e *completion.End) { end(endOf(engineProblem(e.Err))) }
+		}
+	}
 	if len(c.inspectors) > 0 {
 		p.engine.Inspector = &inspection{config: c, opener: ps.opener, place: p}
 	}

@@ -91,6 +91,8 @@ func (c *config) accept(ctx context.Context, r *Receipt) (data []byte, err error
 		return nil, nil
 	}
 	id, key := r.ID, r.Key
+	ctx, end := c.step(ctx, Step{Kind: StepHook, Name: HookOnComplete, Bucket: r.Bucket, ID: id, Key: key})
+	defer func() { end(endOf(err)) }()
 	var encoded []byte // not the result, for a hook that ends too late still writes it
 	err = hook.Within(ctx, c.hookTimeout, func(ctx context.Context) error {
 		err := c.onComplete(ctx, r)

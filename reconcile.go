@@ -134,6 +134,7 @@ func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileRe
 		}
 	}
 	var mutex sync.Mutex
+	ctx, end := i.step(ctx, Step{Kind: StepReconciliation, Bucket: p.Name, DryRun: o.DryRun})
 	ctx = store.Paced(ctx, store.NewPace(float64(o.CallsPerSecond)).Wait)
 	err := p.engine.Reconcile(ctx, completion.Reconciliation{
 		MinAge: o.MinAge,
@@ -148,7 +149,11 @@ func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileRe
 			}
 		},
 	})
-	return report, engineProblem(err)
+	err = engineProblem(err)
+	how := endOf(err)
+	how.Reconciled = &report
+	end(how)
+	return report, err
 }
 
 const (

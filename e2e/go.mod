@@ -23,6 +23,7 @@ require (
 	github.com/postern-go/postern/events/nats v0.0.0
 	github.com/postern-go/postern/s3test v0.0.0
 	github.com/rs/zerolog v1.35.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/stretchr/testify v1.12.1
 )
 

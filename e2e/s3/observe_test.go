@@ -128,7 +128,8 @@ func TestCompletionIsOneLineBesideThatOfItsRequest(t *testing.T) {
 	d[0].Duration = 0
 	require.Equal(t, postern.Decision{
 		Action: postern.ActionComplete, Outcome: postern.OutcomeCompleted, Trigger: postern.TriggerBrowser,
-		Subject: "ada", Tenant: "acme", ID: r.ID, Key: r.Key, Size: int64(len(content)), Type: r.Type, Mode: postern.ModePost,
+		Subject: "ada", Tenant: "acme", ID: r.ID, Bucket: srv.Bucket, Key: r.Key, Size: int64(len(content)), Type: r.Type,
+		Mode: postern.ModePost, Received: int64(len(content)),
 	}, d[0])
 	require.Len(t, j.seen(false), 1)
 }

@@ -55,6 +55,8 @@ type Claim struct {
 	PartSize      int64
 	PartChecksums bool
 
+	Trace string // what the application's instruments remember of the signing, or ""
+
 	beside string // see Beside
 }
 
@@ -155,11 +157,11 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [7]*string {
+func (c *Claim) extensions() [8]*string {
 	v := &c.Attributes.Values
 	return [...]*string{
 		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
-		&c.beside,
+		&c.beside, &c.Trace,
 	}
 }
 

@@ -139,3 +139,13 @@ func TestOwnerOfAStagedUploadIsTheTenantOrElseTheSubject(t *testing.T) {
 	require.NotEqual(t, owner("", "ada"), owner("", "bob"))
 	require.NotEqual(t, owner("", "acme"), owner("acme", ""))
 }
+
+func TestTraceIsAnExtension(t *testing.T) {
+	c := sealed[0].claim
+	before := len(c.Append(nil))
+	c.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	read, err := claim.Parse(c.Append(nil))
+	require.NoError(t, err)
+	require.Equal(t, &c, read)
+	require.Len(t, c.Append(nil), before+2+len(c.Trace))
+}

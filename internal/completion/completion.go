@@ -53,6 +53,9 @@ type Config struct {
 	// Accept hands a verified result to the application. If it fails, so does the
 	// completion, which may then be repeated.
 	Accept func(ctx context.Context, c *claim.Claim, r *Result) error
+	// Begun is told that a completion begins, if it is not nil: it returns the context of
+	// the completion, and what is told of its end after Ended.
+	Begun func(ctx context.Context, c *claim.Claim, by Trigger) (context.Context, func(*End))
 	// Ended is told how each completion has ended, whoever waits for it.
 	Ended func(ctx context.Context, c *claim.Claim, end *End)
 	// GaveUp is told of an upload that had arrived and comes to nothing, or to an object
@@ -79,6 +82,8 @@ type End struct {
 	Result   *Result // nil if it failed
 	Err      error
 	Duration time.Duration
+	// Received is how many bytes of the browser's were there when it began.
+	Received int64
 }
 
 // Engine completes the uploads of one bucket. It is safe for concurrent use.
@@ -152,8 +157,9 @@ func (e *Engine) Complete(ctx context.Context, c *claim.Claim, q Request) (*Resu
 				result, err := e.complete(ctx, c, found, q.CRC64NVME)
 				return result, e.because(ctx, c, err)
 			},
+			begun: func(ctx context.Context) (context.Context, func(*End)) { return e.begun(ctx, c, q.Trigger) },
 			ended: func(ctx context.Context, end *End) {
-				end.Trigger = q.Trigger
+				end.Trigger, end.Received = q.Trigger, found.received(c)
 				e.Ended(ctx, c, end)
 				var d *discarded
 				if errors.As(end.Err, &d) {
@@ -190,6 +196,29 @@ type found struct {
 	final  *store.Object
 	source *store.Object // what the browser wrote, in staging
 	parts  []store.Part  // of an upload that was not put together yet
+}
+
+// received is how many bytes the browser has brought, as far as they are not known from
+// an earlier completion.
+func (f *found) received(c *claim.Claim) (bytes int64) {
+	switch {
+	case f.source != nil:
+		return f.source.Size
+	case f.final != nil && !c.Staged() && c.Mode != claim.Multipart:
+		return f.final.Size
+	}
+	for _, p := range f.parts {
+		bytes += p.Size
+	}
+	return bytes
+}
+
+// begun tells that a completion begins.
+func (e *Engine) begun(ctx context.Context, c *claim.Claim, by Trigger) (context.Context, func(*End)) {
+	if e.Begun == nil {
+		return ctx, func(*End) {}
+	}
+	return e.Begun(ctx, c, by)
 }
 
 // lookInTime bounds a look, since somebody waits for more after it.

@@ -58,6 +58,7 @@ type flight struct {
 	id, owner string
 	timeout   time.Duration
 	run       func(context.Context) (*Result, error)
+	begun     func(context.Context) (context.Context, func(*End))
 	ended     func(context.Context, *End) // is told how that was
 }
 
@@ -277,6 +278,7 @@ func (f *Flights) fly(ctx context.Context, fl flight, c *call) {
 		f.mutex.Unlock()
 		close(c.done)
 	}()
+	ctx, over := fl.begun(ctx)
 	timed, cancel := context.WithTimeout(ctx, cmp.Or(fl.timeout, defaultTimeout))
 	defer cancel()
 	start := time.Now()
@@ -284,7 +286,16 @@ func (f *Flights) fly(ctx context.Context, fl flight, c *call) {
 		c.result, err = fl.run(timed)
 		return err
 	})
-	fl.ended(ctx, &End{Result: c.result, Err: c.err, Duration: time.Since(start)})
+	end := &End{Result: c.result, Err: c.err, Duration: time.Since(start)}
+	fl.ended(ctx, end)
+	over(end)
+}
+
+// Count tells how many completions go on, and how many wait for a slot.
+func (f *Flights) Count() (flying, waiting int) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return len(f.calls), len(f.places)
 }
 
 // Shutdown takes no more completions, those that wait for a slot included, and waits for

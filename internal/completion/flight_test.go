@@ -56,6 +56,7 @@ func (a *air) request(ctx context.Context, owner, id string, run func(context.Co
 				}()
 				return nil, run(ctx)
 			},
+			begun: func(ctx context.Context) (context.Context, func(*End)) { return ctx, func(*End) {} },
 			ended: func(context.Context, *End) {},
 		})
 		if err == nil {

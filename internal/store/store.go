@@ -50,6 +50,8 @@ type Config struct {
 	Bucket, Region, Endpoint string
 	PathStyle                bool
 	Credentials              aws.CredentialsProvider
+	// Trace sees every call; nil if nobody does.
+	Trace Trace
 }
 
 // Store is one bucket. It is safe for concurrent use.
@@ -86,7 +88,7 @@ func New(c Config) *Store {
 			// Servers other than Amazon's need not know the newer checksums.
 			RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 			ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
-		}, signLittle, markCutOff, refusePages)
+		}, signLittle, markCutOff, refusePages, traced(c.Trace))
 	}
 	return &Store{bucket: c.Bucket, client: client(Limits.Attempt), mover: client(0)}
 }
