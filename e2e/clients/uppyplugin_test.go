@@ -19,6 +19,7 @@ import (
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/client"
+	"github.com/postern-go/postern/companion"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 	"github.com/postern-go/postern/s3test"
@@ -126,7 +127,7 @@ func TestAFileIsRemovedWhileTheUppyPluginUploads(t *testing.T) {
 	page.Throttle(0)
 	page.Wait(uppyDone)
 	require.Equal(t, []string{"stays.txt"}, browser.Eval[[]string](page, `uppy.getFiles().map(({ response }) => response.body.filename)`))
-	require.Eventually(t, func() bool { return s.calls("abort") == 1 }, browser.Patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.aborted.Load() == 1 }, browser.Patience, 20*time.Millisecond)
 	require.EqualValues(t, 1, s.completed.Load())
 }
 
@@ -243,6 +244,7 @@ func TestARefusedFileIsTriedAgainWithTheUppyPlugin(t *testing.T) {
 	saysInUppy(page, "Your plan has no room for this file.")
 	require.Equal(t, "no_room 403 server UploadError", browser.Eval[string](page, `(({ code, status, from, name }) => [code, status, from, name].join(" "))(events["upload-error"][0])`))
 	require.Equal(t, "403 no_room", browser.Eval[string](page, `(({ response: { status, body } }) => status + " " + body.code)(uppy.getFiles().find(({ error }) => error))`))
+	page.Wait(`results.length === 1`)
 	require.EqualValues(t, 1, s.completed.Load(), "the other one has gone up")
 
 	s.refuse("", "")
@@ -371,7 +373,7 @@ func TestTheUppyPluginIsTakenAway(t *testing.T) {
 	page.Wait(uppyBar + ` > 45`)
 	browser.Eval[bool](page, `(uppy.destroy(), true)`)
 	page.Throttle(0)
-	require.Eventually(t, func() bool { return s.calls("abort") == 1 }, browser.Patience, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return s.aborted.Load() == 1 }, browser.Patience, 20*time.Millisecond)
 	require.False(t, browser.Eval[bool](page, `uppy.getState().capabilities.resumableUploads`))
 	require.Zero(t, s.completed.Load())
 }
@@ -395,6 +397,8 @@ func TestTheUppyPluginWithUppy5(t *testing.T) {
 type pluginSite struct {
 	URL       string
 	completed atomic.Int32
+	aborted   atomic.Int32
+	receipt   atomic.Pointer[postern.Receipt]
 
 	mu      sync.Mutex
 	asked   map[string]int
@@ -411,6 +415,9 @@ func (s *pluginSite) calls(action string) int {
 	defer s.mu.Unlock()
 	return s.asked[action]
 }
+
+// last is the receipt of the last upload.
+func (s *pluginSite) last() *postern.Receipt { return s.receipt.Load() }
 
 // refuse has files of a name refused, and no others.
 func (s *pluginSite) refuse(name, detail string) {
@@ -452,7 +459,13 @@ func (s *pluginSite) serve(t *testing.T, bucket postern.Bucket) *pluginSite {
 		postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(5<<20), postern.WithPartSize(5<<20),
 		postern.WithPromotion("staging/"),
 		postern.WithClientMetadata("caption", "rating"),
+		postern.WithObserver(func(_ context.Context, d postern.Decision) {
+			if d.Action == postern.ActionAbort && d.Outcome == postern.OutcomeGranted {
+				s.aborted.Add(1)
+			}
+		}),
 		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
+			s.receipt.Store(r)
 			r.Data = map[string]int32{"row": s.completed.Add(1)}
 			return nil
 		}))
@@ -467,13 +480,33 @@ func (s *pluginSite) serve(t *testing.T, bucket postern.Bucket) *pluginSite {
 	mux.Handle("/client/", client.Handler())
 	mux.HandleFunc("/uppy6.js", script(uppyInOneFile(t, `
 		export { default as Uppy, BasePlugin } from "@uppy/core";
-		export { default as Dashboard } from "@uppy/dashboard";`)))
+		export { default as Dashboard } from "@uppy/dashboard";
+		export { default as AwsS3 } from "@uppy/aws-s3";`)))
 	mux.HandleFunc("/uppy5.js", script(uppyInOneFile(t, `export { default as Uppy, BasePlugin } from "uppy5-core";`)))
 	mux.Handle("/npm/", http.StripPrefix("/npm/", http.FileServer(http.Dir(nodeModules))))
+	c, err := companion.New(h)
+	require.NoError(t, err)
+	mux.Handle("/uppy/", c)
 	mux.HandleFunc("/{$}", pluginPage("6", `
 		import { Dashboard } from "@uppy/core";
-		uppy.use(Dashboard, { target: "#dashboard", inline: true, proudlyDisplayPoweredByUppy: false });`))
-	mux.HandleFunc("/five", pluginPage("5", ``))
+		uppy.use(Dashboard, dashboard).use(Postern, { endpoint: "/uploads", headers: async () => headers });`))
+	mux.HandleFunc("/signed", pluginPage("6", `
+		import { AwsS3, Dashboard } from "@uppy/core";
+		const at = "/uppy/s3/multipart";
+		async function signRequest({ method, key, uploadId, partNumber }) {
+			if (!uploadId) {
+				const { name: filename, type, size, meta: { caption } } = uppy.getFile(key);
+				const query = new URLSearchParams({ format: "xml", filename, type, size });
+				if (caption) query.set("metadata[caption]", caption);
+				return { url: at + "?" + query, headers };
+			}
+			const upload = at + "/" + encodeURIComponent(uploadId);
+			if (partNumber) return (await fetch(upload + "/" + partNumber, { headers })).json();
+			return { url: upload + (method === "POST" ? "/complete" : "") + "?format=xml", headers };
+		}
+		uppy.use(Dashboard, dashboard)
+			.use(AwsS3, { signRequest, generateObjectKey: ({ id }) => id, shouldUseMultipart: ({ size }) => size > 0 });`))
+	mux.HandleFunc("/five", pluginPage("5", `uppy.use(Postern, { endpoint: "/uploads", headers });`))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.URL = server.URL
@@ -483,7 +516,12 @@ func (s *pluginSite) serve(t *testing.T, bucket postern.Bucket) *pluginSite {
 // open opens the page.
 func (s *pluginSite) open(t *testing.T) *browser.Page {
 	t.Helper()
-	page := browser.Open(t, s.URL)
+	return s.openAt(t, "/")
+}
+
+func (s *pluginSite) openAt(t *testing.T, path string) *browser.Page {
+	t.Helper()
+	page := browser.Open(t, s.URL+path)
 	page.Wait(`window.uppy && document.querySelector(` + browser.Quote(uppyPicker) + `)`)
 	return page
 }
@@ -504,7 +542,9 @@ const { open } = XMLHttpRequest.prototype;
 XMLHttpRequest.prototype.open = function (method, ...rest) { sent.push(method); open.call(this, method, ...rest); };
 window.events = {};
 window.results = [];
-const uppy = new Uppy().use(Postern, { endpoint: "/uploads", headers: async () => ({ Authorization: "Bearer `+pluginToken+`" }) });
+const headers = { Authorization: "Bearer `+pluginToken+`" };
+const dashboard = { target: "#dashboard", inline: true, proudlyDisplayPoweredByUppy: false };
+const uppy = new Uppy();
 for (const name of ["upload-success", "upload-error"]) uppy.on(name, (file, what) => (events[name] ??= []).push(what));
 uppy.on("complete", (result) => results.push(result));
 `+more+`
