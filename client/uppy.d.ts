@@ -1,14 +1,14 @@
 // The types of uppy.js, an uploader for Uppy around postern.js.
 
 import type { BasePlugin, Body, Meta, PluginOpts, Uppy } from "@uppy/core";
-import type { Options, Stored, UploadError } from "./postern.js";
+import type { Options, Stored } from "./postern.js";
 
 /**
  * Uploads Uppy's files by the grants of a Postern server.
  *
  * What the server says of an upload, the receipt, is the body of the response in
  * "upload-success" and in file.response, and its location is file.uploadURL. What
- * "upload-error" brings is an UploadError, whose message is for people.
+ * "upload-error" brings is an UploadError of postern.js, whose message is for people.
  *
  *     new Uppy().use(Dashboard, { … }).use(Postern, { endpoint: "/uploads" });
  */
@@ -29,5 +29,3 @@ export interface PosternOptions
 
 /** The body of a response: new Uppy<Meta, Receipt>(). */
 export type Receipt = { [K in keyof Stored]: Stored[K] };
-
-export { UploadError };
