@@ -134,8 +134,8 @@ export default class Postern extends BasePlugin {
 
   /** @param {string} id @param {Turns} turns @param {number} bytesUploaded @param {number} bytesTotal */
   #progress(id, turns, bytesUploaded, bytesTotal) {
-    if (turns.ended) return;
     const file = this.uppy.getFile(id);
+    if (turns.ended || !file) return; // uppy.clear() removes files, and tells nobody
     const uploadStarted = file.progress.uploadStarted ?? Date.now();
     this.uppy.emit("upload-progress", file, { uploadStarted, bytesUploaded, bytesTotal });
   }
@@ -143,9 +143,10 @@ export default class Postern extends BasePlugin {
   /** @param {string} id @param {Turns} turns @param {State} state */
   #tell(id, turns, { retrying, elsewhere }) {
     const again = retrying && retrying.tries >= TRIES && navigator.onLine; // Uppy says itself that one is offline
-    if (turns.ended || !(again || elsewhere)) return;
+    const file = this.uppy.getFile(id);
+    if (turns.ended || !file || !(again || elsewhere)) return;
     const message = this.i18n(again ? `${retrying.from}_retried` : "uploading_elsewhere");
-    this.uppy.emit("upload-stalled", new Error(message), [this.uppy.getFile(id)]);
+    this.uppy.emit("upload-stalled", new Error(message), [file]);
   }
 
   /** @param {string} id @param {unknown} error */
@@ -187,7 +188,9 @@ export default class Postern extends BasePlugin {
   // Uppy forgets then which files have failed, and would wait for them.
   #resumeAll = () => {
     for (const turns of this.#turns.values()) turns.resume();
-    for (const id of this.#failed) this.uppy.retryUpload(id).catch((error) => this.uppy.log(error, "error"));
+    const failed = [...this.#failed];
+    this.#failed.clear();
+    for (const id of failed) this.uppy.retryUpload(id).catch((error) => this.uppy.log(error));
   };
 
   // It leaves nothing on the server, in whatever state the upload was.
