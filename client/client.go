@@ -22,7 +22,15 @@
 // The form then sends the keys of the uploads under that name. postern-upload.d.ts
 // has its attributes, properties, events, parts and texts.
 //
-// It speaks the language of the page around it: what is not English it loads from
+// uppy.js is an uploader for Uppy, which brings the user interface:
+//
+//	import Postern from "/client/uppy.js";
+//
+//	new Uppy().use(Dashboard, { target: "#uploads" }).use(Postern, { endpoint: "/uploads" });
+//
+// It imports @uppy/core by that name: see docs/clients.md.
+//
+// The form control speaks the language of the page around it: what is not English it loads from
 // locales beside it. Uploads in parts load crc64.js, too: the worker that sums them.
 //
 // What is served is made of the sources in src, bundled and minified, by build.js.
@@ -48,6 +56,10 @@ var (
 	component []byte
 	//go:embed postern-upload.d.ts
 	componentTypes []byte
+	//go:embed dist/uppy.js
+	uppy []byte
+	//go:embed uppy.d.ts
+	uppyTypes []byte
 	//go:embed dist/crc64.js
 	checksums []byte
 	//go:embed dist/locales/*.js
@@ -78,6 +90,8 @@ func Handler() http.Handler {
 		"postern.d.ts":        newFile(types, "application/typescript; charset=utf-8"),
 		"postern-upload.js":   newFile(component, script),
 		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
+		"uppy.js":             newFile(uppy, script),
+		"uppy.d.ts":           newFile(uppyTypes, "application/typescript; charset=utf-8"),
 		"crc64.js":            newFile(checksums, script),
 	}
 	texts, _ := fs.Glob(locales, "dist/locales/*.js") // the pattern is right

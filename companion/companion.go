@@ -15,6 +15,32 @@
 // not the ticket's is refused. Golden Retriever resumes uploads after a reload,
 // although the server names the keys.
 //
+// # signRequest
+//
+// Uppy 6.2 and later can have a function of the page's own say where each request
+// goes, and with which headers. Then it sends what S3's own API has, and expects S3's
+// XML. With format=xml in the query this package speaks that, so that Uppy uploads in
+// parts with a token, and shows why a file is refused:
+//
+//	const at = "/uppy/s3/multipart", headers = { Authorization: `Bearer ${token}` };
+//
+//	async function signRequest({ method, key, uploadId, partNumber }) {
+//		if (!uploadId) {
+//			const { name: filename, type, size } = uppy.getFile(key);
+//			return { url: `${at}?${new URLSearchParams({ format: "xml", filename, type, size })}`, headers };
+//		}
+//		const upload = `${at}/${encodeURIComponent(uploadId)}`;
+//		if (partNumber) return (await fetch(`${upload}/${partNumber}`, { headers })).json();
+//		return { url: `${upload}${method === "POST" ? "/complete" : ""}?format=xml`, headers };
+//	}
+//
+//	new Uppy().use(AwsS3, { signRequest, generateObjectKey: ({ id }) => id, shouldUseMultipart: ({ size }) => size > 0 });
+//
+// The file's id stands for the key, which the server names: Uppy learns it in the
+// end. Metadata goes as metadata[name] in the query. Single uploads, empty files
+// among them, need no package: signRequest may return h's own grant, and a
+// postprocessor completes.
+//
 // # What Uppy can't do
 //
 // Single uploads never call back. Where the Handler has [postern.WithOnComplete]
@@ -22,12 +48,10 @@
 // shouldUseMultipart to true. Empty files can't be uploaded then: they have no
 // parts, and Uppy 6 sends them as single uploads nevertheless. A single upload is
 // always a form: providers that take none, such as Cloudflare R2, need
-// shouldUseMultipart: true as well. Uppy 6.3 does without this package for single
-// uploads, forms and PUTs, and has them completed: its signRequest takes the
-// grants of h as they are.
+// shouldUseMultipart: true as well, or signRequest, which takes grants as they are.
 //
-// Uppy doesn't send the size of a file. Put it into the file's meta, as above,
-// and grants bind it. Multipart uploads without it are refused with
+// With companionEndpoint Uppy doesn't send the size of a file. Put it into the
+// file's meta, as above, and grants bind it. Multipart uploads without it are refused with
 // size_required, unless the Handler has [postern.AllowUnboundedParts]. Leave
 // getChunkSize as it is: parts of a known size are signed for the exact lengths
 // of Uppy's default rule. Where a plugin changes files before they go up, such as
@@ -36,10 +60,11 @@
 // Metadata is text, numbers and booleans: at most 64 entries and 8 KiB. What is
 // stored of it is for [postern.WithClientMetadata] to say.
 //
-// Uppy 6 sends no headers of yours, and cookies to its own origin only: mount the
-// handler there and authorize by the session. Of a refusal it shows the status
-// text alone, which HTTP/2 does not have; the codes are in the answers and in the
-// server's log. Uppy 5 shows the message.
+// With companionEndpoint Uppy 6 sends no headers of yours, and cookies to its own
+// origin only: mount the handler there and authorize by the session. Of a refusal it
+// shows the status text alone, which HTTP/2 does not have; the codes are in the
+// answers and in the server's log. Uppy 5 shows the message, and so does Uppy 6 with
+// signRequest.
 //
 // Uppy can't ask again for a completion that takes long. The request is kept
 // open instead: after 20 s the answer begins with blanks, one every 20 s, so that
@@ -141,6 +166,7 @@ type call struct {
 	mode   postern.Mode // of a grant
 	ticket string
 	part   string // a number, or "batch"
+	xml    bool   // it is answered as by S3
 
 	begun bool // the answer has begun, with blanks
 }
@@ -186,6 +212,8 @@ func parse(r *http.Request) *call {
 	if c.allow == "" {
 		c.allow = c.method
 	}
+	// S3's API has no address for a form, and none for the URLs of parts.
+	c.xml = c.mode != postern.ModePost && c.action != postern.ActionParts && r.URL.Query().Get("format") == "xml"
 	if c.action == postern.ActionSign {
 		return c
 	}

@@ -238,6 +238,39 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestWithSignRequestUppyIsAnsweredAsByS3(t *testing.T) {
+	const multipart = "/uppy/s3/multipart"
+	h := newHandler(t)
+	for name, tc := range map[string]struct {
+		method, target string
+		status         int
+		document       string
+	}{
+		"a refusal":                           {"POST", multipart + "?format=xml&filename=a.html&type=text/html&size=1", 415, "<Error><Code>Files of type text/html are not accepted.</Code><Message>type_not_allowed</Message></Error>"},
+		"no size":                             {"POST", multipart + "?format=xml&filename=a.png&type=image/png", 400, "<Message>size_required</Message>"},
+		"a size that is no number":            {"POST", multipart + "?format=xml&filename=a.png&type=image/png&size=XL", 400, "<Message>size_invalid</Message>"},
+		"a query that is too long":            {"POST", multipart + "?format=xml&size=1&filename=" + strings.Repeat("a", 17<<10), 413, "<Message>body_too_large</Message>"},
+		"too much metadata":                   {"POST", multipart + "?format=xml&size=1&filename=a&metadata[x]=" + strings.Repeat("v", 9<<10), 400, "<Message>metadata_invalid</Message>"},
+		"the list of a ticket's that is none": {"GET", multipart + "/%3Cb%3E?format=xml", 400, "<Message>ticket_invalid</Message>"},
+		"the completion of none":              {"POST", multipart + "/abc/complete?format=xml", 400, "<Message>ticket_invalid</Message>"},
+		"the end of none":                     {"DELETE", multipart + "/abc?format=xml", 400, "<Message>ticket_invalid</Message>"},
+		"a method that it has not":            {"PUT", multipart + "/abc?format=xml", 405, "<Message>method_not_allowed</Message>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := send(h, tc.method, tc.target, "")
+			require.Equal(t, tc.status, w.Code, w.Body.String())
+			require.Equal(t, "application/xml", w.Header().Get("Content-Type"))
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+			require.Equal(t, "nosniff", w.Header().Get("X-Content-Type-Options"))
+			require.Contains(t, w.Body.String(), tc.document)
+		})
+	}
+	t.Run("but for a form and for parts", func(t *testing.T) {
+		require.Equal(t, "POST", formOf(t, send(h, "GET", params+"&format=xml", "")).Method)
+		require.Equal(t, "ticket_invalid", refused(t, send(h, "GET", multipart+"/abc/1?format=xml", "")))
+	})
+}
+
 // ticketOfAda returns the ticket of a single upload, of the same keys as the handler.
 func ticketOfAda(t *testing.T) (ticket string, h http.Handler) {
 	t.Helper()

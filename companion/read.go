@@ -41,23 +41,28 @@ func (d dialect) ReadUpload(_ http.ResponseWriter, r *http.Request) (*postern.De
 		Filename, Type string
 		Metadata       metadata
 	}
-	if c.mode == postern.ModePost {
-		if d.completes {
-			return nil, postern.ErrCompletionRequired.WithDetail(
-				"Uploads are completed here, which single uploads cannot do. Set shouldUseMultipart to true.")
-		}
+	switch {
+	case c.mode == postern.ModePost && d.completes:
+		return nil, postern.ErrCompletionRequired.WithDetail(
+			"Uploads are completed here, which single uploads cannot do. Set shouldUseMultipart to true.")
+	case c.mode == postern.ModePost || c.xml:
 		values, err := query.Parse(r, maxGrantQuery)
 		if err != nil {
 			return nil, err
 		}
 		q.Filename, q.Type = values.Get("filename"), values.Get("type")
+		if size := values.Get("size"); c.xml && size != "" {
+			q.Metadata.set("size", size)
+		}
 		for name, all := range values {
 			if name, ok := strings.CutPrefix(name, "metadata["); ok && strings.HasSuffix(name, "]") {
 				q.Metadata.set(strings.TrimSuffix(name, "]"), all[0])
 			}
 		}
-	} else if err := postern.ReadJSON(r, &q); err != nil {
-		return nil, err
+	default:
+		if err := postern.ReadJSON(r, &q); err != nil {
+			return nil, err
+		}
 	}
 	if err := q.Metadata.check(); err != nil {
 		return nil, err
@@ -106,6 +111,9 @@ func (dialect) ReadTicket(_ http.ResponseWriter, r *http.Request, _ postern.Acti
 			return &postern.TicketDetails{Numbers: list}, err
 		}
 	case postern.ActionComplete:
+		if c.xml {
+			break // the parts are those that S3 has
+		}
 		request.Details = func() (*postern.TicketDetails, error) {
 			var q struct{ Parts partList }
 			err := postern.ReadJSON(r, &q)

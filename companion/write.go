@@ -3,6 +3,7 @@ package companion
 import (
 	"bufio"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"strconv"
@@ -11,7 +12,11 @@ import (
 	"github.com/postern-go/postern"
 )
 
-func (dialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Grant) {
+func (dialect) WriteGrant(w http.ResponseWriter, r *http.Request, g *postern.Grant) {
+	if callOf(r).xml {
+		writeXML(w, http.StatusOK, initiateMultipartUploadResult{Bucket: g.Bucket, Key: g.Key, UploadID: g.Ticket})
+		return
+	}
 	if g.Mode == postern.ModeMultipart {
 		write(w, http.StatusCreated, struct {
 			Key      string `json:"key"`
@@ -35,7 +40,7 @@ func (dialect) WriteGrant(w http.ResponseWriter, _ *http.Request, g *postern.Gra
 // WriteParts streams: what it holds in memory does not grow with the number of
 // parts.
 func (dialect) WriteParts(w http.ResponseWriter, r *http.Request, urls *postern.PartURLs) {
-	header(w)
+	header(w, contentJSON)
 	w.WriteHeader(http.StatusOK) // a router may have set another status already
 	b := bufio.NewWriterSize(w, 16<<10)
 	// Nothing in a URL needs escaping in JSON.
@@ -67,10 +72,18 @@ type part struct {
 	ETag       string
 }
 
-func (dialect) WriteList(w http.ResponseWriter, _ *http.Request, parts []postern.Part) {
+func (dialect) WriteList(w http.ResponseWriter, r *http.Request, parts []postern.Part) {
 	list := make([]part, len(parts))
 	for k, p := range parts {
 		list[k] = part{p.Number, p.Size, p.ETag}
+	}
+	writeList(w, r, list)
+}
+
+func writeList(w http.ResponseWriter, r *http.Request, list []part) {
+	if callOf(r).xml {
+		writeXML(w, http.StatusOK, listPartsResult{Parts: list})
+		return
 	}
 	write(w, http.StatusOK, list)
 }
@@ -82,19 +95,25 @@ func (dialect) WriteReceipt(w http.ResponseWriter, r *http.Request, receipt *pos
 		Key      string `json:"key"`
 		Data     any    `json:"data,omitempty"`
 	}{receipt.Location, receipt.Bucket, receipt.Key, receipt.Data}
-	if callOf(r).begun {
+	c := callOf(r)
+	switch document := (completeMultipartUploadResult{Location: receipt.Location, Bucket: receipt.Bucket, Key: receipt.Key}); {
+	case c.xml && c.begun:
+		_ = xml.NewEncoder(w).Encode(document)
+	case c.xml:
+		writeXML(w, http.StatusOK, document)
+	case c.begun:
 		_ = json.NewEncoder(w).Encode(answer)
-		return
+	default:
+		write(w, http.StatusOK, answer)
 	}
-	write(w, http.StatusOK, answer)
 }
 
 // WritePending keeps the request open: Uppy does not ask again. JSON may begin
-// with blanks.
+// with blanks, and so may XML without a declaration.
 func (dialect) WritePending(w http.ResponseWriter, r *http.Request, _ time.Duration) postern.Pending {
 	if c := callOf(r); !c.begun {
 		c.begun = true
-		header(w)
+		header(w, c.contentType())
 		w.WriteHeader(http.StatusOK)
 	}
 	if _, err := w.Write([]byte{'\n'}); err != nil {
@@ -104,7 +123,12 @@ func (dialect) WritePending(w http.ResponseWriter, r *http.Request, _ time.Durat
 	return postern.KeptOpen
 }
 
-func (dialect) WriteAborted(w http.ResponseWriter, _ *http.Request) {
+func (dialect) WriteAborted(w http.ResponseWriter, r *http.Request) {
+	if callOf(r).xml {
+		header(w, contentXML)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	write(w, http.StatusOK, struct{}{})
 }
 
@@ -115,13 +139,18 @@ func (dialect) WriteProblem(w http.ResponseWriter, r *http.Request, p *postern.P
 		panic(http.ErrAbortHandler) // it is too late for another status
 	}
 	if parts := assembled(r, c, p); parts != nil {
-		write(w, http.StatusOK, parts)
+		writeList(w, r, parts)
 		return
 	}
 	if p.Status() == http.StatusMethodNotAllowed && c != nil {
 		w.Header().Set("Allow", c.allow)
 	}
 	p.SetHeader(w.Header())
+	if c != nil && c.xml {
+		// Uppy shows the code, and nothing else.
+		writeXML(w, p.Status(), s3Error{Code: p.Detail(), Message: p.Code()})
+		return
+	}
 	w.WriteHeader(p.Status())
 	document, _ := p.MarshalJSON()
 	message, _ := json.Marshal(p.Detail())
@@ -148,15 +177,54 @@ func assembled(r *http.Request, c *call, p *postern.Problem) []part {
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
+const (
+	contentJSON = "application/json"
+	contentXML  = "application/xml"
+)
+
+func (c *call) contentType() string {
+	if c.xml {
+		return contentXML
+	}
+	return contentJSON
+}
+
 func write(w http.ResponseWriter, status int, v any) {
-	header(w)
+	header(w, contentJSON)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-func header(w http.ResponseWriter) {
+func header(w http.ResponseWriter, contentType string) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// What S3 answers, as far as Uppy reads it.
+type (
+	initiateMultipartUploadResult struct {
+		XMLName     xml.Name `xml:"InitiateMultipartUploadResult"`
+		Bucket, Key string
+		UploadID    string `xml:"UploadId"`
+	}
+	listPartsResult struct {
+		XMLName xml.Name `xml:"ListPartsResult"`
+		Parts   []part   `xml:"Part"`
+	}
+	completeMultipartUploadResult struct {
+		XMLName               xml.Name `xml:"CompleteMultipartUploadResult"`
+		Location, Bucket, Key string
+	}
+	s3Error struct {
+		XMLName       xml.Name `xml:"Error"`
+		Code, Message string
+	}
+)
+
+func writeXML(w http.ResponseWriter, status int, document any) {
+	header(w, contentXML)
+	w.WriteHeader(status)
+	_ = xml.NewEncoder(w).Encode(document)
 }

@@ -24,10 +24,11 @@ test("dist has nothing else", async () => {
   assert.deepEqual(files.map(({ parentPath, name }) => nameOf({ path: `${parentPath}/${name}` })).sort(), outputFiles.map(nameOf).sort());
 });
 
-test("the element imports the module, and nothing else is imported before it is needed", () => {
+test("the element and the uploader import the module, and nothing else is imported before it is needed", () => {
   /** @param {string} name */
   const imported = (name) => [...new Set(metafile.outputs[`dist/${name}`].imports.map(({ path, kind }) => `${kind} ${path}`))];
   assert.deepEqual(imported("postern.js"), ["dynamic-import ./crc64.js"]);
   assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js"]);
+  assert.deepEqual(imported("uppy.js").sort(), ["import-statement ./postern.js", "import-statement @uppy/core"]);
   assert.deepEqual(imported("crc64.js"), []);
 });

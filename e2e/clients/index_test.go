@@ -15,7 +15,7 @@ func TestTheIndexLeadsToEachPage(t *testing.T) {
 	signIn(page, "globex")
 	page.Picture("index")
 	pages := browser.Eval[[]string](page, `[...document.querySelectorAll(".cards a")].map((a) => a.pathname)`)
-	require.Len(t, pages, 8)
+	require.Len(t, pages, 9)
 	for _, path := range pages {
 		page.Click(`.cards [href="` + path + `"]`)
 		page.Wait(`location.pathname === "` + path + `" && document.readyState === "complete"`)

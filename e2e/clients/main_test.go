@@ -31,17 +31,19 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// install gets the packages, unless they are there.
+// install gets the packages, those that build the client included, unless they are there.
 func install() error {
 	examples, err := program.Examples()
 	if err != nil {
 		return err
 	}
 	nodeModules = filepath.Join(examples, "clients", "node_modules")
-	script := exec.Command(filepath.Join(examples, "..", "scripts", "npm"), "examples/clients")
-	script.Stdout, script.Stderr = os.Stderr, os.Stderr
-	if err := script.Run(); err != nil {
-		return fmt.Errorf("scripts/npm: %w", err)
+	for _, folder := range []string{"examples/clients", "client"} {
+		script := exec.Command(filepath.Join(examples, "..", "scripts", "npm"), folder)
+		script.Stdout, script.Stderr = os.Stderr, os.Stderr
+		if err := script.Run(); err != nil {
+			return fmt.Errorf("scripts/npm: %w", err)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
@@ -223,6 +224,55 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUppyHasEachRequestOfAnUploadInPartsSigned has signRequest send tokens to companion.
+func TestUppyHasEachRequestOfAnUploadInPartsSigned(t *testing.T) {
+	t.Run("it pauses and goes on", func(t *testing.T) {
+		s := startPlugin(t, postern.VersityGW)
+		page := s.openAt(t, "/signed")
+		page.Choose(uppyPicker, fixture.Text(t, "log.txt", 12*megabyte).Path)
+		browser.Eval[bool](page, `(uppy.setFileMeta(uppy.getFiles()[0].id, { caption: "<Fog>" }), true)`)
+		page.Throttle(6 * megabyte)
+		page.Click(uppyUpload)
+		page.Wait(uppyBar + ` > 45`)
+		page.Click(button("Pause"))
+		page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+		page.Throttle(0)
+		page.Click(button("Resume"))
+		page.Wait(uppyDone)
+		require.EqualValues(t, 1, s.completed.Load())
+		require.Equal(t, map[string]string{"caption": "<Fog>"}, s.last().Metadata)
+		require.Equal(t, s.last().Key, browser.Eval[string](page, `uppy.getFiles()[0].response.body.key`), "the server has named it")
+		require.Equal(t, s.last().Location, browser.Eval[string](page, `uppy.getFiles()[0].uploadURL`))
+		require.Contains(t, browser.Eval[[]string](page, `sent`), "GET", "it asks which parts have arrived")
+	})
+	t.Run("it shows why a file is refused", func(t *testing.T) {
+		s := startPlugin(t, postern.VersityGW)
+		page := s.openAt(t, "/signed")
+		page.AllowErrors() // Uppy writes them to the console
+		s.refuse("log.txt", "Your plan has no room for this file.")
+		page.Choose(uppyPicker, fixture.Text(t, "log.txt", 1000).Path)
+		page.Click(uppyUpload)
+		page.Wait(uppyFailed)
+		saysInUppy(page, "Your plan has no room for this file.")
+		s.refuse("", "")
+		page.Click(pluginRetry)
+		page.Wait(uppyDone)
+		require.EqualValues(t, 1, s.completed.Load())
+	})
+	t.Run("it is given up", func(t *testing.T) {
+		s := startPlugin(t, postern.VersityGW)
+		page := s.openAt(t, "/signed")
+		page.Choose(uppyPicker, fixture.Text(t, "log.txt", 12*megabyte).Path)
+		page.Throttle(6 * megabyte)
+		page.Click(uppyUpload)
+		page.Wait(uppyBar + ` > 45`)
+		page.Click(button("Cancel"))
+		page.Throttle(0)
+		require.Eventually(t, func() bool { return s.aborted.Load() == 1 }, browser.Patience, 20*time.Millisecond)
+		require.Zero(t, s.completed.Load())
+	})
 }
 
 func TestSingleUploadsAreRefusedWhereUppyWouldHaveToCompleteThem(t *testing.T) {

@@ -23,7 +23,7 @@ func TestMistakesAreSaidInOneLine(t *testing.T) {
 		{"the folder is missing", []string{"-node-modules", t.TempDir(), "-dir", missing},
 			"clients: the folder " + missing + " does not exist: make it, or choose another with -dir"},
 		{"a package is missing", []string{"-node-modules", t.TempDir(), "-dir", t.TempDir()},
-			`clients: no such module: @uppy/aws-s3: run "npm ci --ignore-scripts" in the folder of package.json`},
+			`clients: no such module: @uppy/core: run "npm ci --ignore-scripts" in the folder of package.json`},
 		{"an argument too many", []string{"x"}, `clients: unexpected argument "x" (see -h)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

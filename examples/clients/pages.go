@@ -28,6 +28,7 @@ var pages = []*page{
 	formPage,
 	fetchPage,
 	modulePage,
+	uppyPluginPage,
 	uppyPage,
 	uppy5Page,
 	jQueryPage,
