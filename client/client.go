@@ -23,7 +23,8 @@
 // has its attributes, properties, events, parts and texts.
 //
 // It speaks the language of the page around it: what is not English it loads from
-// locales beside it. Uploads in parts load crc64.js, too: the worker that sums them.
+// locales beside it. Uploads in parts load crc64.js, too: the worker that sums them; and
+// elements that list what was cut off load kept.js, which brings files back.
 //
 // What is served is made of the sources in src, bundled and minified, by build.js.
 package client
@@ -50,6 +51,8 @@ var (
 	componentTypes []byte
 	//go:embed dist/crc64.js
 	checksums []byte
+	//go:embed dist/kept.js
+	keeper []byte
 	//go:embed dist/locales/*.js
 	locales embed.FS
 )
@@ -68,7 +71,7 @@ func newFile(content []byte, contentType string) *file {
 	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// Handler serves the modules, their types, the worker and the texts of other languages
+// Handler serves the modules, their types, what they load and the texts of other languages
 // at any mount: the last segment of the path names the file, the last two
 // locales/de.js; every other address is 404. Browsers keep the files and ask each time
 // whether they are still the same.
@@ -79,6 +82,7 @@ func Handler() http.Handler {
 		"postern-upload.js":   newFile(component, script),
 		"postern-upload.d.ts": newFile(componentTypes, "application/typescript; charset=utf-8"),
 		"crc64.js":            newFile(checksums, script),
+		"kept.js":             newFile(keeper, script),
 	}
 	texts, _ := fs.Glob(locales, "dist/locales/*.js") // the pattern is right
 	for _, name := range texts {

@@ -28,6 +28,7 @@ test("the element imports the module, and nothing else is imported before it is 
   /** @param {string} name */
   const imported = (name) => [...new Set(metafile.outputs[`dist/${name}`].imports.map(({ path, kind }) => `${kind} ${path}`))];
   assert.deepEqual(imported("postern.js"), ["dynamic-import ./crc64.js"]);
-  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js"]);
+  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js", "dynamic-import ./kept.js"]);
+  assert.deepEqual(imported("kept.js"), []);
   assert.deepEqual(imported("crc64.js"), []);
 });

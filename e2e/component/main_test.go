@@ -47,6 +47,7 @@ type site struct {
 	receipts []postern.Receipt
 	actions  []postern.Action
 	paths    []string // of what was signed
+	most     int64    // bytes that a file may have, 0 for no own limit
 }
 
 // script is the page's own. It notes the events, and how files go up.
@@ -61,8 +62,9 @@ URL.createObjectURL = (blob) => { const url = createObjectURL.call(URL, blob); b
 URL.revokeObjectURL = (url) => { blobs.delete(url); revokeObjectURL.call(URL, url); };
 `
 
-// serve starts a site whose page has the given content.
-func serve(t testing.TB, content string) *site {
+// serve starts a site whose page has the given content. around are middleware of the
+// uploads.
+func serve(t testing.TB, content string, around ...func(http.Handler) http.Handler) *site {
 	t.Helper()
 	s := &site{t: t, s3: s3test.Start(t)}
 	h, err := postern.New(
@@ -79,6 +81,9 @@ func serve(t testing.TB, content string) *site {
 			}
 			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
 				return postern.ErrUnauthenticated
+			}
+			if s.most > 0 {
+				u.LimitSize(1, s.most)
 			}
 			if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
 				return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
@@ -100,8 +105,12 @@ func serve(t testing.TB, content string) *site {
 		}),
 	)
 	require.NoError(t, err)
+	var uploads http.Handler = h
+	for _, wrap := range around {
+		uploads = wrap(uploads)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/uploads/", h)
+	mux.Handle("/uploads/", uploads)
 	mux.Handle("/client/", client.Handler())
 	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
