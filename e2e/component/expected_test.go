@@ -130,7 +130,7 @@ func TestANameCannotDressUpAsAnother(t *testing.T) {
 
 func TestTheElementSpeaksThePagesLanguage(t *testing.T) {
 	t.Parallel()
-	e := serve(t, `<div lang="ar-EG" dir="rtl"><postern-upload multiple max-files="3"></postern-upload></div>`).open()
+	e := serve(t, `<div lang="ar-EG" dir="rtl"><postern-upload multiple accept="" max-size="0" max-files="3"></postern-upload></div>`).open()
 	e.Wait(e.Part("prompt") + `.innerText === "أفلت الملفات هنا أو اخترها"`)
 	require.Equal(t, "٣ ملفات على الأكثر", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	e.Pick(fixture.Text(t, "a.txt", 10))
