@@ -293,8 +293,10 @@ function isFinalAtBucket({ code, status, detail, mend }) {
 }
 
 /**
- * Whether the bucket says that the grant is too old. Another one is not.
+ * Whether the bucket says that the grant is too old. Another one is not, unless a clock is
+ * wrong.
  *
  * @param {Pick<UploadError, "from" | "detail" | "code">} error
  */
-export const hasExpired = ({ from, detail, code }) => from === "bucket" && (/expired/i.test(detail) || code === "ExpiredToken");
+export const hasExpired = ({ from, detail, code }) =>
+  from === "bucket" && code !== "clock_wrong" && (/expired/i.test(detail) || code === "ExpiredToken");

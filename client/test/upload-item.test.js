@@ -86,7 +86,7 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
   ["a signature that is wrong", new UploadError("SignatureDoesNotMatch", { from: "bucket", status: 403 }), true],
   ["a grant that has expired", new UploadError("AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }), false],
   ["a key that is taken", new UploadError("PreconditionFailed", { from: "bucket", status: 412 }), false],
-  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403 }), true],
+  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403, detail: "Request has expired" }), true],
   ["a policy of the page", new UploadError("blocked_by_policy"), true],
   ["a bucket that does not answer", new UploadError("bucket_unreachable", { from: "bucket" }), false],
   ["a file that another tab uploads", new UploadError("uploading_elsewhere"), false],
