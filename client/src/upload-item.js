@@ -146,7 +146,7 @@ export class UploadItem {
 
   /** Whether its file may be chosen again. */
   get replaceable() {
-    return REPLACEABLE.includes(this.#state);
+    return REPLACEABLE.includes(this.#state) || (this.#state === "paused" && !this.hasBytes);
   }
 
   /** Whether it takes one of the places in the list that max-files counts. */

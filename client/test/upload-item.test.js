@@ -162,3 +162,13 @@ test("what the form has kept is done, and no file is taken for it", () => {
   assert.equal(item.counted, true);
   assert.notEqual(item.id, idOf(file));
 });
+
+test("a file that the browser has kept waits for a person, and may be chosen again all the same", () => {
+  const item = UploadItem.cutOff(remembered, { copy: new Blob() });
+  assert.equal(item.state, "paused");
+  assert.equal(item.mainAction, "resume");
+  assert.ok(item.leftOver && item.replaceable);
+  item.needFile();
+  assert.equal(item.mainAction, "choose");
+  assert.equal(UploadItem.cutOff({ ...remembered, loaded: 10 }, { copy: new Blob() }).state, "waiting", "it needs no file");
+});

@@ -156,3 +156,32 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 		return seen;
 	})()`))
 }
+
+// TestADroppedFileHasAHandle has the browser's own handle, of a file outside of the page's
+// file system: after a reload nobody has agreed to its being read.
+func TestADroppedFileHasAHandle(t *testing.T) {
+	t.Parallel()
+	s := serve(t, `<postern-upload></postern-upload>`)
+	e := s.open()
+	if !browser.Eval[bool](e.Page, `"getAsFileSystemHandle" in DataTransferItem.prototype`) {
+		t.Skip("this browser has no handles of dropped files")
+	}
+	e.list()
+	e.Throttle(1 << 20)
+	f := fixture.Text(t, "dropped.txt", 11<<20)
+	e.Drop(f.Path)
+	e.comeBack()
+	e.WaitFor(f.Name, "paused")
+	require.Equal(t, "prompt", browser.Eval[string](e.Page, `new Promise((done) => {
+		const opening = indexedDB.open("postern", 1);
+		opening.onsuccess = () => {
+			const asked = opening.result.transaction("files").objectStore("files").getAll();
+			asked.onsuccess = () => asked.result[0].handle.queryPermission({ mode: "read" }).then(done);
+		};
+	})`))
+	e.Push(f.Name, "resume") // the browser asks, and nobody answers
+	e.Pick(f)
+	e.WaitFor(f.Name, "done")
+	require.Equal(t, 1, s.asked(postern.ActionSign), "chosen again it goes on all the same")
+	e.waitForKept(0)
+}
