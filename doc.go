@@ -12,6 +12,7 @@
 //		postern.WithContentTypes("image/*", "application/pdf"),
 //	)
 //	mux.Handle("POST /uploads/", h)
+//	mux.Handle("GET /uploads/rules", h)
 //
 // The same by hand is a chain of ordinary middleware around an [Issuer], with your
 // own wherever you want it:

@@ -100,7 +100,8 @@ func ExampleNew() {
 		panic(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("POST /uploads/", session.Require(h)) // any prefix, any router: no StripPrefix needed
+	mux.Handle("POST /uploads/", session.Require(h))     // any prefix, any router: no StripPrefix needed
+	mux.Handle("GET /uploads/rules", session.Require(h)) // tells the page what is accepted
 
 	fmt.Println(ask(mux, `{"filename":"cat.png","type":"image/png","size":70000}`).Status)
 	fmt.Println(ask(mux, `{"filename":"cat.exe","type":"application/x-msdownload","size":70000}`).Status)

@@ -14,10 +14,10 @@ const locales = files.filter((file) => file !== "en.js").map((file) => `src/loca
 export function bundle() {
   return build({
     absWorkingDir: import.meta.dirname,
-    entryPoints: ["src/postern.js", "src/postern-upload.js", "src/uppy.js", "src/crc64.js", ...locales],
+    entryPoints: ["src/postern.js", "src/postern-upload.js", "src/uppy.js", "src/crc64.js", "src/kept.js", ...locales],
     outdir: "dist",
     outbase: "src",
-    external: ["./postern.js", "./crc64.js", "@uppy/core"], // one copy of each on a page, and no more than is needed
+    external: ["./postern.js", "./crc64.js", "./kept.js", "@uppy/core"], // one copy of each on a page, and no more than is needed
     bundle: true,
     minify: true,
     format: "esm",

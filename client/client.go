@@ -31,7 +31,8 @@
 // It imports @uppy/core by that name: see docs/clients.md.
 //
 // The form control speaks the language of the page around it: what is not English it loads from
-// locales beside it. Uploads in parts load crc64.js, too: the worker that sums them.
+// locales beside it. Uploads in parts load crc64.js, too: the worker that sums them; and
+// elements that list what was cut off load kept.js, which brings files back.
 //
 // What is served is made of the sources in src, bundled and minified, by build.js.
 package client
@@ -62,6 +63,8 @@ var (
 	uppyTypes []byte
 	//go:embed dist/crc64.js
 	checksums []byte
+	//go:embed dist/kept.js
+	keeper []byte
 	//go:embed dist/locales/*.js
 	locales embed.FS
 )
@@ -80,7 +83,7 @@ func newFile(content []byte, contentType string) *file {
 	return &file{content, contentType, `"` + hex.EncodeToString(sum[:16]) + `"`}
 }
 
-// Handler serves the modules, their types, the worker and the texts of other languages
+// Handler serves the modules, their types, what they load and the texts of other languages
 // at any mount: the last segment of the path names the file, the last two
 // locales/de.js; every other address is 404. Browsers keep the files and ask each time
 // whether they are still the same.
@@ -93,6 +96,7 @@ func Handler() http.Handler {
 		"uppy.js":             newFile(uppy, script),
 		"uppy.d.ts":           newFile(uppyTypes, "application/typescript; charset=utf-8"),
 		"crc64.js":            newFile(checksums, script),
+		"kept.js":             newFile(keeper, script),
 	}
 	texts, _ := fs.Glob(locales, "dist/locales/*.js") // the pattern is right
 	for _, name := range texts {

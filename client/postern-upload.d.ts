@@ -21,10 +21,16 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  *
  * **Attributes**: `endpoint`, `accept`, `multiple`, `max-size`, `max-files`,
  * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
- * `concurrency`, `unfinished`, `capture`, `folder`, `compact`, `previews`, `resize`,
- * `leave-warning`, and `lang`, which selects the texts, its own or an ancestor's.
+ * `concurrency`, `unfinished`, `keep-size`, `capture`, `folder`, `compact`, `previews`,
+ * `resize`, `leave-warning`, and `lang`, which selects the texts, its own or an ancestor's.
  * Each has a property, below. They may change at any time, for what begins or goes
  * on after it: call clear() when somebody else signs in.
+ *
+ * **The server's rules** stand in for `accept` and `max-size` where the page has not
+ * said them: what `…/rules` tells this user is asked once the element is seen, and again
+ * when `headers` are set, when the person comes back to the page, and when the server
+ * refuses what they allowed. Files that they do not allow are refused at once. A server
+ * that does not answer there is none the worse: it judges each file.
  *
  * **Events**: `postern-progress`, `postern-complete` and `postern-error` bubble,
  * and leave shadow trees. `change` comes when the person's uploads change the
@@ -66,11 +72,17 @@ export class PosternUpload extends HTMLElement {
 
   /** Where the handler is mounted: "/uploads" without the attribute. */
   endpoint: string;
-  /** What is accepted, as in a file input: ".pdf, image/*". The server decides. */
+  /**
+   * What is accepted, as in a file input: ".pdf, image/*". The server decides. Without the
+   * attribute, what its rules say; with "", anything.
+   */
   accept: string;
   /** Whether more than one file can be chosen. */
   multiple: boolean;
-  /** Larger files, in bytes, are refused before the server is asked; 0 is no limit. */
+  /**
+   * Larger files, in bytes, are refused before the server is asked. Without the attribute,
+   * as large as the server's rules say; 0 is no limit.
+   */
   maxSize: number;
   /** With `multiple`, how many files; 0 is no limit. */
   maxFiles: number;
@@ -97,8 +109,20 @@ export class PosternUpload extends HTMLElement {
    * completely is completed at once, so set `headers` first. For one element of a
    * page only: it lists those of the others, too. What another tab is sending is not
    * among them.
+   *
+   * Where the browser can open a file again that was dropped or chosen, as Chromium does,
+   * people press a button in place of choosing it, and the browser may ask them; files are
+   * then chosen in its own dialog. What opens them is in IndexedDB until the upload ends.
    */
   unfinished: boolean;
+  /**
+   * With `unfinished`, the size in bytes up to which a copy of a file is kept, where the
+   * browser cannot open it again: it goes on without being chosen. 0, as without it, keeps
+   * no copies. All copies together have four times as much at most. They are in IndexedDB,
+   * which others who use the same browser profile can read, until the upload ends; if it
+   * does not, until such an element is on a page after the ticket has expired.
+   */
+  keepSize: number;
 
   /** As in a file input: "environment" or "user" opens a phone's camera. */
   capture: string;

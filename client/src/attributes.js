@@ -123,6 +123,13 @@ export class Attributes extends HTMLElement {
     this.setAttribute("max-size", String(value));
   }
 
+  get keepSize() {
+    return this.#number("keep-size", 0);
+  }
+  set keepSize(value) {
+    this.setAttribute("keep-size", String(value));
+  }
+
   get maxFiles() {
     return this.#number("max-files", 0);
   }

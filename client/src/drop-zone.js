@@ -4,8 +4,11 @@ import { patternsOf } from "./accept.js";
 import { make } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
 
+/** @import { Accepted } from "./accept.js" */
 /** @import { Attributes } from "./attributes.js" */
 /** @import { TextName, Words } from "./words.js" */
+
+const FEW = 6; // types of the server's that a hint tells
 
 export class DropZone {
   #prompt = make("slot", { name: "prompt" });
@@ -41,16 +44,18 @@ export class DropZone {
    * Says what may be chosen.
    *
    * @param {Words} words
-   * @param {Pick<Attributes, "accept" | "multiple" | "required" | "maxSize" | "maxFiles" | "capture" | "folder" | "compact">} limits
+   * @param {Pick<Attributes, "multiple" | "required" | "maxFiles" | "capture" | "folder" | "compact">} attributes
+   * @param {Accepted} accepted
    */
-  describe(words, { accept, multiple, required, maxSize, maxFiles, capture, folder, compact }) {
-    Object.assign(this.#input, { accept, multiple, webkitdirectory: folder });
+  describe(words, { multiple, required, maxFiles, capture, folder, compact }, { accept = "", types = [], maxSize }) {
+    const patterns = [...patternsOf(accept), ...types];
+    Object.assign(this.#input, { accept: accept || types.join(), multiple, webkitdirectory: folder });
     if (capture) this.#input.setAttribute("capture", capture); // which has no property everywhere
     else this.#input.removeAttribute("capture");
     this.#prompt.textContent = words.text(promptName(multiple, compact));
     this.#hint.textContent = [
       required && words.text("hint_required"),
-      accept && words.text("hint_types", { types: words.types(patternsOf(accept)) }),
+      isShort(patterns, accept) && words.text("hint_types", { types: words.types(patterns) }),
       maxSize && words.text("hint_size", { max: words.size(maxSize) }),
       multiple && maxFiles && words.text("hint_count", { count: maxFiles }),
     ].filter(Boolean).join(" · ");
@@ -63,6 +68,9 @@ export class DropZone {
     this.#notice.hidden = !text;
   }
 }
+
+/** Whether patterns are told, which must be, of the page's own. @param {string[]} patterns @param {string} accept */
+const isShort = (patterns, accept) => patterns.length > 0 && (accept !== "" || patterns.length <= FEW);
 
 /** @param {boolean} multiple @param {boolean} compact @returns {TextName} */
 function promptName(multiple, compact) {

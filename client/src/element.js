@@ -1,13 +1,14 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { refusalOf, tooLarge } from "./accept.js";
+import { patternsOf, refusalOf, tooLarge } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
 import { dropped, filesIn } from "./folders.js";
-import { unfinished } from "./postern.js";
+import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
 import { resizable, resized } from "./resize.js";
+import { ServerRules } from "./rules.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
 import { UploadItem, idOf } from "./upload-item.js";
@@ -15,12 +16,16 @@ import { UploadList } from "./upload-list.js";
 import { Words, load } from "./words.js";
 
 /** @import * as API from "../postern-upload.d.ts" */
-/** @import { Options, Stored, Unfinished } from "../postern.d.ts" */
+/** @import { Accepted } from "./accept.js" */
+/** @import { Kept } from "./kept.js" */
+/** @import { Options, Rules, Stored, Unfinished } from "../postern.d.ts" */
 /** @import { AllAction } from "./summary.js" */
 
 // What the window tells: the connection is back or gone, or another tab has ended
 // what is listed here.
 const OUTSIDE = ["online", "offline", "storage"];
+// What the server says of a file that its rules would not have.
+const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
@@ -30,7 +35,7 @@ export class PosternUpload extends Attributes {
   static formAssociated = true;
   static observedAttributes = [
     "accept", "multiple", "required", "name", "max-size", "max-files", "lang", "unfinished", "endpoint", "scope",
-    "capture", "folder", "compact", "previews",
+    "capture", "folder", "compact", "previews", "credentials",
   ];
 
   #internals = this.attachInternals();
@@ -48,6 +53,11 @@ export class PosternUpload extends Attributes {
   #restored = 0; // how often what is unfinished was asked for
   #fresh = false; // whether what is unfinished is to be listed
   #held = false; // the refreshing, which the end of a loop does once
+  /** What brings files back, once it is loaded. @type {typeof import("./kept.js") | null} */
+  #keeper = null;
+  #seen = false; // by a person
+  #rules = new ServerRules(() => this.#options(), () => this.#translate());
+  #sight = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && this.#onSight());
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
@@ -56,7 +66,7 @@ export class PosternUpload extends Attributes {
       const { resumable } = item;
       item.progress(progress);
       if (resumable === item.resumable) this.#list.progress(item);
-      else this.#list.paint(item);
+      else this.#becomeResumable(item);
       if (item.file) this.#tell("postern-progress", { file: item.file, ...progress });
     },
     onState: (item, waiting) => {
@@ -65,6 +75,7 @@ export class PosternUpload extends Attributes {
     },
     onComplete: (item, receipt) => {
       item.complete(receipt);
+      this.#keeper?.sweep();
       this.#show(item);
       this.#tell("postern-complete", receipt);
     },
@@ -76,7 +87,11 @@ export class PosternUpload extends Attributes {
       item.needFile();
       this.#show(item);
     },
-    onError: (item, error) => this.#fail(item, error),
+    onError: (item, error) => {
+      this.#keeper?.sweep();
+      this.#fail(item, error);
+    },
+    onGivenUp: () => this.#keeper?.sweep(),
   });
 
   #drop = new DropZone({ onClick: () => this.open(), onFiles: (files) => this.#add(files) });
@@ -116,7 +131,11 @@ export class PosternUpload extends Attributes {
   get receipts() { return this.#list.items.flatMap(({ receipt }) => receipt ?? []); }
 
   get headers() { return this.#headers; }
-  set headers(headers) { this.#headers = headers; }
+  set headers(headers) {
+    this.#headers = headers;
+    this.#rules.outdate(); // who asks may be another
+    if (this.#seen) this.#askRules();
+  }
 
   get metadata() { return this.#metadata; }
   set metadata(metadata) { this.#metadata = metadata; }
@@ -131,7 +150,18 @@ export class PosternUpload extends Attributes {
 
   /** @returns {void} */
   open() {
-    if (!this.#disabled) this.#drop.open();
+    if (this.#disabled) return;
+    if (this.#keeper && this.unfinished && !this.folder && !this.capture) this.#choose(this.#keeper);
+    else this.#drop.open();
+  }
+
+  // By the dialog whose files can be opened again.
+  /** @param {typeof import("./kept.js")} keeper */
+  async #choose(keeper) {
+    const { accept = "", types = [] } = this.#accepted(this.#rules.told);
+    const files = await keeper.choose({ patterns: [...patternsOf(accept), ...types], multiple: this.multiple });
+    if (!files) this.#drop.open();
+    else if (files.length && !this.#disabled) this.#add(files);
   }
 
   /** @param {DataTransfer | Iterable<File>} source */
@@ -141,7 +171,7 @@ export class PosternUpload extends Attributes {
       this.#add([...source]);
       return;
     }
-    const { files, directories } = dropped(source);
+    const { files, directories } = dropped(source, this.unfinished ? this.#keeper?.noteDropped : undefined);
     const folders = directories.length > 0;
     if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
     if (folders && this.multiple) filesIn(directories).then((inside) => this.#add(inside));
@@ -165,12 +195,14 @@ export class PosternUpload extends Attributes {
   }
 
   resume() {
-    this.#forEach((item) => item.state === "paused" && this.#wait(item));
+    this.#forEach((item) => item.state === "paused" && this.#goOn(item));
   }
 
   connectedCallback() {
     for (const type of OUTSIDE) addEventListener(type, this.#onOutside);
     addEventListener("beforeunload", this.#onLeave);
+    addEventListener("visibilitychange", this.#onVisible);
+    this.#sight.observe(this);
     this.#translate();
     this.#restore();
   }
@@ -179,6 +211,8 @@ export class PosternUpload extends Attributes {
   disconnectedCallback() {
     for (const type of OUTSIDE) removeEventListener(type, this.#onOutside);
     removeEventListener("beforeunload", this.#onLeave);
+    removeEventListener("visibilitychange", this.#onVisible);
+    this.#sight.disconnect();
     queueMicrotask(() => {
       for (const item of this.#list.items) {
         if (this.isConnected || item.state !== "uploading") continue;
@@ -190,7 +224,9 @@ export class PosternUpload extends Attributes {
 
   /** @param {string} name */
   attributeChangedCallback(name) {
+    if (name === "endpoint" || name === "credentials") this.#rules.outdate({ elsewhere: true });
     this.#translate();
+    if (this.#seen) this.#askRules();
     if (!["unfinished", "endpoint", "scope"].includes(name)) return;
     this.#bring([]); // what is another's goes at once
     this.#restore();
@@ -231,6 +267,16 @@ export class PosternUpload extends Attributes {
     if (this.leaveWarning && this.#list.items.some(({ active }) => active)) event.preventDefault();
   };
 
+  #onSight() {
+    this.#seen = true;
+    this.#sight.disconnect();
+    this.#askRules();
+  }
+
+  #onVisible = () => {
+    if (this.#seen && document.visibilityState === "visible") this.#askRules();
+  };
+
   #onOutside = () => {
     this.#restore({ fresh: false });
     this.#list.paintAll();
@@ -241,18 +287,45 @@ export class PosternUpload extends Attributes {
   async #restore({ fresh = true } = {}) {
     const turn = ++this.#restored;
     this.#fresh ||= fresh;
-    const listed = this.unfinished && this.isConnected ? await unfinished(this.#options()) : [];
-    if (turn === this.#restored) this.#bring(listed); // or it was asked for again meanwhile
+    const options = this.#options();
+    const wanted = this.unfinished && this.isConnected;
+    const listed = wanted ? await unfinished(options) : [];
+    const kept = wanted && this.#fresh ? await this.#keptOf(options, listed) : undefined;
+    if (turn === this.#restored) this.#bring(listed, kept); // or it was asked for again meanwhile
   }
 
-  /** @param {Unfinished[]} listed */
-  #bring(listed) {
+  /** @param {Options} options @param {Unfinished[]} listed */
+  async #keptOf(options, listed) {
+    const keeper = await this.#loadKeeper();
+    keeper?.sweep();
+    return keeper?.keptOf(options, listed);
+  }
+
+  async #loadKeeper() {
+    try {
+      return (this.#keeper ??= await import("./kept.js"));
+    } catch {
+      return null; // people choose their files again
+    }
+  }
+
+  /** @param {UploadItem} item */
+  async #becomeResumable(item) {
+    this.#list.paint(item);
+    const { file } = item;
+    if (!item.resumable || !this.unfinished || !(file instanceof File)) return;
+    const options = this.#options();
+    (await this.#loadKeeper())?.keep(options, file, this.keepSize);
+  }
+
+  /** @param {Unfinished[]} listed @param {Map<Unfinished, Kept>} [kept] */
+  #bring(listed, kept) {
     const found = new Map(listed.map((file) => [idOf(file), file]));
     for (const item of this.#list.items) {
       if (item.leftOver && !found.has(item.id)) this.#remove(item, { keep: true });
       found.delete(item.id);
     }
-    if (this.#fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file));
+    if (this.#fresh) for (const file of found.values()) this.#insert(UploadItem.cutOff(file, kept?.get(file)));
     this.#fresh = false;
     this.#refresh();
   }
@@ -269,12 +342,33 @@ export class PosternUpload extends Attributes {
     };
   }
 
+  // Asks what the server accepts, unless the page says it all.
+  #askRules() {
+    if (this.isConnected && !(this.hasAttribute("accept") && this.hasAttribute("max-size"))) this.#rules.ask();
+  }
+
+  /**
+   * What is accepted, as the page says it or else the server.
+   *
+   * @param {Rules | null} rules
+   * @returns {Accepted}
+   */
+  #accepted(rules) {
+    const { types = [], min_size: minSize, max_size: maxSize } = rules ?? {};
+    return {
+      accept: this.accept,
+      types: this.hasAttribute("accept") || types.includes("*/*") ? [] : types,
+      maxSize: this.hasAttribute("max-size") ? this.maxSize : maxSize,
+      minSize,
+    };
+  }
+
   /** @param {UploadItem} item */
   async #prepare(item) {
-    const { resize, maxSize } = this;
     const { file } = item;
     if (!(file instanceof File) || !this.#shrinks(file)) return;
-    item.replace(await resized(file, resize));
+    item.replace(await resized(file, this.resize));
+    const { maxSize } = this.#accepted(this.#rules.current);
     if (maxSize && item.size > maxSize) throw tooLarge(maxSize);
   }
 
@@ -292,7 +386,8 @@ export class PosternUpload extends Attributes {
 
   /** @param {File[]} files */
   #add(files, { folders = false } = {}) {
-    const { multiple, maxFiles, accept, maxSize } = this;
+    const { multiple, maxFiles } = this;
+    const accepted = this.#accepted(this.#rules.current);
     const count = multiple ? maxFiles || Infinity : 1;
     /** @type {string[]} */
     const twice = [];
@@ -305,7 +400,7 @@ export class PosternUpload extends Attributes {
       const item = UploadItem.chosen(file);
       const same = this.#list.find(item.key);
       if (same && !same.replaceable) return twice.push(item.name);
-      const refusal = refusalOf(file, { accept, maxSize: this.#shrinks(file) ? 0 : maxSize });
+      const refusal = refusalOf(file, this.#shrinks(file) ? { ...accepted, maxSize: 0 } : accepted);
       if (!refusal) {
         for (const other of replaced) if (other !== same) this.#remove(other);
         replaced = [];
@@ -323,6 +418,7 @@ export class PosternUpload extends Attributes {
       left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
     );
     this.#refresh();
+    this.#askRules(); // for the next ones
   }
 
   // Whether there is no place for another file, but in the place of one.
@@ -337,6 +433,10 @@ export class PosternUpload extends Attributes {
   #fail(item, error) {
     item.fail(error);
     this.#show(item);
+    if (this.#rules.current && error instanceof UploadError && error.from === "server" && AGAINST_RULES.includes(error.code)) {
+      this.#rules.outdate();
+      this.#askRules();
+    }
     const message = this.#words.failure(error, { size: item.size, online: navigator.onLine });
     if (item.file) this.#tell("postern-error", { file: item.file, error, message });
   }
@@ -354,6 +454,23 @@ export class PosternUpload extends Attributes {
     this.#show(item);
   }
 
+  // Goes on with what is paused, for which the browser may have to bring the file back.
+  /** @param {UploadItem} item */
+  async #goOn(item) {
+    const { file, kept } = item;
+    if (this.#keeper && kept && file && "loaded" in file) {
+      const found = await this.#keeper.open(kept, file);
+      if (item.state !== "paused") return;
+      if (!found) {
+        item.needFile();
+        this.#show(item);
+        return;
+      }
+      item.replace(found);
+    }
+    this.#wait(item);
+  }
+
   /** @param {UploadItem} item */
   #cancel(item) {
     this.#transfers.giveUp(item);
@@ -366,6 +483,7 @@ export class PosternUpload extends Attributes {
     const { mainAction } = item;
     if (mainAction === "choose") this.open();
     else if (mainAction === "pause") this.#pause(item);
+    else if (mainAction === "resume") this.#goOn(item);
     else if (mainAction) this.#wait(item);
   }
 
@@ -488,7 +606,7 @@ export class PosternUpload extends Attributes {
     const language = languageOf(this);
     const words = (this.#words = new Words(language, this.#texts));
     if (this.isConnected) load(language).then((news) => news && this.#translate());
-    this.#drop.describe(words, this);
+    this.#drop.describe(words, this, this.#accepted(this.#rules.told));
     this.#list.previews = this.previews;
     this.#list.translate(words);
     this.#refresh();

@@ -16,8 +16,9 @@ export function pathOf(file) {
  * What was dropped or pasted, which must be asked at once: it is gone after the event.
  *
  * @param {DataTransfer} transfer
+ * @param {(file: File, item: DataTransferItem) => void} [onFile]
  */
-export function dropped(transfer) {
+export function dropped(transfer, onFile) {
   /** @type {File[]} */
   const files = [];
   /** @type {FileSystemDirectoryEntry[]} */
@@ -26,8 +27,10 @@ export function dropped(transfer) {
     if (item.kind !== "file") continue;
     const entry = item.webkitGetAsEntry();
     const file = entry?.isDirectory ? null : item.getAsFile();
-    if (file) files.push(file);
-    else if (entry) directories.push(/** @type {FileSystemDirectoryEntry} */ (entry));
+    if (file) {
+      files.push(file);
+      onFile?.(file, item);
+    } else if (entry) directories.push(/** @type {FileSystemDirectoryEntry} */ (entry));
   }
   return { files, directories };
 }

@@ -19,6 +19,7 @@ import { idOf } from "./upload-item.js";
  * @property {(item: UploadItem, loaded: number) => void} onPause is told how many bytes are kept
  * @property {(item: UploadItem) => void} onFileNeeded
  * @property {(item: UploadItem, error: Error) => void} onError
+ * @property {() => void} [onGivenUp] is called when nothing is left of an upload
  */
 
 export class Transfers {
@@ -60,7 +61,10 @@ export class Transfers {
     const { file, receipt } = item;
     if (!file || receipt) return;
     const options = this.#options.get(item) ?? this.#owner.options();
-    this.#inTurn(item, () => discard(file, options).catch(() => {})); // another tab has it
+    this.#inTurn(item, async () => {
+      await discard(file, options).catch(() => {}); // another tab has it
+      this.#owner.onGivenUp?.();
+    });
   }
 
   /** Stops it here: another item goes on with the file. @param {UploadItem} item */

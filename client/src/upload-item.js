@@ -5,13 +5,15 @@ import { pathOf } from "./folders.js";
 import { cleanName } from "./names.js";
 import { UploadError } from "./postern.js";
 
+/** @import { Kept } from "./kept.js" */
 /** @import { Progress, Retrying, State as Waiting, Stored, Unfinished } from "../postern.d.ts" */
 
 /**
  * - waiting: for its turn
  * - uploading: it has its turn
  * - paused: by a person or the page
- * - unfinished: cut off when the page was left, and goes on when its file is chosen
+ * - unfinished: cut off when the page was left, and goes on when its file is chosen; one
+ *   whose file the browser has kept is paused
  * - done: it has its receipt
  * - failed, cancelled: it can be tried again
  * - removed: it is in the list no more
@@ -28,7 +30,7 @@ import { UploadError } from "./postern.js";
 export const TRANSITIONS = {
   waiting: ["uploading", "paused", "done", "failed", "cancelled", "removed"],
   uploading: ["waiting", "paused", "unfinished", "done", "failed", "cancelled", "removed"],
-  paused: ["waiting", "done", "cancelled", "removed"],
+  paused: ["waiting", "unfinished", "done", "cancelled", "removed"],
   unfinished: ["removed"],
   done: ["removed"],
   failed: ["waiting", "removed"],
@@ -75,6 +77,8 @@ export class UploadItem {
   retrying = null;
   /** Whether another tab uploads the file. */
   elsewhere = false;
+  /** What brings its file back. @type {Kept | null} */
+  kept = null;
   /** Whether trying again cannot help. */
   final = false;
 
@@ -103,11 +107,18 @@ export class UploadItem {
     return new UploadItem(file, { ...describe(file), id: idOf(file) }, "waiting");
   }
 
-  /** An upload that was cut off. What was sent completely needs no file. @param {Unfinished} file */
-  static cutOff(file) {
+  /**
+   * An upload that was cut off. What was sent completely needs no file.
+   *
+   * @param {Unfinished} file
+   * @param {Kept | null} [kept]
+   */
+  static cutOff(file, kept = null) {
     const { loaded, size } = file;
-    const item = new UploadItem(file, { ...describe(file), id: idOf(file) }, loaded === size ? "waiting" : "unfinished");
+    const without = kept ? "paused" : "unfinished";
+    const item = new UploadItem(file, { ...describe(file), id: idOf(file) }, loaded === size ? "waiting" : without);
     item.loaded = loaded;
+    item.kept = kept;
     return item;
   }
 
@@ -135,7 +146,7 @@ export class UploadItem {
 
   /** Whether its file may be chosen again. */
   get replaceable() {
-    return REPLACEABLE.includes(this.#state);
+    return REPLACEABLE.includes(this.#state) || (this.#state === "paused" && !this.hasBytes);
   }
 
   /** Whether it takes one of the places in the list that max-files counts. */
@@ -282,8 +293,10 @@ function isFinalAtBucket({ code, status, detail, mend }) {
 }
 
 /**
- * Whether the bucket says that the grant is too old. Another one is not.
+ * Whether the bucket says that the grant is too old. Another one is not, unless a clock is
+ * wrong.
  *
  * @param {Pick<UploadError, "from" | "detail" | "code">} error
  */
-export const hasExpired = ({ from, detail, code }) => from === "bucket" && (/expired/i.test(detail) || code === "ExpiredToken");
+export const hasExpired = ({ from, detail, code }) =>
+  from === "bucket" && code !== "clock_wrong" && (/expired/i.test(detail) || code === "ExpiredToken");

@@ -28,7 +28,8 @@ test("the element and the uploader import the module, and nothing else is import
   /** @param {string} name */
   const imported = (name) => [...new Set(metafile.outputs[`dist/${name}`].imports.map(({ path, kind }) => `${kind} ${path}`))];
   assert.deepEqual(imported("postern.js"), ["dynamic-import ./crc64.js"]);
-  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js"]);
+  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js", "dynamic-import ./kept.js"]);
+  assert.deepEqual(imported("kept.js"), []);
   assert.deepEqual(imported("uppy.js").sort(), ["import-statement ./postern.js", "import-statement @uppy/core"]);
   assert.deepEqual(imported("crc64.js"), []);
 });

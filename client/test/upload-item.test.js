@@ -86,7 +86,7 @@ for (const [what, error, final] of /** @type {[string, Error, boolean][]} */ ([
   ["a signature that is wrong", new UploadError("SignatureDoesNotMatch", { from: "bucket", status: 403 }), true],
   ["a grant that has expired", new UploadError("AccessDenied", { from: "bucket", status: 403, detail: "Request has expired" }), false],
   ["a key that is taken", new UploadError("PreconditionFailed", { from: "bucket", status: 412 }), false],
-  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403 }), true],
+  ["a wrong clock", new UploadError("clock_wrong", { from: "bucket", status: 403, detail: "Request has expired" }), true],
   ["a policy of the page", new UploadError("blocked_by_policy"), true],
   ["a bucket that does not answer", new UploadError("bucket_unreachable", { from: "bucket" }), false],
   ["a file that another tab uploads", new UploadError("uploading_elsewhere"), false],
@@ -161,4 +161,14 @@ test("what the form has kept is done, and no file is taken for it", () => {
   assert.equal(item.percent, 100);
   assert.equal(item.counted, true);
   assert.notEqual(item.id, idOf(file));
+});
+
+test("a file that the browser has kept waits for a person, and may be chosen again all the same", () => {
+  const item = UploadItem.cutOff(remembered, { copy: new Blob() });
+  assert.equal(item.state, "paused");
+  assert.equal(item.mainAction, "resume");
+  assert.ok(item.leftOver && item.replaceable);
+  item.needFile();
+  assert.equal(item.mainAction, "choose");
+  assert.equal(UploadItem.cutOff({ ...remembered, loaded: 10 }, { copy: new Blob() }).state, "waiting", "it needs no file");
 });

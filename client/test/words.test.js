@@ -83,6 +83,7 @@ for (const [what, code, init, about, expected] of
     ["a refusal of the bucket", "AccessDenied", { from: "bucket", status: 403, detail: "Access Denied" }, {}, "The storage refused the file (AccessDenied). Only the people who run this site can mend that."],
     ["a bucket that is not there", "NoSuchBucket", { from: "bucket", status: 404 }, {}, "The storage of this site is not set up right (NoSuchBucket). Only the people who run it can mend that."],
     ["a wrong clock", "RequestTimeTooSkewed", { from: "bucket", status: 403 }, {}, "The clock of the server or of the storage is wrong (RequestTimeTooSkewed). Only the people who run this site can mend that."],
+    ["a wrong clock, of which the bucket says that the grant has expired", "clock_wrong", { from: "bucket", status: 403, detail: "Request has expired" }, {}, "The clock of the server or of the storage is wrong (clock_wrong). Only the people who run this site can mend that."],
     ["a code of the bucket's that the server has used", "NoSuchBucket", { from: "server", detail: "No." }, {}, "No."],
     ["a code without a text", "plan_full", { from: "server", detail: "Your plan is full." }, {}, "Your plan is full."],
     ["without words of the server", "plan_full", { from: "server" }, {}, texts.en.unexpected],

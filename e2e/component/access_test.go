@@ -19,9 +19,10 @@ func TestAssistiveTechnologyIsToldEverything(t *testing.T) {
 	e.Pick(fixture.Text(t, "slow.txt", 1<<20), fixture.Write(t, "b.html", []byte("<p>")))
 	e.WaitFor("slow.txt", "uploading")
 	e.WaitFor("b.html", "failed")
+	e.Wait(e.hint() + `.endsWith("21 MB each")`)
 	require.Contains(t, e.Accessible("group"), browser.Node{Name: "Photos"})
 	require.Equal(t, []browser.Node{
-		{Name: "Drop files here, or choose them Required · Only .txt"},
+		{Name: "Drop files here, or choose them Required · Only .txt · Up to 21 MB each"},
 		{Name: "Cancel slow.txt"},
 		{Name: "Remove b.html"},
 	}, e.Accessible("button"))

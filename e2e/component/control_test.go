@@ -128,7 +128,8 @@ func TestWhatWasCutOffIsListed(t *testing.T) {
 	require.Equal(t, "Not all files are uploaded yet.", e.invalid())
 	require.False(t, browser.Eval[bool](e.Page, e.JS()+`.matches(":state(uploading)")`), "leaving the page would cut nothing")
 	require.Equal(t, "Choose large.pdf again", browser.Eval[string](e.Page, e.In(f.Name, "choose")+`.title`))
-	browser.Eval[bool](e.Page, `(HTMLInputElement.prototype.click = () => (window.asked = true), true)`)
+	browser.Eval[bool](e.Page, `(HTMLInputElement.prototype.click = () => (window.asked = true),
+		window.showOpenFilePicker &&= async () => { window.asked = true; throw new DOMException("closed", "AbortError"); }, true)`)
 	e.Push(f.Name, "choose")
 	e.Wait(`window.asked`)
 

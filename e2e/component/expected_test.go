@@ -130,7 +130,7 @@ func TestANameCannotDressUpAsAnother(t *testing.T) {
 
 func TestTheElementSpeaksThePagesLanguage(t *testing.T) {
 	t.Parallel()
-	e := serve(t, `<div lang="ar-EG" dir="rtl"><postern-upload multiple max-files="3"></postern-upload></div>`).open()
+	e := serve(t, `<div lang="ar-EG" dir="rtl"><postern-upload multiple accept="" max-size="0" max-files="3"></postern-upload></div>`).open()
 	e.Wait(e.Part("prompt") + `.innerText === "أفلت الملفات هنا أو اخترها"`)
 	require.Equal(t, "٣ ملفات على الأكثر", browser.Eval[string](e.Page, e.Part("hint")+`.innerText`))
 	e.Pick(fixture.Text(t, "a.txt", 10))
@@ -158,3 +158,38 @@ func TestPreviewsShowVideosAndDocuments(t *testing.T) {
 	e.Push("a.pdf", "remove")
 	require.Zero(t, browser.Eval[int](e.Page, `blobs.size`), "object URLs are revoked")
 }
+
+func TestPreviewsShowAFilm(t *testing.T) {
+	t.Parallel()
+	e := serveWith(t, `<postern-upload multiple previews></postern-upload>`, setup{types: "video/*"}).open()
+	require.Eventually(t, func() bool { return browser.Eval[bool](e.Page, film) }, browser.Patience, pause)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.add([new File([film], "film.webm", { type: "video/webm" }), new File(["no film"], "no.webm", { type: "video/webm" })]), true)`)
+	e.WaitFor("film.webm", "done")
+	e.Wait(e.In("film.webm", "preview") + `.querySelector("video")?.videoWidth === 64`)
+	require.True(t, browser.Eval[bool](e.Page, `((video) => video.muted && video.paused && !video.controls)(`+e.In("film.webm", "preview")+`.querySelector("video"))`))
+	e.WaitFor("no.webm", "done")
+	require.Equal(t, "WEBM", browser.Eval[string](e.Page, e.In("no.webm", "preview")+`.textContent`), "what is no film keeps its extension")
+	e.Wait(`blobs.size === 1`)
+	e.Push("film.webm", "remove")
+	require.Zero(t, browser.Eval[int](e.Page, `blobs.size`), "object URLs are revoked")
+}
+
+// film has the browser make one, window.film.
+const film = `new Promise((done) => {
+	const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
+	const context = canvas.getContext("2d");
+	const recorder = new MediaRecorder(canvas.captureStream(25));
+	const paint = setInterval(() => {
+		context.fillStyle = "#" + Math.floor(Math.random() * 0xffffff).toString(16).padStart(6, "0");
+		context.fillRect(0, 0, 64, 48);
+	}, 40);
+	const pieces = [];
+	recorder.ondataavailable = ({ data }) => pieces.push(data);
+	recorder.onstop = () => {
+		clearInterval(paint);
+		window.film = new Blob(pieces, { type: "video/webm" });
+		done(film.size > 0);
+	};
+	recorder.start();
+	setTimeout(() => recorder.stop(), 1000);
+})`

@@ -3,6 +3,7 @@
 package component_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/element"
 	"github.com/postern-go/postern/e2e/internal/program"
+	"github.com/postern-go/postern/e2e/internal/tap"
 	"github.com/postern-go/postern/s3test"
 )
 
@@ -42,11 +44,13 @@ type site struct {
 	URL string
 	t   testing.TB
 	s3  *s3test.Server
+	tap *tap.Tap // if there is one
 
 	mu       sync.Mutex
 	receipts []postern.Receipt
 	actions  []postern.Action
 	paths    []string // of what was signed
+	most     int64    // bytes that a file may have, 0 for no own limit
 }
 
 // script is the page's own. It notes the events, and how files go up.
@@ -61,47 +65,81 @@ URL.createObjectURL = (blob) => { const url = createObjectURL.call(URL, blob); b
 URL.revokeObjectURL = (url) => { blobs.delete(url); revokeObjectURL.call(URL, url); };
 `
 
-// serve starts a site whose page has the given content.
-func serve(t testing.TB, content string) *site {
+// serve starts a site whose page has the given content. around are middleware of the
+// uploads.
+func serve(t testing.TB, content string, around ...func(http.Handler) http.Handler) *site {
 	t.Helper()
-	s := &site{t: t, s3: s3test.Start(t)}
+	return serveWith(t, content, setup{around: around})
+}
+
+// setup is what a site may have of its own.
+type setup struct {
+	around []func(http.Handler) http.Handler
+	s3     []s3test.Option
+	types  string // in the place of "image/*"
+	tapped bool   // whether a tap stands between the browser and the bucket
+	strict bool   // whether the page's security policy forbids the bucket
+	more   []postern.HandlerOption
+}
+
+func serveWith(t testing.TB, content string, o setup) *site {
+	t.Helper()
+	s := &site{t: t, s3: s3test.Start(t, o.s3...)}
+	public := s.s3.Endpoint
+	if o.tapped {
+		s.tap = tap.Start(t, s.s3.Endpoint)
+		public = s.tap.URL
+	}
+	origin := public
+	if o.strict {
+		origin = ""
+	}
 	h, err := postern.New(
 		postern.Bucket{
-			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, PathStyle: true,
+			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, PublicEndpoint: public, PathStyle: true,
 			Credentials: s.s3.Credentials(), Provider: postern.VersityGW,
 		},
-		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.actions = append(s.actions, u.Action)
-			if u.Action == postern.ActionSign {
-				s.paths = append(s.paths, u.Path)
-			}
-			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
-				return postern.ErrUnauthenticated
-			}
-			if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
-				return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
-			}
-			return nil
-		}),
-		postern.WithClientMetadata("album"),
-		postern.WithContentTypes("image/*", "text/plain", "application/pdf"),
-		postern.WithSizeLimit(1, 20<<20),
-		postern.WithMultipartThreshold(5<<20),
-		postern.WithPartSize(5<<20),
-		postern.WithPromotion("staging/"),
-		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.receipts = append(s.receipts, *r)
-			r.Data = map[string]string{"row": "of " + r.Filename}
-			return nil
-		}),
+		append([]postern.HandlerOption{
+			postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.actions = append(s.actions, u.Action)
+				if u.Action == postern.ActionSign {
+					s.paths = append(s.paths, u.Path)
+				}
+				if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
+					return postern.ErrUnauthenticated
+				}
+				if s.most > 0 {
+					u.LimitSize(1, s.most)
+				}
+				if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
+					return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
+				}
+				return nil
+			}),
+			postern.WithClientMetadata("album"),
+			postern.WithContentTypes(cmp.Or(o.types, "image/*"), "text/plain", "application/pdf"),
+			postern.WithSizeLimit(1, 20<<20),
+			postern.WithMultipartThreshold(5 << 20),
+			postern.WithPartSize(5 << 20),
+			postern.WithPromotion("staging/"),
+			postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.receipts = append(s.receipts, *r)
+				r.Data = map[string]string{"row": "of " + r.Filename}
+				return nil
+			}),
+		}, o.more...)...,
 	)
 	require.NoError(t, err)
+	var uploads http.Handler = h
+	for _, wrap := range o.around {
+		uploads = wrap(uploads)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/uploads/", h)
+	mux.Handle("/uploads/", uploads)
 	mux.Handle("/client/", client.Handler())
 	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
@@ -112,8 +150,8 @@ func serve(t testing.TB, content string) *site {
 		_ = json.NewEncoder(w).Encode(r.PostForm)
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; media-src blob:; frame-src blob:; "+
-			"connect-src 'self' "+s.s3.Endpoint+"; form-action 'self'; require-trusted-types-for 'script'")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; media-src blob:; frame-src 'self' blob:; "+
+			"connect-src 'self' "+origin+"; form-action 'self'; require-trusted-types-for 'script'")
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<!doctype html><html lang=en><title>Test</title><script src=/page.js></script>"+
 			"<script type=module src=/client/postern-upload.js></script>%s", content)

@@ -1,6 +1,8 @@
 package mediatype
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -117,4 +119,17 @@ func FuzzByExtension(f *testing.F) {
 			require.True(t, HasExtension(essence, name[strings.LastIndexByte(name, '.'):]))
 		}
 	})
+}
+
+// TestTypesThatThePageJudgesHaveNoOtherMeaning has the types that client/src/accept.js
+// refuses by itself: of the same list, in its own tests.
+func TestTypesThatThePageJudgesHaveNoOtherMeaning(t *testing.T) {
+	text, err := os.ReadFile("testdata/one-name.json")
+	require.NoError(t, err)
+	var names []string
+	require.NoError(t, json.Unmarshal(text, &names))
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		require.Equal(t, name, Canonical(name), "the server takes it for another")
+	}
 }

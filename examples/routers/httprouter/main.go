@@ -18,15 +18,17 @@ func main() { demo.Main(demo.HTTP(newRouter)) }
 // own, beside a page that answers everywhere else.
 //
 // httprouter has neither groups nor middleware: here alice makes the group. It has
-// no route for all methods either. Postern's own protocol needs POST only (that of
-// Uppy needs GET and DELETE too), and httprouter answers other methods by itself.
+// no route for all methods either. Postern's own protocol needs POST, and GET for its
+// rules (that of Uppy needs DELETE too), and httprouter answers other methods by itself.
 // A wildcard excludes other routes at its place, so the page is NotFound.
 func newRouter(uploads http.Handler) http.Handler {
 	api := alice.New(demo.RequireUser)
 
 	r := httprouter.New()
-	r.Handler(http.MethodPost, "/api/uploads/*action", api.Then(uploads))
-	r.Handler(http.MethodPost, "/api/albums/:album/photos/*action", api.Then(uploads))
+	for _, prefix := range []string{"/api/uploads/", "/api/albums/:album/photos/"} {
+		r.Handler(http.MethodPost, prefix+"*action", api.Then(uploads))
+		r.Handler(http.MethodGet, prefix+"rules", api.Then(uploads))
+	}
 	r.NotFound = demo.Page()
 	return r
 }

@@ -16,7 +16,8 @@ func main() { demo.Main(demo.HTTP(newRouter)) }
 //
 // The group is a mux of its own. No prefix is stripped: patterns and Postern both
 // look at the whole path. The uploads take all methods, so that Postern answers a
-// wrong one too; write "POST /api/uploads/" where the mux should.
+// wrong one too; write "POST /api/uploads/" and "GET /api/uploads/rules" where the mux
+// should.
 func newRouter(uploads http.Handler) http.Handler {
 	api := http.NewServeMux()
 	api.Handle("/api/uploads/", uploads)

@@ -5,6 +5,7 @@ package routertest
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -66,6 +67,7 @@ func Run(t *testing.T, serve demo.Serve) {
 			t.Run("an upload in parts is begun and given up", func(t *testing.T) { s.testParts(t, prefix) })
 			t.Run("the group's middleware refuses strangers", func(t *testing.T) { s.testStranger(t, prefix) })
 			t.Run("another action is not found", func(t *testing.T) { s.testUnknownAction(t, prefix) })
+			t.Run("what is accepted is told", func(t *testing.T) { s.testRules(t, prefix) })
 			t.Run("another method is not allowed", func(t *testing.T) { s.testMethod(t, prefix) })
 		})
 	}
@@ -162,6 +164,28 @@ func (s *site) testUnknownAction(t *testing.T, prefix string) {
 	for _, action := range []string{"nothing", "sign/nothing", ""} {
 		s.post(t, prefix+action, "alice", photo(5)).problem(t, http.StatusNotFound, "not_found")
 	}
+}
+
+// testRules asks as browsers do, which keep the answer with its ETag.
+func (s *site) testRules(t *testing.T, prefix string) {
+	s.send(t, http.MethodGet, prefix+"rules", "", nil).problem(t, http.StatusUnauthorized, "unauthenticated")
+	told := s.send(t, http.MethodGet, prefix+"rules", "alice", nil)
+	require.Equal(t, http.StatusOK, told.status, "%.500s", told.body)
+	var rules struct {
+		Types   []string
+		MaxSize int64 `json:"max_size"`
+	}
+	require.NoError(t, json.Unmarshal(told.body, &rules))
+	require.NotEmpty(t, rules.Types)
+	require.Equal(t, int64(1<<30), rules.MaxSize)
+
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+prefix+"rules", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer alice-demo")
+	r.Header.Set("If-None-Match", told.header.Get("ETag"))
+	again := do(t, r)
+	require.Equal(t, http.StatusNotModified, again.status)
+	require.Empty(t, again.body)
 }
 
 func (s *site) testMethod(t *testing.T, prefix string) {
