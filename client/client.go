@@ -25,7 +25,8 @@
 // It speaks the language of the page around it: what is not English it loads from
 // locales beside it. Uploads in parts load crc64.js, too: the worker that sums them.
 //
-// What is served is made of the sources in src, bundled and minified, by build.js.
+// What is served is made of the sources in src, bundled and minified, by build.js. So is
+// the npm package, which has hooks for React, Vue and Svelte besides: package.json here.
 package client
 
 import (
@@ -71,7 +72,8 @@ func newFile(content []byte, contentType string) *file {
 // Handler serves the modules, their types, the worker and the texts of other languages
 // at any mount: the last segment of the path names the file, the last two
 // locales/de.js; every other address is 404. Browsers keep the files and ask each time
-// whether they are still the same.
+// whether they are still the same. Pages of any origin may import them: they are the same
+// for everybody.
 func Handler() http.Handler {
 	files := map[string]*file{
 		"postern.js":          newFile(module, script),
@@ -97,6 +99,8 @@ func Handler() http.Handler {
 			return
 		}
 		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		h.Set("Content-Type", f.contentType)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
