@@ -22,8 +22,8 @@ import { Words, load } from "./words.js";
 // what is listed here.
 const OUTSIDE = ["online", "offline", "storage"];
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(css);
+const sheet = globalThis.CSSStyleSheet && new CSSStyleSheet(); // servers have none
+sheet?.replaceSync(css);
 
 export class PosternUpload extends Attributes {
   /** @readonly */

@@ -24,10 +24,14 @@ test("dist has nothing else", async () => {
   assert.deepEqual(files.map(({ parentPath, name }) => nameOf({ path: `${parentPath}/${name}` })).sort(), outputFiles.map(nameOf).sort());
 });
 
-test("the element imports the module, and nothing else is imported before it is needed", () => {
+test("what is served imports the module, and nothing else before it is needed", () => {
   /** @param {string} name */
   const imported = (name) => [...new Set(metafile.outputs[`dist/${name}`].imports.map(({ path, kind }) => `${kind} ${path}`))];
   assert.deepEqual(imported("postern.js"), ["dynamic-import ./crc64.js"]);
-  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js"]);
+  assert.deepEqual(imported("postern-upload.js").filter((path) => !path.includes("./locales/")), ["import-statement ./postern.js"]);
+  assert.deepEqual(new Set(imported("postern-upload.js").map((path) => path.split(" ")[0])), new Set(["import-statement", "dynamic-import"]));
   assert.deepEqual(imported("crc64.js"), []);
+  assert.deepEqual(imported("react.js"), ["import-statement react", "import-statement ./postern.js"]);
+  assert.deepEqual(imported("vue.js"), ["import-statement vue", "import-statement ./postern.js"]);
+  assert.deepEqual(imported("svelte.js"), ["import-statement ./postern.js"]);
 });
