@@ -95,7 +95,7 @@ func inParts(t *testing.T, s *site, page *browser.Page) {
 	page.ClickOn(row("large.txt") + `.querySelector(".resume")`)
 	require.Equal(t, large.Bytes, s.content(keyOf(page, "large.txt")))
 	page.Wait(text("#received", "3"))
-	require.NotEmpty(t, s.receipts[len(s.receipts)-1].CRC64NVME, "what a worker has summed")
+	require.NotEmpty(t, s.last().CRC64NVME, "what a worker has summed")
 	require.Contains(t, browser.Eval[[]string](page, `performance.getEntriesByType("resource").map(({ name }) => name.replace(/.*(crc64).*/, "$1"))`), "crc64")
 
 	given := fixture.Text(t, "given-up.txt", 2*partSize+1)

@@ -179,6 +179,14 @@ func (s *site) names() (names []string) {
 	return names
 }
 
+// last is what the application was told last.
+func (s *site) last() postern.Receipt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.NotEmpty(s.t, s.receipts)
+	return s.receipts[len(s.receipts)-1]
+}
+
 // content reads an object.
 func (s *site) content(key string) []byte {
 	s.t.Helper()
