@@ -34,7 +34,8 @@
 // locales beside it. Uploads in parts load crc64.js, too: the worker that sums them; and
 // elements that list what was cut off load kept.js, which brings files back.
 //
-// What is served is made of the sources in src, bundled and minified, by build.js.
+// What is served is made of the sources in src, bundled and minified, by build.js. So is
+// the npm package, which has hooks for React, Vue and Svelte besides: package.json here.
 package client
 
 import (
@@ -86,7 +87,8 @@ func newFile(content []byte, contentType string) *file {
 // Handler serves the modules, their types, what they load and the texts of other languages
 // at any mount: the last segment of the path names the file, the last two
 // locales/de.js; every other address is 404. Browsers keep the files and ask each time
-// whether they are still the same.
+// whether they are still the same. Pages of any origin may import them: they are the same
+// for everybody.
 func Handler() http.Handler {
 	files := map[string]*file{
 		"postern.js":          newFile(module, script),
@@ -115,6 +117,8 @@ func Handler() http.Handler {
 			return
 		}
 		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		h.Set("Content-Type", f.contentType)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")

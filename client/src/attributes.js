@@ -2,7 +2,10 @@
 
 /** @import * as API from "../postern-upload.d.ts" */
 
-export class Attributes extends HTMLElement {
+/** Servers, which render pages, import the module and have no elements. @type {typeof HTMLElement} */
+const Base = globalThis.HTMLElement ?? class {};
+
+export class Attributes extends Base {
   get endpoint() {
     return this.getAttribute("endpoint") ?? "/uploads";
   }

@@ -27,8 +27,8 @@ const OUTSIDE = ["online", "offline", "storage"];
 // What the server says of a file that its rules would not have.
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
 
-const sheet = new CSSStyleSheet();
-sheet.replaceSync(css);
+const sheet = globalThis.CSSStyleSheet && new CSSStyleSheet(); // servers have none
+sheet?.replaceSync(css);
 
 export class PosternUpload extends Attributes {
   /** @readonly */

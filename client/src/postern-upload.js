@@ -5,4 +5,5 @@ import { PosternUpload } from "./element.js";
 export { PosternUpload };
 export { texts } from "./words.js";
 
-if (!customElements.get("postern-upload")) customElements.define("postern-upload", PosternUpload);
+const registry = globalThis.customElements; // servers have none
+if (!registry?.get("postern-upload")) registry?.define("postern-upload", PosternUpload);

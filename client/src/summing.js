@@ -82,9 +82,12 @@ let known;
 
 /** The address of the worker, as one that the page's policy trusts. */
 function address() {
-  const { href } = new URL("./crc64.js", import.meta.url);
+  const { href, origin } = new URL("./crc64.js?no-inline", import.meta.url); // as a file, says Vite, which a page's policy may allow
+  // A worker is of the page's own origin. Such a one may import what is of another.
+  const make = () =>
+    origin === self.origin ? href : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: "text/javascript" }));
   const { trustedTypes } = /** @type {{ trustedTypes?: TrustedTypes }} */ (globalThis);
-  return (known ??= trustedTypes?.createPolicy("postern", { createScriptURL: () => href }).createScriptURL("") ?? href);
+  return (known ??= trustedTypes?.createPolicy("postern", { createScriptURL: make }).createScriptURL("") ?? make());
 }
 
 // In chunks, between which the page goes on.

@@ -14,8 +14,27 @@ import { hasExpired } from "./upload-item.js";
 /** @type {typeof API.texts} */
 export const texts = { en };
 
-/** The languages that there is a file of, beside the module. */
-export const LANGUAGES = ["ar", "de", "es", "fr", "he", "it", "ja", "ko", "nl", "pl", "pt", "tr", "zh"];
+/**
+ * The languages that there is a file of, beside the module. Each is spelled out for
+ * bundlers, which follow no other import.
+ *
+ * @type {Record<string, () => Promise<{ default: API.Texts }>>}
+ */
+export const LANGUAGES = {
+  ar: () => import("./locales/ar.js"),
+  de: () => import("./locales/de.js"),
+  es: () => import("./locales/es.js"),
+  fr: () => import("./locales/fr.js"),
+  he: () => import("./locales/he.js"),
+  it: () => import("./locales/it.js"),
+  ja: () => import("./locales/ja.js"),
+  ko: () => import("./locales/ko.js"),
+  nl: () => import("./locales/nl.js"),
+  pl: () => import("./locales/pl.js"),
+  pt: () => import("./locales/pt.js"),
+  tr: () => import("./locales/tr.js"),
+  zh: () => import("./locales/zh.js"),
+};
 
 /** What has been loaded. @type {Map<string, API.Texts>} */
 const loaded = new Map();
@@ -51,10 +70,9 @@ const REFUSALS = {
  */
 export async function load(lang) {
   const language = baseOf(lang);
-  if (!LANGUAGES.includes(language) || loaded.has(language)) return false;
+  if (!Object.hasOwn(LANGUAGES, language) || loaded.has(language)) return false;
   try {
-    const { default: table } = await import(new URL(`./locales/${language}.js`, import.meta.url).href);
-    loaded.set(language, table);
+    loaded.set(language, (await LANGUAGES[language]()).default);
     return true;
   } catch {
     return false; // English stands in

@@ -24,12 +24,17 @@ test("dist has nothing else", async () => {
   assert.deepEqual(files.map(({ parentPath, name }) => nameOf({ path: `${parentPath}/${name}` })).sort(), outputFiles.map(nameOf).sort());
 });
 
-test("the element and the uploader import the module, and nothing else is imported before it is needed", () => {
+test("what is served imports the module, and nothing else before it is needed", () => {
   /** @param {string} name */
   const imported = (name) => [...new Set(metafile.outputs[`dist/${name}`].imports.map(({ path, kind }) => `${kind} ${path}`))];
   assert.deepEqual(imported("postern.js"), ["dynamic-import ./crc64.js"]);
-  assert.deepEqual(imported("postern-upload.js"), ["import-statement ./postern.js", "dynamic-import ./kept.js"]);
+  const locales = imported("postern-upload.js").filter((path) => path.includes("./locales/"));
+  assert.deepEqual(imported("postern-upload.js").filter((path) => !locales.includes(path)), ["import-statement ./postern.js", "dynamic-import ./kept.js"]);
+  assert.ok(locales.every((path) => path.startsWith("dynamic-import ")));
   assert.deepEqual(imported("kept.js"), []);
   assert.deepEqual(imported("uppy.js").sort(), ["import-statement ./postern.js", "import-statement @uppy/core"]);
   assert.deepEqual(imported("crc64.js"), []);
+  assert.deepEqual(imported("react.js"), ["import-statement react", "import-statement ./postern.js"]);
+  assert.deepEqual(imported("vue.js"), ["import-statement vue", "import-statement ./postern.js"]);
+  assert.deepEqual(imported("svelte.js"), ["import-statement ./postern.js"]);
 });
