@@ -1,0 +1,2 @@
+package main
+func report(c conditions, all []*measurement, rounds int, machine string) string { return "" }
