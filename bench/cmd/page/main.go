@@ -43,7 +43,7 @@ func command(ctx context.Context) error {
 
 	c := conditions{*rtt, *rate * 1e6 / 8}
 	measured, err := measureAll(ctx, c, *rounds, *only)
-	if err != nil || *only != "" {
+	if err != nil {
 		return err
 	}
 	machine, err := results.Machine()
@@ -52,6 +52,9 @@ func command(ctx context.Context) error {
 	}
 	text := report(c, measured, *rounds, machine)
 	fmt.Print(text)
+	if *only != "" {
+		return nil
+	}
 	return results.Write(results.Section{Heading: "The page", Text: text})
 }
 
@@ -120,5 +123,3 @@ func (s *site) run(ctx context.Context, sub subject, sc scenario, paths []string
 	}
 	return r, err
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

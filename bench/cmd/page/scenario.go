@@ -30,8 +30,11 @@ type scenario struct {
 	parts bool  // whether they go up in parts
 }
 
+// photos is the scenario that has aims of its own.
+const photos = "200 files of 50 KiB"
+
 var scenarios = []scenario{
-	{"200 files of 50 KiB", 200, 50 * kib, false},
+	{photos, 200, 50 * kib, false},
 	{"1,000 files of 10 KiB", 1000, 10 * kib, false},
 	{"one file of 100 MiB", 1, 100 * mib, true},
 	{"ten files of 20 MiB", 10, 20 * mib, true},
