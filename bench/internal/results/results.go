@@ -13,7 +13,7 @@ import (
 
 const (
 	file  = "RESULTS.md"
-	title = "# Results\n\nWritten by `make bench` and `make bench-http`; what is measured, and how, stands in\nthe comments of the programs in this folder; why an aim is not met, in\n[PROFILE.md](PROFILE.md).\n"
+	title = "# Results\n\nWritten by `make bench`, `make bench-http` and `make bench-page`; what is measured, and\nhow, stands in the comments of the programs in this folder; why an aim is not met, in\n[PROFILE.md](PROFILE.md).\n"
 )
 
 // Section is a heading, and what stands below it.
