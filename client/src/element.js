@@ -21,6 +21,7 @@ import { Words, load } from "./words.js";
 // What the window tells: the connection is back or gone, or another tab has ended
 // what is listed here.
 const OUTSIDE = ["online", "offline", "storage"];
+const AT_ONCE = 32; // files that are added in one task
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(css);
@@ -48,6 +49,9 @@ export class PosternUpload extends Attributes {
   #restored = 0; // how often what is unfinished was asked for
   #fresh = false; // whether what is unfinished is to be listed
   #held = false; // the refreshing, which the end of a loop does once
+  /** How many lists of files are being added. */
+  #adding = 0;
+  #cleared = 0; // how often
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
@@ -153,6 +157,7 @@ export class PosternUpload extends Attributes {
   }
 
   clear() {
+    this.#cleared++;
     this.#hold(() => {
       for (const item of this.#list.items) this.#remove(item);
     });
@@ -316,13 +321,25 @@ export class PosternUpload extends Attributes {
       if (refusal) this.#fail(item, refusal);
     };
 
-    this.#hold(() => files.forEach(add));
-    this.#drop.notify(
-      folders && this.#words.text("folder"),
-      twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
-      left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
-    );
-    this.#refresh();
+    const cleared = this.#cleared;
+    let at = 0;
+    // A browser asks the disk for the size of each file, and the page waits for it.
+    const some = () => {
+      if (at) this.#adding--;
+      if (cleared !== this.#cleared) return this.#refresh();
+      this.#hold(() => files.slice(at, (at += AT_ONCE)).forEach(add));
+      if (at < files.length) {
+        this.#adding++;
+        setTimeout(some);
+      }
+      this.#drop.notify(
+        folders && this.#words.text("folder"),
+        twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
+        left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
+      );
+      this.#refresh();
+    };
+    some();
   }
 
   // Whether there is no place for another file, but in the place of one.
@@ -458,7 +475,7 @@ export class PosternUpload extends Attributes {
   /** @param {UploadItem[]} items @param {string[]} value */
   #validate(items, value) {
     const valueMissing = this.required && !value.length;
-    const why = obstacleOf(items) ?? (valueMissing ? "value_missing" : null);
+    const why = (this.#adding ? "still_uploading" : obstacleOf(items)) ?? (valueMissing ? "value_missing" : null);
     const customError = why !== null && why !== "value_missing";
     this.#internals.setValidity({ valueMissing, customError }, why ? this.#words.text(why) || why : "", this.#drop.button);
   }

@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a run may take.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // run is what a page measured of itself.
 type run struct {

@@ -42,6 +42,7 @@ func command(ctx context.Context) error {
 	flag.Parse()
 
 	c := conditions{*rtt, *rate * 1e6 / 8}
+	before := results.Load()
 	measured, err := measureAll(ctx, c, *rounds, *only)
 	if err != nil {
 		return err
@@ -50,6 +51,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	machine += fmt.Sprintf(" Its load was %s before, and %s after.", before, results.Load())
 	text := report(c, measured, *rounds, machine)
 	fmt.Print(text)
 	if *only != "" {

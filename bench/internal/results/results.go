@@ -62,6 +62,16 @@ func Machine(modules ...string) (string, error) {
 	return b.String(), nil
 }
 
+// Load is the machine's load average over the last minute, or "unknown".
+func Load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(text), " ")
+	return load
+}
+
 func cpu() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err == nil {
