@@ -69,16 +69,16 @@ type measurement struct {
 
 // measureAll goes round, so that a busy minute of the machine costs each a little.
 func measureAll(ctx context.Context, c conditions, rounds int, only string) (all []*measurement, err error) {
-	s, err := openSite(c)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	folder, err := os.MkdirTemp("", "page-")
+	folder, err := os.MkdirTemp(inMemory(), "page-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
+	s, err := openSite(c, folder+"/bucket")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	files := map[string][]string{}
 	for i, sc := range scenarios {
 		own := fmt.Sprintf("%s/%d", folder, i)
@@ -106,6 +106,16 @@ func measureAll(ctx context.Context, c conditions, rounds int, only string) (all
 		}
 	}
 	return all, nil
+}
+
+// inMemory is a folder without a disk, which is not what is measured, or "" where there
+// is none.
+func inMemory() string {
+	const folder = "/dev/shm"
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return ""
+	}
+	return folder
 }
 
 // takes reports whether a subject is measured in a scenario: Uppy with the single

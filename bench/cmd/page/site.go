@@ -78,16 +78,16 @@ type site struct {
 	closers  []func() error
 }
 
-// openSite starts the servers. What the application asks of the bucket itself does not
-// take the line.
-func openSite(c conditions) (s *site, err error) {
+// openSite starts the servers, the bucket's data in a folder. What the application asks
+// of the bucket itself does not take the line.
+func openSite(c conditions, data string) (s *site, err error) {
 	s = &site{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	srv, err := s3test.New("", "")
+	srv, err := s3test.New(data, "")
 	if err != nil {
 		return s, err
 	}
