@@ -21,7 +21,7 @@ DIR         ?= $(CURDIR)/data/pictures
 SMOKE       := ^Test(ThreeFilesAtOnceArriveByteForByte|FilesGoUpByPut|AnUploadInPartsIsPausedAndGoesOn|TheFormSendsTheKeysOfWhatWasChosenAndDropped|UppyUploadsInPartsPausesAndGoesOn)$$
 export GOVULNCHECK APIDIFF FUZZTIME
 
-.PHONY: help check deps test pictures engines providers client fuzz vuln api release-check update demo fmt bench bench-http
+.PHONY: help check deps test pictures engines providers client fuzz vuln api release-check update demo fmt bench bench-http bench-page
 
 help:
 	@echo "make demo   the quickstart: upload in the browser, with an S3 server inside"
@@ -39,6 +39,7 @@ help:
 	@echo "make release-check VERSION=v0.1.0  whether this commit can become it"
 	@echo "make bench  Postern beside its peers, ROUNDS=$(ROUNDS) times; writes bench/RESULTS.md"
 	@echo "make bench-http  the same over the wire, with wrk, Companion and tusd"
+	@echo "make bench-page  a page uploads over a slow line, by <postern-upload> and by Uppy"
 
 demo:
 	@mkdir -p data
@@ -137,6 +138,11 @@ bench:
 bench-http:
 	@scripts/bench-http
 	@go -C bench run ./cmd/http
+
+bench-page:
+	@scripts/chromium
+	@scripts/npm bench/uppy
+	@go -C bench run ./cmd/page -rounds $(ROUNDS)
 
 fmt:
 	@find . -name node_modules -prune -o -name '*.go' -exec gofmt -w {} +

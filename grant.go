@@ -13,7 +13,7 @@ type Mode string
 
 // The modes. ModePost uploads by a form: Fields in their order, then the file in
 // a field named "file". ModePut uploads by one PUT with Headers. ModeMultipart
-// uploads parts to URLs that are asked for with the ticket.
+// uploads parts to URLs, of which all but the first are asked for with the ticket.
 const (
 	ModePost      Mode = "post"
 	ModePut       Mode = "put"
@@ -40,6 +40,9 @@ type Grant struct {
 	// last, and Parts their number.
 	PartSize int64
 	Parts    int32
+	// FirstParts are the URLs of its first parts, which need not be asked for. It is
+	// nil if each part is to have its checksum.
+	FirstParts *PartURLs
 	// Location is the address of the object, once it is there.
 	Location string
 	// Complete tells the browser to ask for completion once the file is there.
@@ -67,6 +70,9 @@ func (g *Grant) appendJSON(b []byte) []byte {
 		b = strconv.AppendInt(b, g.PartSize, 10)
 		b = append(b, `,"parts":`...)
 		b = strconv.AppendInt(b, int64(g.Parts), 10)
+		if g.FirstParts != nil {
+			b = g.FirstParts.appendJSON(append(b, `,"first_parts":`...), nil)
+		}
 	} else {
 		b = append(b, `,"method":`...)
 		b = jsontext.AppendString(b, g.Method)

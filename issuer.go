@@ -155,6 +155,9 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 		err = p.signPut(ctx, i.config.lifetime, &c, &header, g)
 	case mode == ModePost:
 		err = p.signPost(ctx, i.config.lifetime, &c, &header, u.SuccessRedirect, g)
+	default:
+		begun := c // which is kept
+		g.FirstParts = p.signFirstParts(ctx, i.config.lifetime, &begun)
 	}
 	if err != nil {
 		return nil, err

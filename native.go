@@ -346,9 +346,22 @@ func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs)
 	w.WriteHeader(http.StatusOK) // a router may have set another status already
 	pooled := answers.Get().(*[]byte)
 	defer answers.Put(pooled)
-	b := append((*pooled)[:0], `{"urls":{`...)
+	*pooled = urls.appendJSON((*pooled)[:0], func(b []byte) ([]byte, bool) {
+		if len(b) < flushAt {
+			return b, true
+		}
+		_, err := w.Write(b)
+		return b[:0], err == nil
+	})
+	_, _ = w.Write(*pooled)
+}
+
+// appendJSON appends the URLs and until when they are good. After each it hands all to
+// flush, if there is one, which returns what is left of it, and whether to go on.
+func (p *PartURLs) appendJSON(b []byte, flush func([]byte) ([]byte, bool)) []byte {
+	b = append(b, `{"urls":{`...)
 	first := true
-	for number, url := range urls.All() {
+	for number, url := range p.All() {
 		if !first {
 			b = append(b, ',')
 		}
@@ -357,20 +370,19 @@ func (native) WriteParts(w http.ResponseWriter, _ *http.Request, urls *PartURLs)
 		b = strconv.AppendInt(b, int64(number), 10)
 		// Nothing in a URL needs escaping in JSON.
 		b = append(append(append(b, `":"`...), url...), '"')
-		if len(b) >= flushAt {
-			if _, err := w.Write(b); err != nil {
-				return // the browser is gone
-			}
-			b = b[:0]
+		if flush == nil {
+			continue
+		}
+		var on bool
+		if b, on = flush(b); !on {
+			return b[:0] // the browser is gone
 		}
 	}
 	b = append(b, `},"expires":"`...)
-	b = urls.Expires.UTC().AppendFormat(b, time.RFC3339)
+	b = p.Expires.UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, `","expires_in":`...)
-	b = strconv.AppendInt(b, int64(urls.ExpiresIn/time.Second), 10)
-	b = append(b, '}')
-	_, _ = w.Write(b)
-	*pooled = b
+	b = strconv.AppendInt(b, int64(p.ExpiresIn/time.Second), 10)
+	return append(b, '}')
 }
 
 // writeJSON answers with what fill appends.

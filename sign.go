@@ -149,7 +149,28 @@ func (p *place) signParts(ctx context.Context, lifetime time.Duration, u *Upload
 	} else if len(q.Checksums) > 0 {
 		return nil, ErrChecksumUnsupported.WithDetail("This upload was begun without checksums of parts.")
 	}
-	now := u.Time()
+	return p.partURLs(ctx, lifetime, u.Time(), c, numbers, q.Checksums)
+}
+
+// firstParts is how many parts a grant has URLs of: as many as a browser sends at once.
+const firstParts = 6
+
+// signFirstParts signs what a browser would ask for next, so that it need not. It may
+// ask still: no error is one of the grant.
+func (p *place) signFirstParts(ctx context.Context, lifetime time.Duration, c *claim.Claim) *PartURLs {
+	if c.PartChecksums {
+		return nil // they are not known yet
+	}
+	numbers := make([]int32, min(c.Parts(), firstParts))
+	for k := range numbers {
+		numbers[k] = int32(k) + 1
+	}
+	urls, _ := p.partURLs(ctx, lifetime, c.Issued, c, numbers, nil)
+	return urls
+}
+
+// partURLs signs the URLs of parts that there are.
+func (p *place) partURLs(ctx context.Context, lifetime time.Duration, now time.Time, c *claim.Claim, numbers []int32, checksums map[int32]string) (*PartURLs, error) {
 	creds, expires, err := p.signing.credentials(ctx, now, lifetime)
 	if err != nil {
 		return nil, err
@@ -157,7 +178,7 @@ func (p *place) signParts(ctx context.Context, lifetime time.Duration, u *Upload
 	lifetime = expires.Sub(now).Truncate(time.Second)
 	urls := &PartURLs{
 		Expires: expires, ExpiresIn: lifetime,
-		signer: p.signer, claim: c, numbers: numbers, checksums: q.Checksums, creds: creds, now: now,
+		signer: p.signer, claim: c, numbers: numbers, checksums: checksums, creds: creds, now: now,
 		request: sigv4.Request{
 			Method:   "PUT",
 			Endpoint: p.upload.endpoint,
@@ -166,8 +187,10 @@ func (p *place) signParts(ctx context.Context, lifetime time.Duration, u *Upload
 		},
 		length: strconv.FormatInt(c.PartSize, 10),
 	}
-	_, err = urls.appendURL(nil, numbers[0])
-	return urls, unusable(err)
+	if _, err := urls.appendURL(nil, numbers[0]); err != nil {
+		return nil, unusable(err)
+	}
+	return urls, nil
 }
 
 // All returns the numbers of the parts, in order, with their URLs. A URL is valid

@@ -7,6 +7,7 @@
 //
 //	make bench       all benchmarks, several rounds, with a table of medians
 //	make bench-http  servers under load
+//	make bench-page  a page with many files, or large ones, over a slow line
 //
-// Both write RESULTS.md.
+// Each writes its section of RESULTS.md.
 package bench

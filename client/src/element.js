@@ -26,6 +26,7 @@ import { Words, load } from "./words.js";
 const OUTSIDE = ["online", "offline", "storage"];
 // What the server says of a file that its rules would not have.
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
+const AT_ONCE = 32; // files that are added in one task
 
 const sheet = globalThis.CSSStyleSheet && new CSSStyleSheet(); // servers have none
 sheet?.replaceSync(css);
@@ -58,6 +59,9 @@ export class PosternUpload extends Attributes {
   #seen = false; // by a person
   #rules = new ServerRules(() => this.#options(), () => this.#translate());
   #sight = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && this.#onSight());
+  /** How many lists of files are being added. */
+  #adding = 0;
+  #cleared = 0; // how often
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
@@ -183,6 +187,7 @@ export class PosternUpload extends Attributes {
   }
 
   clear() {
+    this.#cleared++;
     this.#hold(() => {
       for (const item of this.#list.items) this.#remove(item);
     });
@@ -411,14 +416,26 @@ export class PosternUpload extends Attributes {
       if (refusal) this.#fail(item, refusal);
     };
 
-    this.#hold(() => files.forEach(add));
-    this.#drop.notify(
-      folders && this.#words.text("folder"),
-      twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
-      left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
-    );
-    this.#refresh();
-    this.#askRules(); // for the next ones
+    const cleared = this.#cleared;
+    let at = 0;
+    // A browser asks the disk for the size of each file, and the page waits for it.
+    const some = () => {
+      if (at) this.#adding--;
+      if (cleared !== this.#cleared) return this.#refresh();
+      this.#hold(() => files.slice(at, (at += AT_ONCE)).forEach(add));
+      if (at < files.length) {
+        this.#adding++;
+        setTimeout(some);
+      }
+      this.#drop.notify(
+        folders && this.#words.text("folder"),
+        twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
+        left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
+      );
+      this.#refresh();
+      if (at >= files.length) this.#askRules(); // for the next ones
+    };
+    some();
   }
 
   // Whether there is no place for another file, but in the place of one.
@@ -576,7 +593,7 @@ export class PosternUpload extends Attributes {
   /** @param {UploadItem[]} items @param {string[]} value */
   #validate(items, value) {
     const valueMissing = this.required && !value.length;
-    const why = obstacleOf(items) ?? (valueMissing ? "value_missing" : null);
+    const why = (this.#adding ? "still_uploading" : obstacleOf(items)) ?? (valueMissing ? "value_missing" : null);
     const customError = why !== null && why !== "value_missing";
     this.#internals.setValidity({ valueMissing, customError }, why ? this.#words.text(why) || why : "", this.#drop.button);
   }

@@ -13,6 +13,7 @@ import { PAUSE, UploadError, codeOf } from "./upload-error.js";
 
 /** @import * as API from "../postern.d.ts" */
 /** @import { Moment } from "./clock.js" */
+/** @import { SignedParts } from "./parts.js" */
 /** @import { Retrying } from "./retry.js" */
 /** @import { Saved } from "./saved.js" */
 /** @import { Call } from "./server.js" */
@@ -21,9 +22,11 @@ import { PAUSE, UploadError, codeOf } from "./upload-error.js";
 /**
  * @typedef {{
  *   method: string, url: string, fields: Record<string, string>, headers: Record<string, string>,
- *   asked: Moment, life: number,
+ *   first_parts?: AnswerOfParts, asked: Moment, life: number,
  * } & Saved} Grant
  */
+
+/** @typedef {{ urls: Record<number, string>, expires_in: number }} AnswerOfParts */
 
 const HASHED = 100 * 2 ** 20; // bytes; a larger file is not read into memory whole
 const DAY = 86_400_000; // ms; how long tickets live, unless the server was told otherwise
@@ -119,7 +122,7 @@ export class Job {
     }
     this.#bytes(); // or there is nothing to ask for
     const grant = await this.#sign();
-    return this.#complete(await (grant.mode === "multipart" ? this.#sendParts(keep(grant)) : this.#sendWhole(grant)));
+    return this.#complete(await (grant.mode === "multipart" ? this.#sendParts(keep(grant), grant) : this.#sendWhole(grant)));
   }
 
   async #leaveNothing() {
@@ -232,8 +235,8 @@ export class Job {
     await this.#sendParts(saved);
   }
 
-  /** @param {Saved} saved */
-  async #sendParts(saved) {
+  /** @param {Saved} saved @param {Grant} [grant] that has just come */
+  async #sendParts(saved, grant) {
     if (this.#options.checksum !== false) saved.crc64 ??= unsummed();
     await sendParts({
       saved,
@@ -242,8 +245,11 @@ export class Job {
       since: this.#since,
       parallel: this.#options.parallel,
       signal: this.signal,
-      signParts: async (numbers, checksums, signal) =>
-        (await this.#call("parts", { ticket: saved.ticket, numbers, checksums }, { signal })).body,
+      first: grant?.first_parts && signedParts(grant.first_parts, grant.asked),
+      signParts: async (numbers, checksums, signal) => {
+        const { body, asked } = await this.#call("parts", { ticket: saved.ticket, numbers, checksums }, { signal });
+        return signedParts(body, asked);
+      },
       retried: (attempt, again) => this.#atBucket(attempt, again),
       onURL: (url) => (this.#url = url),
       onLoaded: (loaded) => this.#progress(loaded),
@@ -386,9 +392,12 @@ const never = () => new AbortController().signal;
 
 /** What is kept of a grant is not what sends. @param {Grant} grant @returns {Saved} */
 function keep(grant) {
-  const { method, url, fields, headers, asked, life, ...saved } = grant;
+  const { method, url, fields, headers, first_parts, asked, life, ...saved } = grant;
   return saved;
 }
+
+/** @param {AnswerOfParts} answer @param {Moment} asked @returns {SignedParts} */
+const signedParts = ({ urls, expires_in }, asked) => ({ urls, asked, life: expires_in * 1000 });
 
 /** @param {Record<string, string>} fields @param {Blob} file */
 function formOf(fields, file) {

@@ -19,8 +19,10 @@ import { PAUSE, UploadError } from "./upload-error.js";
  * @param {number[]} numbers
  * @param {Record<number, string>} checksums
  * @param {AbortSignal} signal
- * @returns {Promise<{ urls: Record<number, string>, expires_in: number }>}
+ * @returns {Promise<SignedParts>}
  */
+
+/** @typedef {{ urls: Record<number, string> } & Signed} SignedParts */
 
 /**
  * A part that is on its way.
@@ -45,6 +47,7 @@ const MOMENT = 1000; // ms
  * @param {Blob | null} given.file which is not needed where all parts are there
  * @param {number} [given.parallel] how many parts are on their way at once
  * @param {AbortSignal} given.signal
+ * @param {SignedParts} [given.first] those that need not be asked for
  * @param {SignParts} given.signParts
  * @param {(attempt: () => Promise<void>, also: (error: UploadError) => boolean) => Promise<void>} given.retried
  *   tries something at the bucket again where that may help, or also says so
@@ -52,7 +55,7 @@ const MOMENT = 1000; // ms
  * @param {(loaded: number) => void} given.onLoaded is told of all bytes of the file that have left
  * @param {() => void} given.onPart is told that a part has arrived
  */
-export async function sendParts({ saved, file, size, since, parallel = MOST, signal: given, signParts, retried, onURL, onLoaded, onPart }) {
+export async function sendParts({ saved, file, size, since, parallel = MOST, signal: given, first, signParts, retried, onURL, onLoaded, onPart }) {
   given.throwIfAborted();
   const { part_size, parts, done, sums, crc64 } = saved;
   const todo = Array.from({ length: parts }, (_, i) => i + 1).filter((n) => !done.includes(n));
@@ -60,7 +63,8 @@ export async function sendParts({ saved, file, size, since, parallel = MOST, sig
   const unsummed = file && crc64 ? done.filter((n) => !crc64.parts.includes(n)) : [];
   const stop = new AbortController();
   const signal = AbortSignal.any([given, stop.signal]); // of what has not left
-  const urls = new PartURLs((numbers, checksums) => signParts(numbers, checksums, signal), () => todo.slice(0, 4 * parallel));
+  const urls = new PartURLs((numbers, checksums) => signParts(numbers, checksums, signal), () => todo.slice(0, 4 * parallel), parallel);
+  if (first) urls.add(first);
   const sumUp = crc64 && todo.length + unsummed.length > 0 ? startSumming(crc64, stop.signal) : async () => {};
   /** @type {Map<number, Leaving>} */
   const underWay = new Map();
@@ -195,14 +199,22 @@ class PartURLs {
   #asking = null;
   #sign;
   #soon;
+  #few;
 
   /**
    * @param {(numbers: number[], checksums: Record<number, string>) => ReturnType<SignParts>} sign
    * @param {() => number[]} soon the parts whose turn is next
+   * @param {number} few of them must be known, or more are asked for
    */
-  constructor(sign, soon) {
+  constructor(sign, soon, few) {
     this.#sign = sign;
     this.#soon = soon;
+    this.#few = few;
+  }
+
+  /** @param {SignedParts} signed */
+  add({ urls, asked, life }) {
+    for (const [n, url] of Object.entries(urls)) this.#urls.set(Number(n), { url, asked, life });
   }
 
   /** @param {number} n */
@@ -217,16 +229,29 @@ class PartURLs {
   async get(n, sum) {
     for (;;) {
       const known = this.#urls.get(n);
-      if (known && valid(known)) return known;
-      if (sum) await this.#ask([n], { [n]: sum });
-      else await (this.#asking ??= this.#ask([n, ...this.#soon()], {}).finally(() => (this.#asking = null)));
+      if (known && valid(known)) {
+        // While parts are on their way; whoever needs one that fails asks again.
+        if (!sum && this.#unknown(this.#soon().slice(0, this.#few)).length) this.#ask([]).catch(() => {});
+        return known;
+      }
+      if (sum) this.add(await this.#sign([n], { [n]: sum }));
+      else await this.#ask([n]);
     }
   }
 
-  /** @param {number[]} numbers @param {Record<number, string>} checksums */
-  async #ask(numbers, checksums) {
-    const asked = now();
-    const { urls, expires_in } = await this.#sign(numbers, checksums);
-    for (const n of numbers) this.#urls.set(n, { url: urls[n], asked, life: expires_in * 1000 });
+  /** Asks for some, and those whose turn is next. @param {number[]} numbers */
+  #ask(numbers) {
+    this.#asking ??= this.#sign(this.#unknown([...numbers, ...this.#soon()]), {})
+      .then((signed) => this.add(signed))
+      .finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  /** @param {number[]} numbers */
+  #unknown(numbers) {
+    return numbers.filter((n) => {
+      const known = this.#urls.get(n);
+      return !known || !valid(known);
+    });
   }
 }

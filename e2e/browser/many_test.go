@@ -200,6 +200,16 @@ func TestALargeFileAndSmallOnesShareTheConnections(t *testing.T) {
 	settles(t, s.srv, 31)
 }
 
+func TestTheFirstPartsOfAFileAreNotAskedFor(t *testing.T) {
+	t.Parallel()
+	s := openSite(t, siteOptions{})
+	require.Equal(t, "few.txt", run[string](s.Page, `return (await upload(file("few.txt", 48 << 20), options)).filename;`))
+	require.Zero(t, s.count("parts"), "the grant has the URLs of six")
+	require.Equal(t, "more.txt", run[string](s.Page, `return (await upload(file("more.txt", 72 << 20), options)).filename;`))
+	require.NotZero(t, s.count("parts"), "the others are asked for")
+	settles(t, s.srv, 2)
+}
+
 func TestGrantsThatExpireInTheQueueAreAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, siteOptions{more: []postern.HandlerOption{postern.WithGrantLifetime(3 * time.Second)}})

@@ -138,6 +138,29 @@ func TestManyFilesCostNoMoreThanAFew(t *testing.T) {
 	t.Logf("tasks above 50 ms: %v", browser.Eval[[]int](e.Page, `tasks`))
 }
 
+func TestManyFilesAreAddedSomeAtATime(t *testing.T) {
+	t.Parallel()
+	s := serve(t, `<postern-upload multiple accept=".txt"></postern-upload>`)
+	e := s.open()
+	require.Equal(t, []any{32.0, false, 0.0, true, 64.0}, browser.Eval[[]any](e.Page, `(async (element) => {
+		window.asked = new Set();
+		window.make = (ending) => Array.from({ length: 100 }, (_, i) => {
+			const file = new File(["x"], i + ending, { type: "text/plain" });
+			return Object.defineProperty(file, "size", { get: () => (asked.add(i), 1) });
+		});
+		const soon = () => new Promise((done) => setTimeout(done));
+		element.add(make(".html"));
+		const [first, valid] = [asked.size, element.checkValidity()];
+		while (asked.size < 64) await soon();
+		element.clear();
+		for (let i = 0; i < 20; i++) await soon();
+		return [first, valid, `+e.Part("list")+`.children.length, element.checkValidity(), asked.size];
+	})(`+e.JS()+`)`), "what is left to be added when the list is cleared is not")
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.add(make(".txt")), true)`)
+	e.Wait(e.Part("count") + `.innerText === "100 of 100 uploaded"`)
+	require.Len(t, e.value(), 100)
+}
+
 func TestAxeFindsNothing(t *testing.T) {
 	t.Parallel()
 	s := serve(t, `<main><h1>Test</h1><label for="photos">Photos</label>

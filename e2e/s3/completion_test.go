@@ -143,6 +143,46 @@ func TestThreeReplicasShareOnlyTheKeys(t *testing.T) {
 	require.True(t, bytes.Equal(content, stored))
 }
 
+func TestAGrantHasTheURLsOfTheFirstParts(t *testing.T) {
+	srv := foreign.Embedded(t)
+	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithPartSize(5<<20), postern.WithMultipartThreshold(5<<20))
+	type first struct {
+		Parts *struct {
+			URLs      map[int]string
+			ExpiresIn int `json:"expires_in"`
+		} `json:"first_parts"`
+	}
+	of := func(request map[string]any) (g grant, f first) {
+		a := call(t, h, "sign", request)
+		require.Equal(t, http.StatusCreated, a.Status, "%s", a.Body)
+		a.into(t, &g)
+		a.into(t, &f)
+		return g, f
+	}
+	content := big(11 << 20)
+	g, f := of(fileOf(content))
+	require.Len(t, f.Parts.URLs, 3)
+	require.Equal(t, 300, f.Parts.ExpiresIn, "they live as those of parts that are asked for")
+	for n, url := range f.Parts.URLs {
+		from := (n - 1) * 5 << 20
+		part := content[from:min(from+5<<20, len(content))]
+		require.Equal(t, http.StatusForbidden, do(t, "PUT", url, bytes.NewReader(part[1:]), nil).Status, "the size is exact")
+		require.Equal(t, http.StatusOK, do(t, "PUT", url, bytes.NewReader(part), nil).Status)
+	}
+	complete(t, h, g.Ticket)
+	_, stored := object(t, srv, g.Key)
+	require.True(t, bytes.Equal(content, stored))
+
+	_, f = of(fileOf(big(40 << 20)))
+	require.Len(t, f.Parts.URLs, 6)
+	summed := fileOf(content)
+	summed["checksum"] = map[string]string{"parts": "sha256"}
+	_, f = of(summed)
+	require.Nil(t, f.Parts, "nobody knows their checksums yet")
+	_, f = of(fileOf([]byte("small")))
+	require.Nil(t, f.Parts)
+}
+
 func TestPartChecksumsAreEnforced(t *testing.T) {
 	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20))

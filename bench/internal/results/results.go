@@ -13,7 +13,7 @@ import (
 
 const (
 	file  = "RESULTS.md"
-	title = "# Results\n\nWritten by `make bench` and `make bench-http`; what is measured, and how, stands in\nthe comments of the programs in this folder; why an aim is not met, in\n[PROFILE.md](PROFILE.md).\n"
+	title = "# Results\n\nWritten by `make bench`, `make bench-http` and `make bench-page`; what is measured, and\nhow, stands in the comments of the programs in this folder; why an aim is not met, in\n[PROFILE.md](PROFILE.md).\n"
 )
 
 // Section is a heading, and what stands below it.
@@ -60,6 +60,16 @@ func Machine(modules ...string) (string, error) {
 	}
 	b.WriteString("\n" + strings.Join(strings.Split(strings.TrimSpace(string(out)), "\n"), ", ") + ".")
 	return b.String(), nil
+}
+
+// Load is the machine's load average over the last minute, or "unknown".
+func Load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(text), " ")
+	return load
 }
 
 func cpu() string {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a run may take.
+const patience = 10 * time.Minute
+
+// run is what a page measured of itself.
+type run struct {
+	Done  int       // files
+	Took  float64   // ms
+	Gap   float64   // ms; the longest from one frame to the next
+	Tasks []float64 // ms, of tasks above 50
+}
+
+// longest is the longest of the tasks, or 0 if none is above 50 ms.
+func (r run) longest() (ms float64) {
+	for _, task := range r.Tasks {
+		ms = max(ms, task)
+	}
+	return ms
+}
+
+// measure uploads files in a browser of its own, so that nothing is open or cached.
+func measure(ctx context.Context, page string, paths []string, expression string) (r run, err error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.Flag("headless", "new"),
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.WindowSize(1000, 800),
+	)
+	path, err := chromium()
+	if err != nil {
+		return r, err
+	}
+	options = append(options, chromedp.ExecPath(path))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
+	defer stop()
+	tab, _ := chromedp.NewContext(allocator)
+	defer func() { err = errors.Join(err, chromedp.Cancel(tab)) }()
+	if err := chromedp.Do(tab, chromedp.Navigate(page)); err != nil {
+		return r, fmt.Errorf("open %s: %w", page, err)
+	}
+	if err := chromedp.Do(tab, chromedp.SetUploadFiles("#files", paths)); err != nil {
+		return r, fmt.Errorf("choose the files: %w", err)
+	}
+	r, err = chromedp.Run(tab, chromedp.Evaluate[run](expression, chromedp.EvalAwaitPromise))
+	if err == nil && r.Done != len(paths) {
+		err = fmt.Errorf("%d of %d files went up", r.Done, len(paths))
+	}
+	return r, err
+}
+
+// chromium finds the browser by one of its names.
+func chromium() (string, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome-stable", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is no chromium: run scripts/chromium, or put it into the PATH")
+}
