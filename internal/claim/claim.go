@@ -55,6 +55,9 @@ type Claim struct {
 	PartSize      int64
 	PartChecksums bool
 
+	// Quota is against which accounts the upload counts, as the root package writes it.
+	Quota string
+
 	beside string // see Beside
 }
 
@@ -110,6 +113,9 @@ func (c *Claim) owner() string {
 	case !c.Staged():
 		text += "\x00subject\x00" + c.Subject
 	}
+	if c.Subject == "" && !c.Staged() {
+		text += "\x00id\x00" + c.ID // strangers are many
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
 }
@@ -155,11 +161,11 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [7]*string {
+func (c *Claim) extensions() [8]*string {
 	v := &c.Attributes.Values
 	return [...]*string{
 		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
-		&c.beside,
+		&c.beside, &c.Quota,
 	}
 }
 
