@@ -155,9 +155,11 @@ func (i *Issuer) reserve(ctx context.Context, r *http.Request, u *Upload, c *cla
 			Msg("postern: the store of quotas has failed: a grant is not counted")
 		return nil
 	}
-	// It may have been counted nevertheless. Nobody waits a second time.
-	mayBeCounted := *c
-	go i.config.unreserve(i.ownLogger(context.WithoutCancel(ctx)), &mayBeCounted)
+	if !errors.Is(err, quota.ErrNotDone) {
+		// It may have been counted nevertheless. Nobody waits a second time.
+		counted := *c
+		go i.config.unreserve(i.ownLogger(context.WithoutCancel(ctx)), &counted)
+	}
 	return ErrQuotaUnavailable.WithCause(err)
 }
 

@@ -112,7 +112,8 @@ type Upload struct {
 
 // Store keeps what accounts use. It is safe for concurrent use, and every method returns
 // soon after its context has ended. Errors other than those that are named say that it
-// could not be reached, or has failed: whether it has done what was asked is unknown then.
+// could not be reached, or has failed: whether it has done what was asked is unknown then,
+// unless the error is [ErrNotDone].
 type Store interface {
 	// Reserve counts an upload against all of its accounts. If one of them has no room,
 	// it counts against none, and the error is an [ExceededError]. Reserving the same id
@@ -181,6 +182,9 @@ const Pause = 5 * time.Second
 
 // ErrCancelled is the error of settling an upload that was cancelled.
 var ErrCancelled = errors.New("quota: the upload was cancelled before")
+
+// ErrNotDone is an error of a [Store] that has not done what was asked, and will not.
+var ErrNotDone = errors.New("quota: it was not done")
 
 // ExceededError means that an account has no room for an upload.
 type ExceededError struct {
