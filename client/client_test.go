@@ -69,7 +69,7 @@ func TestNothingElseIsServed(t *testing.T) {
 
 // TestWhatIsServedStaysSmall holds it to these bytes, gzipped.
 func TestWhatIsServedStaysSmall(t *testing.T) {
-	for name, limit := range map[string]int{"postern.js": 9700, "postern-upload.js": 16_000, "crc64.js": 3000, "locales/ar.js": 2000} {
+	for name, limit := range map[string]int{"postern.js": 9700, "postern-upload.js": 16_000, "crc64.js": 3000, "locales/ar.js": 2100} {
 		var b bytes.Buffer
 		w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 		require.NoError(t, err)
