@@ -141,9 +141,12 @@ func (i *Issuer) reserve(ctx context.Context, r *http.Request, u *Upload, c *cla
 	if !i.config.completes() && c.Mode != claim.Multipart {
 		held = i.config.lifetime // nobody completes it
 	}
-	timed, cancel := context.WithTimeout(ctx, quotaPatience)
-	defer cancel()
-	err = m.store.Reserve(timed, quota.Reservation{ID: c.ID, Bytes: bytes, Accounts: accounts, For: held})
+	if _, here := m.store.(*quota.Memory); !here { // which nobody waits for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, quotaPatience)
+		defer cancel()
+	}
+	err = m.store.Reserve(ctx, quota.Reservation{ID: c.ID, Bytes: bytes, Accounts: accounts, For: held})
 	var exceeded *quota.ExceededError
 	switch {
 	case err == nil:
