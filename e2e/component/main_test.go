@@ -62,7 +62,7 @@ URL.revokeObjectURL = (url) => { blobs.delete(url); revokeObjectURL.call(URL, ur
 `
 
 // serve starts a site whose page has the given content.
-func serve(t testing.TB, content string) *site {
+func serve(t testing.TB, content string, opts ...postern.HandlerOption) *site {
 	t.Helper()
 	s := &site{t: t, s3: s3test.Start(t)}
 	h, err := postern.New(
@@ -70,35 +70,36 @@ func serve(t testing.TB, content string) *site {
 			Name: s.s3.Bucket, Region: s.s3.Region, Endpoint: s.s3.Endpoint, PathStyle: true,
 			Credentials: s.s3.Credentials(), Provider: postern.VersityGW,
 		},
-		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.actions = append(s.actions, u.Action)
-			if u.Action == postern.ActionSign {
-				s.paths = append(s.paths, u.Path)
-			}
-			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
-				return postern.ErrUnauthenticated
-			}
-			if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
-				return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
-			}
-			return nil
-		}),
-		postern.WithClientMetadata("album"),
-		postern.WithContentTypes("image/*", "text/plain", "application/pdf"),
-		postern.WithSizeLimit(1, 20<<20),
-		postern.WithMultipartThreshold(5<<20),
-		postern.WithPartSize(5<<20),
-		postern.WithPromotion("staging/"),
-		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.receipts = append(s.receipts, *r)
-			r.Data = map[string]string{"row": "of " + r.Filename}
-			return nil
-		}),
-	)
+		append(opts,
+			postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.actions = append(s.actions, u.Action)
+				if u.Action == postern.ActionSign {
+					s.paths = append(s.paths, u.Path)
+				}
+				if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
+					return postern.ErrUnauthenticated
+				}
+				if u.Action == postern.ActionSign && u.Filename == "secret.txt" {
+					return postern.NewProblem(403, "plan_full", "Your plan has no room for more files.")
+				}
+				return nil
+			}),
+			postern.WithClientMetadata("album"),
+			postern.WithContentTypes("image/*", "text/plain", "application/pdf"),
+			postern.WithSizeLimit(1, 20<<20),
+			postern.WithMultipartThreshold(5<<20),
+			postern.WithPartSize(5<<20),
+			postern.WithPromotion("staging/"),
+			postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.receipts = append(s.receipts, *r)
+				r.Data = map[string]string{"row": "of " + r.Filename}
+				return nil
+			}),
+		)...)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.Handle("/uploads/", h)
