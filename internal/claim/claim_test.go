@@ -139,3 +139,14 @@ func TestOwnerOfAStagedUploadIsTheTenantOrElseTheSubject(t *testing.T) {
 	require.NotEqual(t, owner("", "ada"), owner("", "bob"))
 	require.NotEqual(t, owner("", "acme"), owner("acme", ""))
 }
+
+func TestWhatAnUploadCountsAgainstIsBound(t *testing.T) {
+	c := claim.Claim{ID: "0123", Mode: claim.Put, Issued: noon, Key: "a", Size: 1, Type: "text/plain", Subject: "ada", Quota: "tsn203.0.113.7"}
+	got, err := claim.Parse(c.Append(nil))
+	require.NoError(t, err)
+	require.Equal(t, c.Quota, got.Quota)
+	c.Quota = "" // as tickets had it before there were quotas
+	got, err = claim.Parse(c.Append(nil))
+	require.NoError(t, err)
+	require.Empty(t, got.Quota)
+}
