@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/quota"
 )
 
 // discard is a ResponseWriter that costs nothing.
@@ -25,12 +26,12 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // benchmarkHandler is the usual configuration, with a logger.
-func benchmarkHandler(t testing.TB) http.Handler {
-	return newHandler(t,
+func benchmarkHandler(t testing.TB, opts ...postern.HandlerOption) http.Handler {
+	return newHandler(t, append(opts,
 		postern.WithKeyPolicy(postern.KeyTemplate("{tenant}/{date}/{uuid}{ext}")),
 		postern.WithSizeLimit(1, 10<<20),
 		postern.WithContentTypes("image/*", "application/pdf"),
-		postern.WithLogger(zerolog.New(io.Discard)))
+		postern.WithLogger(zerolog.New(io.Discard)))...)
 }
 
 // repeatable returns a function that sends the same request again and again.
@@ -52,6 +53,21 @@ func TestSignRequestAllocatesLittle(t *testing.T) {
 		t.Skip("the race detector empties pools at random")
 	}
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, benchmarkHandler(t))), 22.0)
+}
+
+// A quota in memory costs a request little more.
+func TestCountedSignRequestAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties pools at random")
+	}
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, repeatable(t, countedHandler(t))), 36.0)
+}
+
+// countedHandler is the usual one with a quota of the tenant and the subject.
+func countedHandler(t testing.TB) http.Handler {
+	return benchmarkHandler(t, postern.WithPromotion("staging/"), bounding(quota.NewMemory(nil), postern.Quota{
+		Tenant: quota.Bytes(1 << 50).Files(1 << 40), Subject: quota.Uploads(1 << 40).PerMinute(1 << 30),
+	}))
 }
 
 // Of a stranger's batch one file is decoded, however many there are.
@@ -85,6 +101,23 @@ func TestIssueAllocatesLittle(t *testing.T) {
 
 func BenchmarkSignRequest(b *testing.B) {
 	request := repeatable(b, benchmarkHandler(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		request()
+	}
+}
+
+// BenchmarkSignRequestWithoutQuota is beside BenchmarkSignRequestWithQuota: both promote.
+func BenchmarkSignRequestWithoutQuota(b *testing.B) {
+	request := repeatable(b, benchmarkHandler(b, postern.WithPromotion("staging/")))
+	b.ReportAllocs()
+	for b.Loop() {
+		request()
+	}
+}
+
+func BenchmarkSignRequestWithQuota(b *testing.B) {
+	request := repeatable(b, countedHandler(b))
 	b.ReportAllocs()
 	for b.Loop() {
 		request()

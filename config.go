@@ -48,6 +48,8 @@ type config struct {
 
 	// What is granted.
 	anonymous      bool
+	quota          *metering // nil: none
+	uncounted      bool
 	bodyLimit      int64
 	batchLimit     int
 	keyPolicy      KeyPolicy
@@ -181,6 +183,10 @@ func (c *config) contentTypes() *mediatype.Set {
 // completes reports whether the application asked for receipts.
 func (c *config) completes() bool { return c.onComplete != nil || c.staging != "" }
 
+// strangers reports whether there are uploads that nobody answers for, and that nothing
+// bounds.
+func (c *config) strangers() bool { return c.anonymous && c.quota == nil }
+
 // multipart reports whether an upload may be so large that it needs parts.
 func (c *config) multipart() bool {
 	unbounded := c.limitFunc != nil && c.limits == nil
@@ -202,8 +208,9 @@ var (
 	errInspectStaging = errors.New("objects are inspected before anybody can have them with WithPromotion only")
 	errNoStaging      = errors.New("a bucket for staging needs WithPromotion")
 	errNoPartCopy     = errors.New("the provider copies no more than 5 GiB: keep WithSizeLimit below")
-	errAnonymous      = errors.New("completion needs a subject")
-	errAnonymousParts = errors.New("multipart uploads need a subject: keep WithSizeLimit below the WithMultipartThreshold")
+	errAnonymous      = errors.New("completion needs a subject, or WithQuota")
+	errAnonymousParts = errors.New("multipart uploads need a subject, or WithQuota: keep WithSizeLimit below the WithMultipartThreshold")
+	errUncounted      = errors.New("nothing is counted without WithQuota")
 	errShared         = errors.New("the provider is not known to reject headers that were not signed, so grants must be signed by credentials that may only put objects: set ServiceCredentials for all else, or AllowSharedCredentials")
 )
 
@@ -237,10 +244,13 @@ func (c *config) check(b *resolved) (errs []error) {
 	case c.multipart() && c.replayableParts(server):
 		fail("WithOnComplete", errReplayParts)
 	}
-	if c.anonymous && c.completes() {
+	if c.strangers() && c.completes() {
 		fail("AllowAnonymous", errAnonymous)
 	}
-	if c.anonymous && c.sizeLimit().max > c.multipartAbove {
+	if c.uncounted && c.quota == nil {
+		fail("AllowUncounted", errUncounted)
+	}
+	if c.strangers() && c.sizeLimit().max > c.multipartAbove {
 		fail("AllowAnonymous", errAnonymousParts)
 	}
 	if c.reconcileEvery > 0 {
@@ -280,7 +290,7 @@ func (c *config) shares(b *resolved) bool {
 // it where the size may demand parts; a dialect may ask for them at any size.
 func (c *config) noParts(b *resolved) error {
 	switch {
-	case c.anonymous:
+	case c.strangers():
 		return &ConfigError{Option: "AllowAnonymous", Err: errAnonymousParts}
 	case c.replayableParts(&b.abilities):
 		return &ConfigError{Option: "WithOnComplete", Err: errReplayParts}

@@ -50,7 +50,7 @@ func isCRC64(s string) bool {
 // [WithContentTypes] hold in every chain, their defaults where no such rule ran.
 func SignHandler(issuer *Issuer) http.Handler {
 	return endpoint("SignHandler", issuer, ActionSign, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
-		grant, err := issuer.Issue(r.Context(), u)
+		grant, err := issuer.issue(r.Context(), r, u)
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog/hlog"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/quota"
 )
 
 // In a program, cfg comes from config.LoadDefaultConfig.
@@ -453,4 +454,24 @@ func ExampleWithInspector() {
 		return err
 	}
 	_ = decide
+}
+
+func ExampleWithQuota() {
+	store := quota.NewMemory(nil) // of this process; quota/redis and quota/postgres are for replicas
+	h, err := postern.New(bucket,
+		postern.WithAuthorizer(authorize),
+		postern.WithPromotion("staging/"),
+		postern.WithQuota(store, func(*http.Request, *postern.Upload) postern.Quota {
+			return postern.Quota{
+				Tenant:  quota.Bytes(5 << 30).Files(10_000), // stored, and under way
+				Subject: quota.Uploads(20).PerMinute(60),
+			}
+		}),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	http.Handle("/uploads/", h)
+	// Output:
 }

@@ -155,6 +155,8 @@ type problem struct {
 	MinSize      int64    `json:"min_size"`
 	MaxSize      int64    `json:"max_size"`
 	AllowedTypes []string `json:"allowed_types"`
+	Used         *int64   `json:"used"`
+	Limit        *int64   `json:"limit"`
 	Ended        bool     `json:"ended"`
 }
 

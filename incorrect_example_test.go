@@ -65,7 +65,7 @@ func Example_incorrectSharedCredentials() {
 func Example_incorrectAnonymousReceipts() {
 	mistake(bucket, postern.AllowAnonymous(),
 		postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }))
-	// Output: postern: AllowAnonymous: completion needs a subject
+	// Output: postern: AllowAnonymous: completion needs a subject, or WithQuota
 }
 
 // refusal prints how a chain answers.

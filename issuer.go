@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -117,6 +118,11 @@ func (i *Issuer) ticketDialect() TicketDialect {
 // An error that the browser may see is a [Problem]. Others are of a key policy, of
 // the source of randomness, or about patterns that are no types.
 func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
+	return i.issue(ctx, nil, u)
+}
+
+// issue is Issue for a request, or without one.
+func (i *Issuer) issue(ctx context.Context, r *http.Request, u *Upload) (*Grant, error) {
 	i.warnAboutTickets(ctx)
 	if err := i.checkDecided(u); err != nil {
 		return nil, err
@@ -134,29 +140,44 @@ func (i *Issuer) Issue(ctx context.Context, u *Upload) (*Grant, error) {
 		return nil, err
 	}
 	u.id, c.Trace = c.ID, i.ticketTrace(ctx)
+	if err := i.reserve(ctx, r, u, &c); err != nil {
+		return nil, err
+	}
+	g, err := i.grant(ctx, p, &c, u.SuccessRedirect)
+	if err != nil {
+		i.config.unreserve(context.WithoutCancel(ctx), &c)
+		return nil, err
+	}
+	return g, nil
+}
+
+// grant makes the grant of a claim.
+func (i *Issuer) grant(ctx context.Context, p *place, c *claim.Claim, redirect string) (*Grant, error) {
+	mode := Mode(c.Mode)
 	g := &Grant{Mode: mode, Bucket: p.Name, Key: c.Key, Location: p.public.url(c.Key)}
 	g.Complete = i.config.completes() || mode == ModeMultipart
 	if mode == ModeMultipart {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, store.Limits.Road)
 		defer cancel()
-		if err := p.beginMultipart(ctx, i.config, &c, g); err != nil {
+		if err := p.beginMultipart(ctx, i.config, c, g); err != nil {
 			return nil, err
 		}
 	}
 	header := c.WriteHeader()
-	if g.Ticket, err = i.seal(&c, &header); err == nil && c.Beside() {
-		err = p.engine.KeepTicket(ctx, &c, g.Ticket)
+	var err error
+	if g.Ticket, err = i.seal(c, &header); err == nil && c.Beside() {
+		err = p.engine.KeepTicket(ctx, c, g.Ticket)
 	}
 	switch {
 	case err != nil:
 		err = engineProblem(err)
 	case mode == ModePut:
-		err = p.signPut(ctx, i.config.lifetime, &c, &header, g)
+		err = p.signPut(ctx, i.config.lifetime, c, &header, g)
 	case mode == ModePost:
-		err = p.signPost(ctx, i.config.lifetime, &c, &header, u.SuccessRedirect, g)
+		err = p.signPost(ctx, i.config.lifetime, c, &header, redirect, g)
 	default:
-		begun := c // which is kept
+		begun := *c // which is kept
 		g.FirstParts = p.signFirstParts(ctx, i.config.lifetime, &begun)
 	}
 	if err != nil {
@@ -236,7 +257,7 @@ func (i *Issuer) mode(p *place, u *Upload) Mode {
 	switch {
 	case u.Mode != "":
 		return u.Mode
-	case u.Size > i.config.multipartAbove && !i.config.anonymous:
+	case u.Size > i.config.multipartAbove && !i.config.strangers():
 		return ModeMultipart
 	case i.config.mode != "":
 		return i.config.mode

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/postern-go/postern/internal/object"
+	"github.com/postern-go/postern/quota"
 	"github.com/postern-go/postern/ticket"
 )
 
@@ -138,10 +139,46 @@ func WithReconciler(interval time.Duration) HandlerOption {
 // What is granted.
 
 // AllowAnonymous admits uploads without a subject, and makes the authorizer
-// optional. Anonymous uploads have neither parts nor completion.
+// optional. Anonymous uploads have neither parts nor completion, unless [WithQuota]
+// bounds them: their tickets are then all that tells whose they are.
 func AllowAnonymous() Option {
 	return set("AllowAnonymous", func(c *config) error {
 		c.anonymous = true
+		return nil
+	})
+}
+
+// WithQuota counts uploads: fn says against which accounts, and how much these may use.
+// What a grant permits is reserved when it is signed, for all accounts in one step, and
+// until the end of its ticket; the receipt settles it by the real size, before the hook
+// of [WithOnComplete] is called. What is given up or refused is given back. Where there is
+// no room, the problem is quota_exceeded, files_exceeded, uploads_exceeded or
+// rate_exceeded.
+//
+// fn is called where everything else was decided, and for [RulesHandler], when u.Action
+// is [ActionRules]. Its request is nil where the program calls [Issuer.Issue] itself. It is
+// not asked again for the ticket, which has the names of the accounts. What the
+// application deletes it gives back by [quota.Store.Release], with the ID and the Accounts
+// of the [Receipt].
+//
+// Limits of bytes and files need [WithPromotion]. Without completion, an upload is under
+// way as long as its grant lives.
+func WithQuota(store quota.Store, fn func(r *http.Request, u *Upload) Quota) Option {
+	return set("WithQuota", func(c *config) error {
+		if store == nil || fn == nil {
+			return errNil
+		}
+		c.quota = &metering{store, fn}
+		return nil
+	})
+}
+
+// AllowUncounted goes on where the store of [WithQuota] fails, or does not answer within
+// 2 seconds: grants are then signed without regard to any limit. By default they are
+// refused with quota_unavailable, and so are completions, which may be repeated.
+func AllowUncounted() Option {
+	return set("AllowUncounted", func(c *config) error {
+		c.uncounted = true
 		return nil
 	})
 }

@@ -60,10 +60,14 @@ func (ps *places) ready(b *resolved) *place {
 		Lock: c.locker.Lock, Now: c.clock, Left: c.logLeft,
 		Open: func(token string) (*claim.Claim, error) { return ps.opener.openAny(id, token) },
 		Accept: func(ctx context.Context, cl *claim.Claim, r *completion.Result) error {
+			if err := c.settle(ctx, cl, r); err != nil {
+				return err
+			}
 			data, err := c.accept(ctx, p.receipt(cl, r))
 			r.Data = data
 			return err
 		},
+		Gone:   func(ctx context.Context, cl *claim.Claim) { c.unreserve(context.WithoutCancel(ctx), cl) },
 		GaveUp: func(ctx context.Context, cl *claim.Claim, err error) { c.logGaveUp(ctx, p, cl, err) },
 		Ended: func(ctx context.Context, cl *claim.Claim, end *completion.End) {
 			c.logEnd(ctx, p.Name, cl, end, engineProblem(end.Err))

@@ -20,6 +20,8 @@ type Problem struct {
 	code, detail     string
 	minSize, maxSize int64
 	allowedTypes     []string
+	used, limit      int64
+	counted          bool // used and limit mean something
 	retryAfter       time.Duration
 	ended            bool
 	cause            error
@@ -71,6 +73,12 @@ var (
 	ErrBucketInvalid = NewProblem(500, "bucket_invalid", "The server has no good place for your uploads.")
 	ErrBucketMissing = NewProblem(500, "bucket_missing", "The place for your uploads is not there.")
 	ErrBucketChanged = NewProblem(409, "bucket_changed", "Your uploads have another place now. Begin this one again.").end()
+
+	ErrQuotaExceeded    = NewProblem(413, "quota_exceeded", "There is no room for this file.")
+	ErrFilesExceeded    = NewProblem(413, "files_exceeded", "There is no room for another file.")
+	ErrUploadsExceeded  = NewProblem(429, "uploads_exceeded", "Too many uploads are under way. Try again when one has ended.")
+	ErrRateExceeded     = NewProblem(429, "rate_exceeded", "Too many uploads were begun. Try again in a moment.")
+	ErrQuotaUnavailable = NewProblem(503, "quota_unavailable", "Uploads are not possible right now. Try again in a moment.").WithRetryAfter(retryAfter)
 
 	ErrModeUnsupported     = NewProblem(400, "mode_unsupported", "Files cannot be uploaded in this way here.")
 	ErrCompletionRequired  = NewProblem(400, "completion_required", "Uploads must be completed here, which this way of uploading cannot do.")
@@ -128,6 +136,10 @@ func (p *Problem) MaxSize() int64 { return p.maxSize }
 
 // AllowedTypes returns the patterns of which the type met none, if any.
 func (p *Problem) AllowedTypes() []string { return slices.Clone(p.allowedTypes) }
+
+// Usage returns how much of a limit was used, if the problem is about one: bytes, or a
+// number of files, of uploads, or of grants in a minute, as its code tells.
+func (p *Problem) Usage() (used, limit int64, ok bool) { return p.used, p.limit, p.counted }
 
 // RetryAfter returns when trying again may help, or 0. It is sent in whole seconds.
 func (p *Problem) RetryAfter() time.Duration { return p.retryAfter }
@@ -194,6 +206,13 @@ func (p *Problem) WithAllowedTypes(patterns ...string) *Problem {
 	return &c
 }
 
+// WithUsage returns a copy that names how much of a limit was used.
+func (p *Problem) WithUsage(used, limit int64) *Problem {
+	c := *p
+	c.used, c.limit, c.counted = used, limit, true
+	return &c
+}
+
 // WithRetryAfter returns a copy that tells when trying again may help.
 func (p *Problem) WithRetryAfter(d time.Duration) *Problem {
 	c := *p
@@ -237,6 +256,10 @@ func (p *Problem) appendJSON(b []byte) []byte {
 			b = jsontext.AppendString(b, t)
 		}
 		b = append(b, ']')
+	}
+	if p.counted {
+		b = strconv.AppendInt(append(b, `,"used":`...), p.used, 10)
+		b = strconv.AppendInt(append(b, `,"limit":`...), p.limit, 10)
 	}
 	if p.ended {
 		b = append(b, `,"ended":true`...)

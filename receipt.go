@@ -34,6 +34,9 @@ type Receipt struct {
 	ETag string
 	// Subject and Tenant are whose upload it is.
 	Subject, Tenant string
+	// Accounts are those of [WithQuota] against which it counts: what is given back with
+	// [quota.Store.Release] when the application deletes the object.
+	Accounts []string
 	// SHA256 is the checksum in hexadecimal, if the grant demanded it.
 	SHA256 string
 	// CRC64NVME is the base64 of the CRC-64/NVME of the whole object, as the server
@@ -74,6 +77,7 @@ func (p *place) receipt(c *claim.Claim, result *completion.Result) *Receipt {
 		Replayed:  result.Replayed,
 		Duplicate: result.Duplicate,
 		CRC64NVME: result.CRC64NVME,
+		Accounts:  accountsOf(c),
 	}
 	if c.SHA256 != nil {
 		r.SHA256 = hex.EncodeToString(c.SHA256[:])

@@ -34,10 +34,15 @@ func AskRules(issuer *Issuer) func(http.Handler) http.Handler {
 
 // RulesHandler ends a chain that began with [AskRules]: it tells which files a chain with
 // the same rules accepts of this user, so that a page need not say it again. The answer
-// has an ETag, and is 304 where the browser has it already.
+// has an ETag, and is 304 where the browser has it already. With [WithQuota] it also tells
+// what is used of each limit, so that a page can show "3 GB of 5 GB": to whoever is
+// authorized, that of the tenant too.
 func RulesHandler(issuer *Issuer) http.Handler {
 	return endpoint("RulesHandler", issuer, ActionRules, func(w http.ResponseWriter, r *http.Request, u *Upload) error {
 		rules, err := issuer.rules(r.Context(), u)
+		if err == nil {
+			rules.quota, err = issuer.usage(r.Context(), r, u)
+		}
 		if err != nil {
 			return err
 		}
@@ -85,6 +90,7 @@ type rules struct {
 	modes          []Mode
 	multipartAbove int64
 	complete       bool
+	quota          string // in JSON, or ""
 }
 
 // rules gathers what the links of a chain have noted, as [Issuer.Issue] judges by it.
@@ -150,5 +156,8 @@ func (a *rules) appendJSON(b []byte) []byte {
 	list(`,"modes":[`, len(a.modes), func(k int) string { return string(a.modes[k]) })
 	number(`,"multipart_above":`, a.multipartAbove)
 	b = strconv.AppendBool(append(b, `,"complete":`...), a.complete)
+	if a.quota != "" {
+		b = append(append(append(b, `,"quota":{`...), a.quota...), '}')
+	}
 	return append(b, '}')
 }

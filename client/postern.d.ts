@@ -112,6 +112,21 @@ export interface Rules {
   multipart_above?: number;
   /** Whether the server completes uploads. */
   complete?: boolean;
+  /** What is used of each limit of this user, where uploads are counted. */
+  quota?: { tenant?: Quota; subject?: Quota; named?: Quota };
+}
+
+/** Bytes and files that are stored, uploads under way, and grants in a minute. */
+export interface Quota {
+  bytes?: Used;
+  files?: Used;
+  uploads?: Used;
+  per_minute?: Used;
+}
+
+export interface Used {
+  used: number;
+  limit: number;
 }
 
 /** Bytes. */
@@ -199,6 +214,9 @@ export interface Limits {
   min_size?: number;
   max_size?: number;
   allowed_types?: string[];
+  /** How much of a quota is used: of "quota_exceeded" in bytes, else how many. */
+  used?: number;
+  limit?: number;
 }
 
 export interface UploadErrorInit extends Limits {

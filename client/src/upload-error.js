@@ -27,7 +27,13 @@ export class UploadError extends Error {
     /** @readonly */
     this.detail = detail;
     /** @readonly @type {API.Limits} */
-    this.limits = { min_size: init.min_size, max_size: init.max_size, allowed_types: init.allowed_types };
+    this.limits = {
+      min_size: init.min_size,
+      max_size: init.max_size,
+      allowed_types: init.allowed_types,
+      used: init.used,
+      limit: init.limit,
+    };
     /** @readonly */
     this.retryAfter = retryAfter;
     /** @readonly */

@@ -207,7 +207,7 @@ export class Words {
   failure(error, { size, online }) {
     if (!(error instanceof UploadError)) return this.text("unexpected");
     const { code, from, detail, limits } = error;
-    const values = { code, size: this.size(size), ...this.#limits(limits) };
+    const values = { code, size: this.size(size), ...this.#limits(limits, code) };
     const name = failureName(error, { empty: size === 0, online, justOver: values.size === values.max });
     const other = from === "bucket" && Object.hasOwn(REFUSALS, name) ? REFUSALS[name] : "";
     const said = this.#find(name, values) || this.#find(other, values) || (from === "server" ? detail : "");
@@ -225,9 +225,12 @@ export class Words {
     return this.text("retrying", { why: this.text(silent ? `${who}_silent` : `${who}_busy`) });
   }
 
-  /** @param {UploadError["limits"]} limits */
-  #limits({ min_size, max_size, allowed_types }) {
+  /** @param {UploadError["limits"]} limits @param {string} code */
+  #limits({ min_size, max_size, allowed_types, used, limit }, code) {
+    const amount = (/** @type {number | undefined} */ n) => n !== undefined && (code === "quota_exceeded" ? this.size(n) : this.number(n));
     return {
+      used: amount(used) || undefined,
+      limit: amount(limit) || undefined,
       min: min_size && this.size(min_size),
       max: max_size && this.size(max_size),
       types: allowed_types?.length ? this.types(allowed_types) : undefined,

@@ -1,6 +1,8 @@
 package component_test
 
 import (
+	"bytes"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/quota"
 )
 
 func TestRefusalsAreSaidInWords(t *testing.T) {
@@ -62,6 +65,26 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 	})
 	e.Picture("component-refused")
 	require.Empty(t, s.keys())
+}
+
+func TestAFullQuotaIsSaidInNumbers(t *testing.T) {
+	t.Parallel()
+	s := serveWith(t, `<postern-upload multiple></postern-upload>`, setup{more: []postern.HandlerOption{
+		postern.WithQuota(quota.NewMemory(nil), func(*http.Request, *postern.Upload) postern.Quota {
+			return postern.Quota{Subject: quota.Bytes(1000)}
+		}),
+	}})
+	e := s.open()
+	e.Pick(fixture.Write(t, "first.txt", bytes.Repeat([]byte("a"), 600)))
+	e.WaitFor("first.txt", "done")
+	e.Pick(fixture.Write(t, "second.txt", bytes.Repeat([]byte("a"), 600)))
+	require.Equal(t, "There is no room for this file: 600 bytes of 1 kB are used.", e.Failure("second.txt"))
+	e.Pick(fixture.Write(t, "third.txt", bytes.Repeat([]byte("a"), 400)))
+	e.WaitFor("third.txt", "done")
+	require.Len(t, s.keys(), 2)
+	require.JSONEq(t, `{"subject":{"bytes":{"used":1000,"limit":1000}}}`, browser.Eval[string](e.Page,
+		`import("/client/postern.js").then(({ rules }) => rules({ endpoint: "/uploads", headers: { "X-User": "ada" } })).then(({ quota }) => JSON.stringify(quota))`))
+	e.Picture("component-quota")
 }
 
 func TestEveryTextCanBeTranslated(t *testing.T) {

@@ -57,6 +57,9 @@ type Claim struct {
 
 	Trace string // what the application's instruments remember of the signing, or ""
 
+	// Quota is against which accounts the upload counts, as the root package writes it.
+	Quota string
+
 	beside string // see Beside
 }
 
@@ -112,6 +115,9 @@ func (c *Claim) owner() string {
 	case !c.Staged():
 		text += "\x00subject\x00" + c.Subject
 	}
+	if c.Subject == "" && !c.Staged() {
+		text += "\x00id\x00" + c.ID // strangers are many
+	}
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
 }
@@ -157,11 +163,11 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [8]*string {
+func (c *Claim) extensions() [9]*string {
 	v := &c.Attributes.Values
 	return [...]*string{
 		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
-		&c.beside, &c.Trace,
+		&c.beside, &c.Trace, &c.Quota,
 	}
 }
 

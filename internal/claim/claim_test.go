@@ -149,3 +149,14 @@ func TestTraceIsAnExtension(t *testing.T) {
 	require.Equal(t, &c, read)
 	require.Len(t, c.Append(nil), before+2+len(c.Trace))
 }
+
+func TestWhatAnUploadCountsAgainstIsBound(t *testing.T) {
+	c := claim.Claim{ID: "0123", Mode: claim.Put, Issued: noon, Key: "a", Size: 1, Type: "text/plain", Subject: "ada", Quota: "tsn203.0.113.7"}
+	got, err := claim.Parse(c.Append(nil))
+	require.NoError(t, err)
+	require.Equal(t, c.Quota, got.Quota)
+	c.Quota = "" // as tickets had it before there were quotas
+	got, err = claim.Parse(c.Append(nil))
+	require.NoError(t, err)
+	require.Empty(t, got.Quota)
+}

@@ -58,6 +58,10 @@ type Config struct {
 	Begun func(ctx context.Context, c *claim.Claim, by Trigger) (context.Context, func(*End))
 	// Ended is told how each completion has ended, whoever waits for it.
 	Ended func(ctx context.Context, c *claim.Claim, end *End)
+	// Gone is told of an upload that has come to nothing: nothing is left of it but what
+	// may stand at its final key, and nothing of it can arrive any more that is completed
+	// without being told so by Accept. nil if nobody asks.
+	Gone func(ctx context.Context, c *claim.Claim)
 	// GaveUp is told of an upload that had arrived and comes to nothing, or to an object
 	// that the application does not know.
 	GaveUp func(ctx context.Context, c *claim.Claim, err error)
@@ -372,7 +376,7 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 		Replayed: f.final != nil && !duplicate && (c.Staged() || c.Mode == claim.Multipart),
 	}
 	if err := e.Accept(ctx, c, result); err != nil {
-		return nil, &NotAccepted{err}
+		return nil, e.notAccepted(ctx, c, err)
 	}
 	if duplicate {
 		e.settleDuplicate(ctx, c)
@@ -380,6 +384,21 @@ func (e *Engine) complete(ctx context.Context, c *claim.Claim, f found, sum stri
 		e.deleteStaging(ctx, c)
 	}
 	return result, nil
+}
+
+// notAccepted is what becomes of an upload whose receipt was not taken. One that was given
+// up meanwhile leaves nothing, unless its object has replaced another or cannot be deleted.
+func (e *Engine) notAccepted(ctx context.Context, c *claim.Claim, err error) error {
+	gone, ok := err.(*GivenUp) // and not what an application has wrapped
+	if !ok {
+		return &NotAccepted{err}
+	}
+	if c.Replaces == "" && !c.Attributes.Locked() {
+		if err := e.deleteFinal(ctx, c.Key, c.ID); err != nil {
+			return err
+		}
+	}
+	return &discarded{&Rejected{Kind: gone.Err}}
 }
 
 // assemble makes an object of the parts. Without parts the upload was put together

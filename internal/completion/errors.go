@@ -41,6 +41,16 @@ func (e *NotInspected) Error() string { return e.Err.Error() }
 // Unwrap returns it.
 func (e *NotInspected) Unwrap() error { return e.Err }
 
+// GivenUp is what Accept returns of an upload that was given up while it was completed:
+// its object is deleted.
+type GivenUp struct{ Err error }
+
+// Error returns what whoever waits is told.
+func (e *GivenUp) Error() string { return e.Err.Error() }
+
+// Unwrap returns it.
+func (e *GivenUp) Unwrap() error { return e.Err }
+
 // NotAccepted is the error of an application that has not taken a receipt.
 type NotAccepted struct{ Err error }
 

@@ -64,6 +64,7 @@ func (e *Engine) deleteStaging(ctx context.Context, c *claim.Claim) {
 // since another completion has frozen what was there before, is not done.
 func (e *Engine) comesToNothing(ctx context.Context, c *claim.Claim) {
 	if !c.Staged() {
+		e.gone(ctx, c)
 		return
 	}
 	frozen, err := e.isFrozen(ctx, c)
@@ -95,7 +96,17 @@ func (e *Engine) discard(ctx context.Context, c *claim.Claim) error {
 	if err := e.abandonCopies(ctx, c); err != nil {
 		return err
 	}
-	return e.emptyStaging(ctx, c)
+	if err := e.emptyStaging(ctx, c); err != nil {
+		return err
+	}
+	e.gone(ctx, c)
+	return nil
+}
+
+func (e *Engine) gone(ctx context.Context, c *claim.Claim) {
+	if e.Gone != nil {
+		e.Gone(ctx, c)
+	}
 }
 
 // abandonCopies ends the copies to the final key of an upload that comes to nothing,
