@@ -60,6 +60,10 @@ type Claim struct {
 	// Quota is against which accounts the upload counts, as the root package writes it.
 	Quota string
 
+	// Session is the one whose credentials have written the file, or "", and Source the
+	// quoted ETag of what they have written: another one is another file.
+	Session, Source string
+
 	beside string // see Beside
 }
 
@@ -163,11 +167,11 @@ func (c *Claim) Append(b []byte) []byte {
 
 // extensions are fields that came later. Those that are not empty follow, each after
 // its number, in this order.
-func (c *Claim) extensions() [9]*string {
+func (c *Claim) extensions() [11]*string {
 	v := &c.Attributes.Values
 	return [...]*string{
 		&c.Bucket, &c.Replaces, &v[object.ContentLanguage], &v[object.LockMode], &v[object.LockUntil], &v[object.LegalHold],
-		&c.beside, &c.Trace, &c.Quota,
+		&c.beside, &c.Trace, &c.Quota, &c.Session, &c.Source,
 	}
 }
 

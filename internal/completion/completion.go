@@ -42,6 +42,10 @@ type Config struct {
 	// Open opens a ticket, also one that has ended: [ErrTicketInvalid] for one of another
 	// handler or bucket.
 	Open func(ticket string) (*claim.Claim, error)
+	// Admit makes an upload of a file that a session has written, and its ticket, by what
+	// the session's ticket allows: [Rejected] if that does not. It is nil where no sessions
+	// are known.
+	Admit func(ctx context.Context, f File) (c *claim.Claim, ticket string, err error)
 	// Random makes names of attempts; that of crypto/rand if it is nil.
 	Random func() string
 	// Inspector decides about verified objects; nil if nobody does.

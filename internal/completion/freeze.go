@@ -70,13 +70,22 @@ func (e *Engine) freezeOnce(ctx context.Context, c *claim.Claim, source *store.O
 		}
 	}
 	// A filter only, which saves a copy: what counts is looked at after it.
-	if source.Header.ID != c.ID {
+	if !isSource(c, source) {
 		return ErrConflict
 	}
 	if err := checkSize(c, source); err != nil {
 		return err
 	}
 	return once(ctx, c, source)
+}
+
+// isSource reports whether an object in staging is an upload's: by the id that its grant
+// binds, or, where a session has written it, by being what was seen first.
+func isSource(c *claim.Claim, o *store.Object) bool {
+	if c.Session != "" {
+		return o.ETag == c.Source
+	}
+	return o.Header.ID == c.ID
 }
 
 // copyConditionally makes the final object in one step: the copy is bound to the

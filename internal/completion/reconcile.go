@@ -120,6 +120,10 @@ func (p *pass) object(ctx context.Context, o store.Entry) {
 	case age < p.MinAge:
 	case isID(name):
 		p.upload(ctx, o.Key, age)
+	case is(sessionsName):
+		p.file(ctx, o.Key, age)
+	case is(sessionTicketsName):
+		p.removeOlder(ctx, o.Key, age, longestTicket)
 	case is(ticketsName):
 		p.ticket(ctx, o)
 	case is(attemptsName):
@@ -252,7 +256,13 @@ func (p *pass) ticket(ctx context.Context, o store.Entry) {
 	token, err := p.Staging.Read(ctx, o.Key, maxTicket)
 	var c *claim.Claim
 	if err == nil {
-		c, err = p.open(key, string(token))
+		c, err = p.Open(string(token))
+	}
+	if err == nil && c.Session != "" && c.ID == id {
+		key = c.StagingKey
+	}
+	if err == nil && c.StagingKey != key {
+		err = ErrTicketInvalid
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -347,13 +357,16 @@ func (p *pass) giveUp(ctx context.Context, c *claim.Claim, why error) {
 }
 
 // attempt deals with a copy on its way to a final key. While its upload stands in
-// staging, it may be the elected one.
+// staging, or its ticket does, it may be the elected one.
 func (p *pass) attempt(ctx context.Context, key string, age time.Duration) {
 	if age < longestCompletion {
 		return
 	}
 	id, _, _ := strings.Cut(strings.TrimPrefix(key, p.Prefix+attemptsName), "-")
 	_, err := p.Staging.Head(ctx, p.Prefix+id)
+	if errors.Is(err, store.ErrNotFound) {
+		_, err = p.Staging.Head(ctx, p.Prefix+ticketsName+id)
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, store.ErrNotFound):

@@ -19,6 +19,8 @@ import (
 //	duplicates/<id>         an upload whose bytes were there already had its receipt
 //	attempts/<id>-<random>  a copy on its way to a final key; see publish.go
 //	elections/<hash>        which attempt may be copied there
+//	sessions/<id>/…         what a session has written; see session.go
+//	session-tickets/<id>    what that session may write
 //
 // An upload stands in staging until the application has taken its receipt.
 const (
@@ -142,6 +144,9 @@ func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) error {
 // this engine's.
 func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
 	id, ok := strings.CutPrefix(key, e.Prefix)
+	if session, name, is := sessionFile(id); ok && is {
+		return e.findFile(ctx, key, session, name)
+	}
 	if !ok || !isID(id) {
 		return nil, ErrTicketInvalid
 	}
@@ -206,7 +211,7 @@ func (e *Engine) checkPossession(ctx context.Context, c *claim.Claim) error {
 	}
 	own, err := e.Staging.Head(ctx, c.StagingKey)
 	switch {
-	case err == nil && own.Header.ID != c.ID:
+	case err == nil && !isSource(c, own):
 		return ErrConflict
 	case !errors.Is(err, store.ErrNotFound):
 		return err
