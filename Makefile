@@ -1,5 +1,5 @@
 # The modules, innermost first. Each is tested as users get it: alone.
-MODULES     := . s3test lock/redis lock/postgres events/sqs events/nats examples e2e bench
+MODULES     := . s3test lock/redis lock/postgres events/sqs events/nats cmd/postern examples e2e bench
 # Those that are released; the others never get a tag. See RELEASING.md.
 TAGGED      := . s3test
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2

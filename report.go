@@ -21,6 +21,8 @@ type Report struct {
 	// Code, Detail and RequestID are those of S3's error. What looks like a signature
 	// or a token in the code or the detail was taken out.
 	Code, Detail, RequestID string
+	// Cause and Advice are what [Issuer.Explain] makes of it.
+	Cause, Advice string
 	// Dropped is how many reports were not shown since the one before: there is a bound
 	// for each upload, and one for the process.
 	Dropped int
@@ -50,6 +52,8 @@ func ReportHandler(issuer *Issuer) http.Handler {
 		if dropped, ok := issuer.activity.reports.admit(u.id, u.now); ok {
 			report := *details.report
 			report.Dropped = dropped
+			why := issuer.Explain(report)
+			report.Cause, report.Advice = why.Cause, why.Advice
 			issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent, Report: &report})
 		}
 		setHeader(w.Header(), "")

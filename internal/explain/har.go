@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -96,8 +97,9 @@ func readHAR(text []byte) (all []Input) {
 		return nil
 	}
 	var grants []*Request
+	inParts := map[string]multipartGrant{}
 	for _, entry := range file.Log.Entries {
-		if found := grantsOf(&entry); len(found) > 0 {
+		if found := grantsOf(&entry, inParts); len(found) > 0 {
 			grants = append(grants, found...)
 			continue
 		}
@@ -163,11 +165,7 @@ func (e *harEntry) sent() *Request {
 		r.Size = e.fileSize()
 		return r
 	}
-	if e.Request.BodySize != nil && *e.Request.BodySize >= 0 {
-		r.Size = *e.Request.BodySize
-	} else if length := header(e.Request.Headers, "Content-Length"); length != "" {
-		_ = json.Unmarshal([]byte(length), &r.Size)
-	}
+	r.Size = e.bodySize()
 	return r
 }
 
@@ -217,54 +215,118 @@ func isFile(h textproto.MIMEHeader) bool {
 	return strings.Contains(strings.ToLower(h.Get("Content-Disposition")), "filename=")
 }
 
-// fileSize is that of the file in a form. Browsers may leave its bytes out: then it is
-// what the other parts leave of the body, which is not known well enough.
+// fileSize is that of the file in a form: what the rest of the form leaves of the body.
+// Its own bytes do not tell: browsers leave them out, or cannot write them as text.
 func (e *harEntry) fileSize() int64 {
-	size := int64(UnknownSize)
+	inText := int64(UnknownSize)
 	e.parts(func(p *multipart.Part) {
-		if size == UnknownSize && (p.FormName() == "file" || isFile(p.Header)) {
-			size, _ = io.Copy(io.Discard, p)
+		if inText == UnknownSize && (p.FormName() == "file" || isFile(p.Header)) {
+			inText, _ = io.Copy(io.Discard, p)
 		}
 	})
-	if size == 0 && e.Request.BodySize != nil && *e.Request.BodySize > int64(len(e.Request.PostData.Text)) {
-		return *e.Request.BodySize - int64(len(e.Request.PostData.Text))
+	whole, text := e.bodySize(), int64(0)
+	if e.Request.PostData != nil {
+		text = int64(len(e.Request.PostData.Text))
+	}
+	size := whole - (text - inText)
+	if inText == UnknownSize || whole <= 0 || size < 0 || whole == text && inText == 0 {
+		return UnknownSize
 	}
 	return size
 }
 
+func (e *harEntry) bodySize() int64 {
+	if e.Request.BodySize != nil && *e.Request.BodySize > 0 {
+		return *e.Request.BodySize
+	}
+	if size, err := strconv.ParseInt(header(e.Request.Headers, "Content-Length"), 10, 64); err == nil {
+		return size
+	}
+	return UnknownSize
+}
+
+// multipartGrant is an upload in parts, by its ticket.
+type multipartGrant struct{ size, partSize, parts int64 }
+
+// part is the length of a part.
+func (m multipartGrant) part(number int64) int64 {
+	switch {
+	case m.partSize <= 0 || number < 1 || number > m.parts:
+		return UnknownSize
+	case number < m.parts:
+		return m.partSize
+	}
+	return m.size - (m.parts-1)*m.partSize
+}
+
 // grantsOf finds the grants in the answer of a handler: one, those of a batch, or the
-// URLs of parts.
-func grantsOf(e *harEntry) (all []*Request) {
+// URLs of parts. inParts remembers the uploads in parts.
+func grantsOf(e *harEntry, inParts map[string]multipartGrant) (all []*Request) {
 	if !strings.Contains(header(e.Response.Headers, "Content-Type"), "json") || e.Response.Status/100 != 2 {
 		return nil
 	}
-	var answer, question any
+	var answer any
 	if json.Unmarshal(e.body(), &answer) != nil {
 		return nil
 	}
+	asked, sizes := e.asked()
+	index := 0
 	walk(answer, func(o map[string]any) {
-		if g := grantIn(o); g != nil {
-			all = append(all, g)
+		if urls, ok := o["urls"].(map[string]any); ok {
+			all = append(all, partsOf(urls, inParts[asked])...)
 		}
-		urls, _ := o["urls"].(map[string]any)
-		for _, u := range urls {
-			if address, ok := u.(string); ok {
-				all = append(all, &Request{Method: http.MethodPut, URL: address, Size: UnknownSize})
+		token, _ := o["ticket"].(string)
+		grant := grantIn(o)
+		if token == "" && grant == nil {
+			return
+		}
+		size := int64(UnknownSize)
+		if index < len(sizes) {
+			size = sizes[index]
+		}
+		index++
+		if partSize, ok := o["part_size"].(float64); ok && partSize > 0 {
+			parts, _ := o["parts"].(float64)
+			inParts[token] = multipartGrant{size, int64(partSize), int64(parts)}
+		} else if grant != nil {
+			grant.Size = size
+			all = append(all, grant)
+		}
+	})
+	if index != len(sizes) { // some of a batch were refused: nobody knows whose is which
+		for _, g := range all {
+			if index > 0 {
+				g.Size = UnknownSize
 			}
 		}
-	})
-	if e.Request.PostData == nil || json.Unmarshal([]byte(e.Request.PostData.Text), &question) != nil {
-		return all
 	}
-	var declared []int64
+	return all
+}
+
+// asked is what the page has sent to the handler: a ticket, or the sizes of files.
+func (e *harEntry) asked() (ticket string, sizes []int64) {
+	var question any
+	if e.Request.PostData == nil || json.Unmarshal([]byte(e.Request.PostData.Text), &question) != nil {
+		return "", nil
+	}
 	walk(question, func(o map[string]any) {
+		if token, ok := o["ticket"].(string); ok {
+			ticket = token
+		}
 		if size, ok := o["size"].(float64); ok {
-			declared = append(declared, int64(size))
+			sizes = append(sizes, int64(size))
 		}
 	})
-	if len(declared) == len(all) { // else some of a batch were refused
-		for k := range all {
-			all[k].Size = declared[k]
+	return ticket, sizes
+}
+
+// partsOf are the URLs of parts.
+func partsOf(urls map[string]any, upload multipartGrant) (all []*Request) {
+	for number, value := range urls {
+		address, _ := value.(string)
+		n, err := strconv.ParseInt(number, 10, 32)
+		if address != "" && err == nil {
+			all = append(all, &Request{Method: http.MethodPut, URL: address, Size: upload.part(n)})
 		}
 	}
 	return all
