@@ -3,6 +3,7 @@ package postern
 import (
 	"encoding/hex"
 	"errors"
+	"html"
 	"maps"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ type Difference struct {
 // more than the page was told, which is less than S3 says in its error document: the
 // command postern explain reads that, and HAR files. The text is the user's word.
 func (i *Issuer) Explain(r Report) Explanation {
-	in := explain.Input{Status: r.Status, Document: explain.Document{Code: r.Code, Message: r.Detail}}
+	in := explain.Input{Status: r.Status, Document: explain.Document{Code: r.Code, Message: html.UnescapeString(r.Detail)}}
 	switch r.Code {
 	case "clock_wrong":
 		in.Document.Code = "RequestTimeTooSkewed"

@@ -1,6 +1,7 @@
 package postern
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
@@ -55,11 +56,28 @@ func ReportHandler(issuer *Issuer) http.Handler {
 			why := issuer.Explain(report)
 			report.Cause, report.Advice = why.Cause, why.Advice
 			issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent, Report: &report})
+			if report.Code == "bucket_unreachable" {
+				issuer.lookFromHere(r)
+			}
 		}
 		setHeader(w.Header(), "")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
+}
+
+// lookFromHere logs what this server sees of the bucket, where a browser sees nothing: a
+// page may read no answer without CORS headers, such as that to a preflight in a bucket
+// that is not there. [Issuer.Check] bounds it.
+func (i *Issuer) lookFromHere(r *http.Request) {
+	origin := r.Header.Get("Origin")
+	ctx := i.ownLogger(context.WithoutCancel(r.Context()))
+	go func() {
+		if err := i.Check(ctx, origin); err != nil {
+			i.loggerOf(ctx).Warn().Str("error", clip(err.Error(), maxLoggedError)).Str("origin", clip(origin, maxLogged)).
+				Msg("postern: the bucket, as this server sees it")
+		}
+	}()
 }
 
 // reportOf reads what a browser reports.

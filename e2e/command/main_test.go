@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
@@ -99,4 +100,14 @@ func run(t testing.TB, env map[string]string, in string, args ...string) result 
 		}
 	}
 	return r
+}
+
+// keys are the objects of the bucket.
+func (s *site) keys(t testing.TB) (all []string) {
+	out, err := s.Client().ListObjectsV2(context.Background(), &s3.ListObjectsV2Input{Bucket: &s.Bucket})
+	require.NoError(t, err)
+	for _, o := range out.Contents {
+		all = append(all, aws.ToString(o.Key))
+	}
+	return all
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -51,7 +52,7 @@ func readUploadError(text []byte) (in Input, ok bool) {
 	if json.Unmarshal(text, &e) != nil || e.Code == "" {
 		return in, false
 	}
-	d := Document{Code: e.Code, Message: e.Detail, RequestID: e.RequestID}
+	d := Document{Code: e.Code, Message: html.UnescapeString(e.Detail), RequestID: e.RequestID}
 	in = Input{Document: d, Status: e.Status}
 	switch e.Code {
 	case "bucket_unreachable", "blocked_by_policy":
