@@ -15,7 +15,7 @@ var (
 	// Invalid according to Policy: Extra input fields: cache-control
 	extraFields = regexp.MustCompile(`Extra input fields?: *([A-Za-z0-9_,. -]+)`)
 	// the region "eu-west-1" is wrong; expecting "us-east-1"
-	wrongRegion = regexp.MustCompile(`region ['"]?([a-z0-9-]*)['"]? is wrong; expecting ['"]?([a-z0-9-]+)['"]?`)
+	wrongRegion = regexp.MustCompile(`region ?['"]?([a-z0-9-]*)['"]? is wrong; expecting ['"]?([a-z0-9-]+)['"]?`)
 	// a field named 'policy'
 	fieldNamed = regexp.MustCompile(`field named '([^']+)'`)
 	// Each form field that you specify in a form must appear in the list of policy
@@ -32,7 +32,7 @@ func said(d *Document) []Difference {
 		return added(FormField, strings.FieldsFunc(m[1], isSeparator))
 	}
 	if m := notInPolicy.FindStringSubmatch(d.Message); m != nil {
-		return added(FormField, m[1:2])
+		return added(FormField, strings.FieldsFunc(m[1], isSeparator))
 	}
 	if d.HeadersNotSigned != "" {
 		return added(Header, strings.FieldsFunc(d.HeadersNotSigned, isSeparator))
@@ -94,6 +94,10 @@ func byCode(d *Document) []Difference {
 		return []Difference{{In: Size, Granted: Clean(limit), Sent: Clean(d.ProposedSize)}}
 	case "MissingContentLength", "IncompleteBody":
 		return one(Size, "")
+	case "MissingFields":
+		return one(FormField, "")
+	case "InvalidRegion":
+		return one(Region, "")
 	case "RequestTimeTooSkewed", "RequestInTheFuture":
 		return []Difference{{In: Clock, Granted: Clean(d.RequestTime), Sent: Clean(d.ServerTime)}}
 	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
@@ -121,6 +125,8 @@ func byCode(d *Document) []Difference {
 		switch {
 		case strings.Contains(message, "expired"):
 			return []Difference{{In: Expired, Granted: Clean(d.Expires), Sent: Clean(d.ServerTime)}}
+		case strings.Contains(message, "not valid yet"):
+			return one(Clock, "")
 		case strings.Contains(message, "not signed"):
 			return one(Header, "")
 		case strings.Contains(message, "policy"):

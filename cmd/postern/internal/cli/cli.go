@@ -38,6 +38,7 @@ type options struct {
 	apply   bool
 	dryRun  bool
 	days    int
+	minAge  time.Duration
 	timeout time.Duration
 	hook    string
 	keyFile string

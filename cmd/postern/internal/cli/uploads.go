@@ -52,6 +52,7 @@ left. It completes nothing, and leaves what has arrived to the handler's reconci
 		o.bucket.flags(set)
 		o.keyFlags(set)
 		set.BoolVar(&o.dryRun, "dry-run", false, "tell what would be done")
+		set.DurationVar(&o.minAge, "min-age", time.Minute, "leave what is younger than this `time` to its browser")
 		set.BoolVar(&o.json, "json", false, "print JSON")
 	},
 	run: func(ctx context.Context, streams IO, o *options) (int, error) {
@@ -70,6 +71,7 @@ taken. Handlers with an inspector must not be reconciled by it: it has none.`,
 		o.keyFlags(set)
 		set.StringVar(&o.hook, "hook", "", "the `command` that takes receipts; needed without -dry-run")
 		set.BoolVar(&o.dryRun, "dry-run", false, "tell what would be done")
+		set.DurationVar(&o.minAge, "min-age", time.Minute, "leave what is younger than this `time` to its browser")
 		set.BoolVar(&o.json, "json", false, "print JSON")
 	},
 	run: func(ctx context.Context, streams IO, o *options) (int, error) {
@@ -100,7 +102,7 @@ func (o *options) reconcile(ctx context.Context, streams IO, sweep bool) (int, e
 	}
 	all := []found{}
 	report, err := issuer.Reconcile(ctx, postern.ReconcileOptions{
-		DryRun: o.dryRun, Sweep: sweep, Each: func(done, key, why string) { all = append(all, found{done, key, why}) },
+		MinAge: o.minAge, DryRun: o.dryRun, Sweep: sweep, Each: func(done, key, why string) { all = append(all, found{done, key, why}) },
 	})
 	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
