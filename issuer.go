@@ -450,6 +450,11 @@ func (i *Issuer) Server() (endpoint, region string, pathStyle bool) {
 	return i.home.server.base, i.home.Region, i.home.server.pathStyle
 }
 
+// NeedsLocker reports whether a completion rests on [WithLocker]: the server has no
+// conditions by which a final object is made once, and processes that complete uploads
+// must share a lock.
+func (i *Issuer) NeedsLocker() bool { return i.home.engine.Method() == "lock" }
+
 // OriginIn is [Issuer.Origin] for one of the buckets of [WithBuckets].
 func (i *Issuer) OriginIn(b Bucket) (string, error) {
 	p, err := i.places.get(b)

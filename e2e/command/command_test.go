@@ -184,6 +184,10 @@ func TestSweepCompletesNothingAndReconcileTellsItsHook(t *testing.T) {
 	require.Equal(t, before, s.keys(t))
 
 	require.Equal(t, 2, run(t, env, "", "reconcile").status, "receipts need a hook")
+	lock := run(t, with(env, "POSTERN_PROVIDER", "wasabi"), "", "reconcile", "-hook", "true")
+	require.Equal(t, 2, lock.status)
+	require.Contains(t, lock.errors, "WithLocker")
+	require.Equal(t, before, s.keys(t))
 	path := filepath.Join(t.TempDir(), "receipt")
 	r := run(t, env, "", "reconcile", "-min-age", "1ns", "-hook", "cat >"+path)
 	require.Equal(t, 0, r.status, r.errors)

@@ -89,6 +89,8 @@ type found struct {
 	Why  string `json:"why,omitempty"`
 }
 
+var errNeedsLocker = errors.New("at this provider completions need the lock that the handlers share (WithLocker), which the command has not: the handlers' own WithReconciler does it")
+
 func (o *options) reconcile(ctx context.Context, streams IO, sweep bool) (int, error) {
 	keys, err := o.ticketKeys()
 	if err != nil {
@@ -101,6 +103,9 @@ func (o *options) reconcile(ctx context.Context, streams IO, sweep bool) (int, e
 		return StatusUsage, err
 	}
 	all := []found{}
+	if !sweep && !o.dryRun && issuer.NeedsLocker() {
+		return StatusUsage, errNeedsLocker
+	}
 	report, err := issuer.Reconcile(ctx, postern.ReconcileOptions{
 		MinAge: o.minAge, DryRun: o.dryRun, Sweep: sweep, Each: func(done, key, why string) { all = append(all, found{done, key, why}) },
 	})
