@@ -102,7 +102,7 @@ providers:
 		scripts/$${s%-rgw} >/dev/null && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m -run 'EveryProvider|EveryWay|ServersOfOthers' ./s3 || exit 1; \
-		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory' ./events ./s3 || exit 1; fi; \
+		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory|ExplainNames|DoctorFinds' ./events ./s3 ./command || exit 1; fi; \
 	done
 
 fuzz:
