@@ -68,9 +68,8 @@ type grant struct {
 type upload struct {
 	*grant
 	body   string
-	host   string            // of the request, if it is another
-	before bool              // the file stands before the fields
-	add    map[string]string // headers or fields
+	host   string // of the request, if it is another
+	before bool   // the file stands before the fields
 }
 
 func (u *upload) query(change func(url.Values)) {
