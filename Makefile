@@ -1,5 +1,5 @@
 # The modules, innermost first. Each is tested as users get it: alone.
-MODULES     := . s3test posterntest lock/redis lock/postgres quota/redis quota/postgres events/sqs events/nats observe/prometheus observe/otel examples e2e bench
+MODULES     := . s3test posterntest lock/redis lock/postgres quota/redis quota/postgres events/sqs events/nats observe/prometheus observe/otel cmd/postern examples e2e bench
 # Those that are released; the others never get a tag. See RELEASING.md.
 TAGGED      := . s3test
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -114,7 +114,7 @@ providers:
 		scripts/$${s%-rgw} >/dev/null && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m -run 'EveryProvider|EveryWay|ServersOfOthers' ./s3 || exit 1; \
-		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory' ./events ./s3 || exit 1; fi; \
+		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory|ExplainNames|DoctorFinds' ./events ./s3 ./command || exit 1; fi; \
 	done
 
 fuzz:

@@ -465,6 +465,21 @@ func (o *opener) open(token string, now time.Time) (*claim.Claim, error) {
 // JavaScript.
 func (i *Issuer) Origin() string { return i.home.upload.endpoint }
 
+// Provider returns the S3 implementation of the Issuer's own bucket, found by its
+// endpoint where it was not set.
+func (i *Issuer) Provider() Provider { return i.home.Provider }
+
+// Server returns where the handler finds S3: the endpoint without the bucket, the
+// region, and whether the bucket stands in the path.
+func (i *Issuer) Server() (endpoint, region string, pathStyle bool) {
+	return i.home.server.base, i.home.Region, i.home.server.pathStyle
+}
+
+// NeedsLocker reports whether a completion rests on [WithLocker]: the server has no
+// conditions by which a final object is made once, and processes that complete uploads
+// must share a lock.
+func (i *Issuer) NeedsLocker() bool { return i.home.engine.Method() == "lock" }
+
 // OriginIn is [Issuer.Origin] for one of the buckets of [WithBuckets].
 func (i *Issuer) OriginIn(b Bucket) (string, error) {
 	p, err := i.places.get(b)

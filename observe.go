@@ -219,6 +219,8 @@ func logDecision(logger *zerolog.Logger, d *Decision) {
 		field("reported_code", d.Report.Code)
 		e.Str("reported_detail", d.Report.Detail)
 		field("reported_request_id", d.Report.RequestID)
+		field("cause", d.Report.Cause)
+		field("advice", d.Report.Advice)
 		e.Int("dropped", d.Report.Dropped)
 	}
 	if d.Err != nil {

@@ -220,14 +220,18 @@ func TestWhatTheBucketRefusedIsLogged(t *testing.T) {
 	require.Equal(t, postern.ActionReport, d.Action)
 	require.Equal(t, postern.OutcomeReported, d.Outcome)
 	require.Equal(t, []string{"ada", "acme", g.Key, g.id(t), ""}, []string{d.Subject, d.Tenant, d.Key, d.ID, d.Code})
+	why := h.Explain(*d.Report)
+	require.NotEmpty(t, why.Cause)
 	require.Equal(t, &postern.Report{
 		Stage: "upload", Status: 403, Code: "SignatureDoesNotMatch", Detail: "The request signature does not match.", RequestID: "17A3B2",
+		Cause: why.Cause, Advice: why.Advice,
 	}, d.Report)
 	var line map[string]any
 	require.NoError(t, json.Unmarshal(log.Bytes(), &line))
 	require.Equal(t, "warn", line["level"])
 	require.Equal(t, "reported", line["outcome"])
 	require.Equal(t, "SignatureDoesNotMatch", line["reported_code"])
+	require.Equal(t, why.Cause, line["cause"])
 	require.EqualValues(t, 403, line["reported_status"])
 	require.NotContains(t, log.String(), g.Ticket)
 }

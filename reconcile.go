@@ -92,6 +92,13 @@ type ReconcileOptions struct {
 	CallsPerSecond int
 	// DryRun counts and logs what would be done.
 	DryRun bool
+	// Sweep completes nothing: it gives up and removes what comes to nothing, and leaves
+	// the rest to a reconciliation that completes uploads. No hook is called.
+	Sweep bool
+	// Each is called for everything that was found, by one goroutine at a time, if it is
+	// not nil: what was done ("completed", "aborted", "removed", "left"), the key in
+	// staging, and the code of why it was not completed, or "".
+	Each func(done, key, why string)
 }
 
 // ReconcileReport is what a reconciliation has done.
@@ -139,13 +146,19 @@ func (i *Issuer) Reconcile(ctx context.Context, o ReconcileOptions) (ReconcileRe
 	err := p.engine.Reconcile(ctx, completion.Reconciliation{
 		MinAge: o.MinAge,
 		DryRun: o.DryRun,
+		Sweep:  o.Sweep,
 		Tell: func(done completion.Done, key string, err error) {
 			i.logReconciled(ctx, p, done, key, err, o.DryRun)
 			mutex.Lock()
 			defer mutex.Unlock()
 			*report.of(done)++
+			why := ""
 			if err != nil {
-				report.Why[codeOf(err)]++
+				why = codeOf(err)
+				report.Why[why]++
+			}
+			if o.Each != nil {
+				o.Each(string(done), key, why)
 			}
 		},
 	})
@@ -197,6 +210,7 @@ var reasons = []struct {
 	{completion.ErrResting, "resting"},
 	{completion.ErrBegun, "crashed"},
 	{completion.ErrOld, "old"},
+	{completion.ErrWhole, "whole"},
 }
 
 // codeOf is the code of why something was not completed.

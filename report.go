@@ -1,6 +1,7 @@
 package postern
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
@@ -21,6 +22,8 @@ type Report struct {
 	// Code, Detail and RequestID are those of S3's error. What looks like a signature
 	// or a token in the code or the detail was taken out.
 	Code, Detail, RequestID string
+	// Cause and Advice are what [Issuer.Explain] makes of it.
+	Cause, Advice string
 	// Dropped is how many reports were not shown since the one before: there is a bound
 	// for each upload, and one for the process.
 	Dropped int
@@ -50,12 +53,31 @@ func ReportHandler(issuer *Issuer) http.Handler {
 		if dropped, ok := issuer.activity.reports.admit(u.id, u.now); ok {
 			report := *details.report
 			report.Dropped = dropped
+			why := issuer.Explain(report)
+			report.Cause, report.Advice = why.Cause, why.Advice
 			issuer.decide(r, u, Decision{Mode: u.Mode, Status: http.StatusNoContent, Report: &report})
+			if report.Code == "bucket_unreachable" {
+				issuer.lookFromHere(r)
+			}
 		}
 		setHeader(w.Header(), "")
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
+}
+
+// lookFromHere logs what this server sees of the bucket, where a browser sees nothing: a
+// page may read no answer without CORS headers, such as that to a preflight in a bucket
+// that is not there. [Issuer.Check] bounds it.
+func (i *Issuer) lookFromHere(r *http.Request) {
+	origin := r.Header.Get("Origin")
+	ctx := i.ownLogger(context.WithoutCancel(r.Context()))
+	go func() {
+		if err := i.Check(ctx, origin); err != nil {
+			i.loggerOf(ctx).Warn().Str("error", clip(err.Error(), maxLoggedError)).Str("origin", clip(origin, maxLogged)).
+				Msg("postern: the bucket, as this server sees it")
+		}
+	}()
 }
 
 // reportOf reads what a browser reports.

@@ -16,6 +16,7 @@ type activity struct {
 	running context.Context
 	stop    context.CancelFunc
 	reports reportLimit
+	checks  checks
 }
 
 func newActivity(c *config) *activity {

@@ -10,7 +10,7 @@ replace (
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.10
-	github.com/postern-go/postern v0.0.0-00010101000000-000000000000
+	github.com/postern-go/postern v0.0.0
 	github.com/postern-go/postern/s3test v0.0.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -29,6 +29,8 @@ type Reconciliation struct {
 	MinAge time.Duration
 	// DryRun: tell what would be done.
 	DryRun bool
+	// Sweep: complete nothing, but give up and remove what comes to nothing.
+	Sweep bool
 	// Tell is told of everything that was found, by several goroutines at a time. err
 	// says why it was not completed.
 	Tell func(done Done, key string, err error)
@@ -42,6 +44,8 @@ var (
 	ErrResting = errors.New("it has failed before, and waits for its next turn")
 	// ErrBegun: a crash has left it.
 	ErrBegun = errors.New("a crash has left it")
+	// ErrWhole: it is left to who completes uploads.
+	ErrWhole = errors.New("it is whole, and left to a reconciliation that completes uploads")
 	// ErrOld: it is of no use any more.
 	ErrOld = errors.New("it is of no use any more")
 )
@@ -161,6 +165,10 @@ func (p *pass) upload(ctx context.Context, key string, age time.Duration) {
 // complete completes an upload that has arrived.
 func (p *pass) complete(ctx context.Context, c *claim.Claim) {
 	ended := p.ended(c)
+	if p.Sweep {
+		p.Tell(Left, c.StagingKey, ErrWhole)
+		return
+	}
 	if p.DryRun {
 		p.Tell(Completed, c.StagingKey, nil)
 		return

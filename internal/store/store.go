@@ -135,7 +135,7 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		Bucket: &s.bucket, Key: &key, ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return nil, s.fail("HeadObject", err)
+		return nil, s.withReason(ctx, key, s.fail("HeadObject", err))
 	}
 	response := answer(out.ResultMetadata)
 	if response == nil || out.ETag == nil {
@@ -150,6 +150,24 @@ func (s *Store) Head(ctx context.Context, key string) (*Object, error) {
 		CRC64NVME: aws.ToString(out.ChecksumCRC64NVME),
 		Header:    object.ReadHeader(response.Header.Get, out.Metadata, int(aws.ToInt32(out.TagCount))),
 	}, nil
+}
+
+// withReason adds S3's own words to the error of a HEAD that was denied: its answer has no
+// document, and that of a GET has.
+func (s *Store) withReason(ctx context.Context, key string, err error) error {
+	var head, get *Error
+	if !errors.As(err, &head) || head.Kind != ErrDenied || head.Message != "" {
+		return err
+	}
+	out, failed := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key, Range: aws.String("bytes=0-0")})
+	if failed == nil {
+		_ = out.Body.Close()
+		return err
+	}
+	if errors.As(s.fail("GetObject", failed), &get) && get.Kind == ErrDenied && get.Code != "" {
+		head.Code, head.Message, head.RequestID, head.HostID = get.Code, get.Message, get.RequestID, get.HostID
+	}
+	return err
 }
 
 // Delete deletes an object; with an ETag only the one that has it: [ErrChanged].
