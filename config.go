@@ -50,6 +50,7 @@ type config struct {
 	anonymous      bool
 	quota          *metering // nil: none
 	uncounted      bool
+	sessions       *sessions // nil: none
 	bodyLimit      int64
 	batchLimit     int
 	keyPolicy      KeyPolicy
@@ -258,6 +259,7 @@ func (c *config) check(b *resolved) (errs []error) {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, c.checkSessions(b)...)
 	if c.hookTimeout > c.completionTimeout {
 		fail("WithHookTimeout", errLongHook(c.hookTimeout, c.completionTimeout))
 	}

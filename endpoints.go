@@ -246,7 +246,7 @@ func (i *Issuer) inTime(r *http.Request, action Action, serve func(*http.Request
 // ticket of someone else.
 func (u *Upload) checkChain(issuer *Issuer, action Action) error {
 	if u == nil || u.issuer != issuer || u.Action != action || !u.authorized ||
-		(u.ticket == nil) != (action == ActionSign || action == ActionRules) {
+		(u.ticket == nil) != (action == ActionSign || action == ActionRules || action == ActionSession) {
 		return ErrChainIncomplete
 	}
 	return u.checkOwner()

@@ -10,7 +10,7 @@ import (
 )
 
 // Handler issues grants and completes uploads. It serves the addresses that end
-// in /sign, /parts, /list, /complete, /abort, /report and /rules, below whatever prefix
+// in /sign, /parts, /list, /complete, /abort, /report, /rules and, with [WithSessions], /session, below whatever prefix
 // the router gives it; every other address is 404. It is safe for concurrent use and
 // does not change.
 type Handler struct {
@@ -36,6 +36,10 @@ type Handler struct {
 // What the first of them accepts is told by
 //
 //	AskRules > Authorize > your middleware > LimitSize > AllowContentTypes > RulesHandler
+//
+// and credentials for many files come, with [WithSessions], from
+//
+//	AskSession > Authorize > your middleware > LimitSize > AllowContentTypes > SessionHandler
 func New(bucket Bucket, opts ...HandlerOption) (*Handler, error) {
 	c, errs := newConfig(opts)
 	if c.authorizer == nil && !c.anonymous {
@@ -74,12 +78,15 @@ func newHandler(issuer *Issuer, c *config) *Handler {
 			ActionAbort:    ticket(ActionAbort).Then(AbortHandler(issuer)),
 			ActionReport:   ticket(ActionReport).Then(ReportHandler(issuer)),
 			ActionRules:    chain(AskRules(issuer)).Extend(rules).Then(RulesHandler(issuer)),
+			ActionSession:  chain(AskSession(issuer)).Extend(rules).Then(SessionHandler(issuer)),
 		},
 	}
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { issuer.refuse(w, r, nil, ErrNotFound) })
 	if c.noReports {
-		h.endpoints[ActionReport] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			issuer.refuse(w, r, nil, ErrNotFound)
-		})
+		h.endpoints[ActionReport] = nothing
+	}
+	if c.sessions == nil {
+		h.endpoints[ActionSession] = nothing
 	}
 	return h
 }
@@ -107,7 +114,7 @@ func (h *Handler) Route(action Action) http.Handler {
 	return endpoint
 }
 
-var errNoAction = errors.New("the actions are sign, parts, list, complete, abort, report and rules")
+var errNoAction = errors.New("the actions are sign, parts, list, complete, abort, report, rules and session")
 
 // WithDialect returns the same Handler speaking another dialect: with the same
 // rules and tickets.

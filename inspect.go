@@ -407,7 +407,7 @@ func (i *Issuer) decides(ctx context.Context, p *place, id string) (*claim.Claim
 		return nil, err
 	}
 	id = strings.ToLower(id)
-	c, err := p.engine.Find(ctx, i.config.staging+id)
+	c, err := p.engine.Find(ctx, i.config.staging+id, completion.Application)
 	if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, completion.ErrTicketInvalid) {
 		return c, err
 	}

@@ -65,7 +65,7 @@ func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	}
 	// The address of the bucket, path included: one host may serve several S3s.
 	i.opener = &opener{keys, []byte(c.name + "\x00" + b.public.url("") + "\x00" + b.Name)}
-	i.places = &places{config: c, home: idOf(&b), opener: i.opener, flights: i.activity.flights, kept: map[Bucket]*keptPlace{}}
+	i.places = &places{config: c, issuer: i, home: idOf(&b), opener: i.opener, flights: i.activity.flights, kept: map[Bucket]*keptPlace{}}
 	i.home = i.places.ready(&b)
 	i.logAddress()
 	i.attach()

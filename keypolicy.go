@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -271,6 +272,11 @@ func (t *keyTemplate) beginning() string {
 		b.WriteString(part.literal)
 	}
 	return b.String()
+}
+
+// needs reports whether a template has a placeholder.
+func (t *keyTemplate) needs(placeholder string) bool {
+	return slices.ContainsFunc(t.parts, func(p templatePart) bool { return p.placeholder == placeholder })
 }
 
 func (t *keyTemplate) Key(_ context.Context, u *Upload) (string, error) {

@@ -279,7 +279,7 @@ func LimitSizeFunc(fn func(r *http.Request, u *Upload) (min, max int64)) func(ht
 
 func (u *Upload) limit(l limits) error {
 	u.sizeRules.add(l)
-	if u.Action == ActionRules {
+	if u.hasNoFile() {
 		return nil
 	}
 	return u.ownSize.of(u.sizeRules.limits).admit(u.Size)
@@ -302,7 +302,7 @@ func AllowContentTypes(patterns ...string) func(http.Handler) http.Handler {
 func allowTypes(set *mediatype.Set) func(http.Handler) http.Handler {
 	return Rule(func(_ *http.Request, u *Upload) error {
 		var err error
-		if u.Action != ActionRules {
+		if !u.hasNoFile() {
 			err = u.checkType(set)
 		}
 		if u.typeRules == nil {
@@ -324,7 +324,7 @@ func NameKey(policy KeyPolicy) func(http.Handler) http.Handler {
 		if !u.authorized {
 			return ErrChainIncomplete
 		}
-		if u.Action == ActionRules {
+		if u.hasNoFile() {
 			return nil
 		}
 		return u.name(r.Context(), policy)

@@ -183,6 +183,22 @@ func AllowUncounted() Option {
 	})
 }
 
+// WithSessions lets native apps and tools, such as rclone, ask for temporary credentials
+// with which they write many files under one prefix in staging, until the session ends.
+// Each is held against the rules, and has a receipt of its own, when events of S3 tell of
+// it or [WithReconciler] finds it, which also removes what is refused. It needs
+// [WithPromotion], [WithTicketKeys] and [WithQuota], whose store counts what each session
+// brings, and reserves as much for it until it ends.
+func WithSessions(provider SessionProvider, limits SessionLimits) Option {
+	return set("WithSessions", func(c *config) error {
+		if provider == nil {
+			return errNil
+		}
+		c.sessions = &sessions{provider, limits}
+		return c.sessions.limits.check()
+	})
+}
+
 // WithKeyPolicy sets how objects are named: {uuid}{ext} by default, under the
 // tenant if there is one. In a chain by hand, [NameKey] names them instead where it
 // stands.

@@ -73,6 +73,9 @@ func (ps *places) ready(b *resolved) *place {
 			c.logEnd(ctx, p.Name, cl, end, engineProblem(end.Err))
 		},
 	})
+	p.engine.Admit = func(ctx context.Context, f completion.File) (*claim.Claim, string, error) {
+		return ps.issuer.admit(ctx, p, f)
+	}
 	if c.observed() {
 		p.engine.Begun = func(ctx context.Context, cl *claim.Claim, by completion.Trigger) (context.Context, func(*completion.End)) {
 			ctx, end := c.step(ctx, Step{
@@ -169,6 +172,7 @@ const (
 // places keeps buckets ready that were asked for lately.
 type places struct {
 	config  *config
+	issuer  *Issuer
 	home    string // the name of the Issuer's own bucket, as idOf gives it
 	opener  *opener
 	flights *completion.Flights

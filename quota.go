@@ -134,7 +134,7 @@ func (i *Issuer) reserve(ctx context.Context, r *http.Request, u *Upload, c *cla
 		return err
 	}
 	c.Quota = encoded
-	bytes, held := c.Size, i.config.ticketLifetime
+	bytes, held := c.Size, c.Expires.Sub(c.Issued)
 	if bytes == UnknownSize {
 		bytes = c.MaxSize
 	}

@@ -51,7 +51,7 @@ func (i *Issuer) completeObject(ctx context.Context, p *place, key string) (*Rec
 	if err := i.config.reconciles(); err != nil {
 		return nil, err
 	}
-	c, err := p.engine.Find(ctx, key)
+	c, err := p.engine.Find(ctx, key, completion.Event)
 	if err == nil && !i.clock().Before(c.Expires) {
 		err = ErrTicketExpired
 	}

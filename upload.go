@@ -20,7 +20,8 @@ type Action string
 
 // The actions: sign asks for a grant; the others present its ticket, to ask for the
 // URLs of parts, for the parts that have arrived, for completion, to give up, or to report
-// what the bucket has refused. The last presents none, and asks what is accepted.
+// what the bucket has refused. Rules presents none, and asks what is accepted; session asks
+// for credentials with which many files come.
 const (
 	ActionSign     Action = "sign"
 	ActionParts    Action = "parts"
@@ -29,6 +30,7 @@ const (
 	ActionAbort    Action = "abort"
 	ActionReport   Action = "report"
 	ActionRules    Action = "rules"
+	ActionSession  Action = "session"
 )
 
 // UnknownSize as the size of an upload means that the browser did not tell. The
@@ -125,7 +127,8 @@ type Upload struct {
 	now     time.Time // the clock's time of the request
 	decoded bool      // a chain made it
 	ticket  *openedTicket
-	item    *item  // where it came beside others
+	item    *item // where it came beside others
+	session *sessionAsked
 	id      string // of the grant
 
 	authorized bool
@@ -138,6 +141,9 @@ type Upload struct {
 	firstType [1]*mediatype.Set // where typeRules begins: most chains have one
 	invalid   error             // a pattern that was no type
 }
+
+// hasNoFile reports whether the rules are asked for, and there is no file to judge.
+func (u *Upload) hasNoFile() bool { return u.Action == ActionRules || u.Action == ActionSession }
 
 // LimitSize narrows the size that is allowed, in bytes: to the customer's plan, to
 // what is left of a quota. It never widens; limits that do not meet refuse every

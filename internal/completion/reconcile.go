@@ -145,7 +145,7 @@ func (p *pass) object(ctx context.Context, o store.Entry) {
 
 // upload deals with an object that a browser has written.
 func (p *pass) upload(ctx context.Context, key string, age time.Duration) {
-	c, err := p.Find(ctx, key)
+	c, err := p.Find(ctx, key, Reconciler)
 	switch {
 	case err == nil:
 		p.complete(ctx, c)

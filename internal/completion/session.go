@@ -32,6 +32,7 @@ type File struct {
 	Name    string // what stands in the key after the session's prefix
 	Key     string // where it stands
 	Object  *store.Object
+	By      Trigger // who has found it
 }
 
 // SessionPrefix is where a session writes.
@@ -57,17 +58,16 @@ func fileID(session, name string) string {
 
 // findFile is [Engine.Find] for what a session has written. The error is [ErrConflict]
 // for another file than was seen first, and [Rejected] for one that is not allowed.
-func (e *Engine) findFile(ctx context.Context, key, session, name string) (*claim.Claim, error) {
-	id := fileID(session, name)
-	o, err := e.Staging.Head(ctx, key)
-	if err != nil {
+func (e *Engine) findFile(ctx context.Context, f File) (c *claim.Claim, err error) {
+	f.ID = fileID(f.Session, f.Name)
+	if f.Object, err = e.Staging.Head(ctx, f.Key); err != nil {
 		return nil, err
 	}
-	c, err := e.firstSeen(ctx, key, id)
+	c, err = e.firstSeen(ctx, f.Key, f.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		c, err = e.admit(ctx, File{ID: id, Session: session, Name: name, Key: key, Object: o})
+		c, err = e.admit(ctx, f)
 	}
-	if err == nil && !isSource(c, o) {
+	if err == nil && !isSource(c, f.Object) {
 		err = ErrConflict
 	}
 	return c, err
@@ -143,7 +143,7 @@ func (p *pass) file(ctx context.Context, key string, age time.Duration) {
 		p.Tell(Left, key, ErrResting)
 		return
 	}
-	c, err := p.Find(ctx, key)
+	c, err := p.Find(ctx, key, Reconciler)
 	switch {
 	case err == nil:
 		p.complete(ctx, c)

@@ -141,11 +141,12 @@ func (e *Engine) abandonCopies(ctx context.Context, c *claim.Claim) error {
 
 // Find returns the upload to which a key in staging belongs. The error is
 // [store.ErrNotFound] if nothing is there, and [ErrTicketInvalid] if it is no upload of
-// this engine's.
-func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
+// this engine's. One that a session has written becomes an upload by being found, of which
+// [ErrConflict] and [Rejected] are errors; by says who looks.
+func (e *Engine) Find(ctx context.Context, key string, by Trigger) (*claim.Claim, error) {
 	id, ok := strings.CutPrefix(key, e.Prefix)
 	if session, name, is := sessionFile(id); ok && is {
-		return e.findFile(ctx, key, session, name)
+		return e.findFile(ctx, File{Session: session, Name: name, Key: key, By: by})
 	}
 	if !ok || !isID(id) {
 		return nil, ErrTicketInvalid
@@ -164,7 +165,11 @@ func (e *Engine) Find(ctx context.Context, key string) (*claim.Claim, error) {
 	case besideErr != nil:
 		return nil, besideErr
 	}
-	return e.open(key, string(ticket))
+	c, openErr := e.Open(string(ticket))
+	if openErr == nil && (c.StagingKey != key && c.Session == "" || c.ID != id) {
+		openErr = ErrTicketInvalid
+	}
+	return c, openErr
 }
 
 // maxTicket bounds a ticket in bytes.

@@ -305,7 +305,7 @@ func (u *upload) event(d *dice) {
 	if !u.claim.Staged() || p.dead.Load() {
 		return
 	}
-	c, err := p.engine.Find(context.Background(), u.claim.StagingKey)
+	c, err := p.engine.Find(context.Background(), u.claim.StagingKey, completion.Event)
 	if err != nil || !time.Now().Before(c.Expires) {
 		return
 	}
