@@ -74,6 +74,7 @@ test:
 	@scripts/redis
 	@scripts/nats >/dev/null
 	@scripts/prometheus
+	@scripts/rclone
 	@scripts/npm events/sqs/testdata/server
 	@scripts/clamav
 	@scripts/npm client
@@ -110,11 +111,12 @@ engines:
 
 # The first run builds and installs the servers.
 providers:
+	@scripts/rclone
 	@for s in $(PROVIDERS); do \
 		scripts/$${s%-rgw} >/dev/null && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m ./internal/foreign ./foreign && \
 		POSTERN_TEST_S3=$$s go -C e2e test -count=1 -timeout 20m -run 'EveryProvider|EveryWay|ServersOfOthers' ./s3 || exit 1; \
-		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory|ExplainNames|DoctorFinds' ./events ./s3 ./command || exit 1; fi; \
+		if [ "$$s" = minio ]; then POSTERN_TEST_S3=$$s go -C e2e test -count=1 -run 'ServersWebhook|S3InMemory|ExplainNames|DoctorFinds' ./events ./s3 ./command && POSTERN_TEST_S3=$$s go -C e2e test -count=1 ./sessions || exit 1; fi; \
 	done
 
 fuzz:

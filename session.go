@@ -393,7 +393,7 @@ func (i *Issuer) admit(ctx context.Context, p *place, f completion.File) (*claim
 		err = ErrKeyInvalid.WithCause(i.config.checkFinalKey(u.Key))
 	}
 	if err != nil {
-		return nil, "", i.refuseFile(ctx, p, f.By, u, err)
+		return nil, "", i.refuseFile(ctx, p, f, u, err)
 	}
 	c, err := i.newClaim(p, u, ModePut, limits{u.Size, u.Size})
 	if err != nil {
@@ -451,16 +451,17 @@ func (i *Issuer) countFile(ctx context.Context, s *claim.Session, f completion.F
 	return ErrQuotaUnavailable.WithCause(err)
 }
 
-// refuseFile shows why a file of a session is refused, which nobody else is told. What is
+// refuseFile shows why a file of a session is refused, by its key in staging, which nobody
+// else is told. What is
 // the server's fault may pass, and does not refuse it.
-func (i *Issuer) refuseFile(ctx context.Context, p *place, by completion.Trigger, u *Upload, err error) error {
+func (i *Issuer) refuseFile(ctx context.Context, p *place, f completion.File, u *Upload, err error) error {
 	problem := problemOf(err)
 	if problem.status >= 500 {
 		return err
 	}
 	d := Decision{
-		Action: ActionSession, Outcome: OutcomeRefused, Trigger: Trigger(by), Code: problem.code, Subject: u.Subject, Tenant: u.Tenant,
-		ID: u.id, Bucket: p.Name, Key: u.Key, Size: u.Size, Type: u.Type, Mode: ModePut, Err: err,
+		Action: ActionComplete, Outcome: OutcomeRefused, Trigger: Trigger(f.By), Code: problem.code, Subject: u.Subject, Tenant: u.Tenant,
+		ID: u.id, Bucket: p.Name, Key: f.Key, Size: u.Size, Type: u.Type, Mode: ModePut, Err: err,
 	}
 	_ = hook.GuardAll(func() error {
 		i.show(ctx, &d)

@@ -2,7 +2,9 @@ package sessions_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,9 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/observe/audit"
 	"github.com/postern-go/postern/quota"
 )
 
@@ -290,4 +294,97 @@ func TestRcloneCopiesAFolder(t *testing.T) {
 		require.True(t, found, r.Filename)
 	}
 	require.Empty(t, s.keys(t, q.Prefix))
+}
+
+func TestAFileOfASessionWaitsForAVerdict(t *testing.T) {
+	s := newSite(t, postern.SessionLimits{}, postern.WithInspector(func(context.Context, *postern.Object) (postern.Verdict, error) {
+		return postern.Undecided(), nil
+	}))
+	q := s.session(t, "ada", `{"bytes":1000}`)
+	q.put(t, "a.txt", "text/plain", []byte("a few words"))
+	q.put(t, "b.txt", "text/plain", []byte("bad words"))
+	require.Equal(t, map[string]int{"inspection_pending": 2}, s.reconcile(t).Why)
+	ids := map[string]string{} // by the content
+	for _, d := range s.decisions {
+		if d.Outcome == postern.OutcomePending {
+			ids[string(s.content(t, d.Key))] = d.ID
+		}
+	}
+	require.Len(t, ids, 2)
+	r, err := s.Issuer().Release(t.Context(), ids["a few words"])
+	require.NoError(t, err)
+	require.Equal(t, ids["a few words"], r.ID)
+	require.NoError(t, s.Issuer().Reject(t.Context(), ids["bad words"], postern.ErrContentRejected))
+	require.Len(t, s.got(), 1)
+	require.Equal(t, []string{r.Key}, s.keys(t, final))
+	require.Empty(t, s.keys(t, q.Prefix))
+
+	q.put(t, "b.txt", "text/plain", []byte("bad words"))
+	s.now = func() time.Time { return time.Now().Add(time.Hour) } // it has rested
+	require.Equal(t, 1, s.reconcile(t).Removed)
+	require.Equal(t, []string{r.Key}, s.keys(t, final))
+}
+
+// failing is a provider that does not give what it must.
+type failing func() (aws.Credentials, error)
+
+func (f failing) Session(context.Context, postern.SessionRequest) (aws.Credentials, error) {
+	return f()
+}
+
+func TestAProviderThatFailsGivesNothingAndReservesNothing(t *testing.T) {
+	good := aws.Credentials{AccessKeyID: "id", SecretAccessKey: "a-secret", SessionToken: "a-token", CanExpire: true, Expires: time.Now().Add(time.Hour)}
+	change := func(fn func(*aws.Credentials)) failing {
+		return func() (aws.Credentials, error) {
+			c := good
+			fn(&c)
+			return c, nil
+		}
+	}
+	for name, provider := range map[string]failing{
+		"an error":    func() (aws.Credentials, error) { return good, errors.New("down") },
+		"a panic":     func() (aws.Credentials, error) { panic("lost") },
+		"no secret":   change(func(c *aws.Credentials) { c.SecretAccessKey = "" }),
+		"no end":      change(func(c *aws.Credentials) { c.CanExpire = false }),
+		"a late end":  change(func(c *aws.Credentials) { c.Expires = time.Now().Add(2 * time.Hour) }),
+		"an end past": change(func(c *aws.Credentials) { c.Expires = time.Now().Add(-time.Second) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, postern.SessionLimits{})
+			s.options[len(s.options)-1] = postern.WithSessions(provider, postern.SessionLimits{})
+			s.Handler = s.replica(t)
+			w := s.ask("ada", `{"bytes":1000}`)
+			require.Equal(t, http.StatusServiceUnavailable, w.Code)
+			require.Contains(t, w.Body.String(), "credentials_unavailable")
+			require.NotContains(t, w.Body.String()+s.log.String(), "a-secret")
+			require.NotContains(t, w.Body.String()+s.log.String(), "a-token")
+			usage, err := s.store.Usage(t.Context(), postern.SubjectAccount("acme", "ada"))
+			require.NoError(t, err)
+			require.Equal(t, quota.Usage{Full: usage[0].Full}, usage[0])
+			require.Empty(t, s.keys(t, staging))
+		})
+	}
+}
+
+func TestTheAuditLogHasSessions(t *testing.T) {
+	var lines bytes.Buffer
+	log := audit.New(&lines)
+	s := newSite(t, postern.SessionLimits{}, postern.WithObserver(log.Observe))
+	q := s.session(t, "ada", `{"bytes":1000}`)
+	q.put(t, "a.txt", "text/plain", []byte("a few words"))
+	q.put(t, "a.html", "text/html", []byte("<html>"))
+	s.reconcile(t)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(audit.Schema))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource("schema.json", document))
+	schema, err := compiler.Compile("schema.json")
+	require.NoError(t, err)
+	all := strings.Split(strings.TrimSpace(lines.String()), "\n")
+	require.Len(t, all, 3)
+	for _, line := range all {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		require.NoError(t, err)
+		require.NoError(t, schema.Validate(v), line)
+	}
 }

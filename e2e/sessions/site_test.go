@@ -72,7 +72,6 @@ func newSiteAt(t *testing.T, srv *foreign.Server, limits postern.SessionLimits, 
 		Name: srv.Bucket, Region: srv.Region, Endpoint: srv.Endpoint, Provider: postern.Provider(srv.Name),
 		Credentials: signer, ServiceCredentials: srv.Credentials(),
 	}
-	logger := zerolog.New(&s.log)
 	s.options = append([]postern.HandlerOption{
 		postern.WithAuthorizer(func(r *http.Request, u *postern.Upload) error {
 			if u.Subject = r.Header.Get("X-User"); u.Subject == "" {
@@ -96,13 +95,12 @@ func newSiteAt(t *testing.T, srv *foreign.Server, limits postern.SessionLimits, 
 			defer s.mutex.Unlock()
 			s.decisions = append(s.decisions, d)
 		}),
-		postern.WithLogger(logger.Hook(zerolog.HookFunc(func(*zerolog.Event, zerolog.Level, string) {}))),
+		postern.WithLogger(zerolog.New(zerolog.SyncWriter(&s.log))),
 		postern.WithQuota(s.store, func(*http.Request, *postern.Upload) postern.Quota {
 			return postern.Quota{Subject: quota.Bytes(100 << 20).Uploads(3)}
 		}),
 		postern.WithClock(func() time.Time { return s.now() }),
-		postern.WithSessions(s.provider, limits),
-	}, opts...)
+	}, append(opts, postern.WithSessions(s.provider, limits))...)
 	s.Handler = s.replica(t)
 	return s
 }

@@ -64,7 +64,7 @@ func (m *Metrics) code(code string) string {
 // actions are those that a request may have.
 var actions = map[postern.Action]bool{
 	postern.ActionSign: true, postern.ActionParts: true, postern.ActionList: true, postern.ActionComplete: true,
-	postern.ActionAbort: true, postern.ActionReport: true, postern.ActionRules: true,
+	postern.ActionAbort: true, postern.ActionReport: true, postern.ActionRules: true, postern.ActionSession: true,
 }
 
 // action is "none" for a request that is for none.
