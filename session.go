@@ -99,7 +99,7 @@ var (
 	errSessionStaging  = errors.New("what sessions write is verified with WithPromotion only")
 	errSessionKeys     = errors.New("any process that finds a session's file opens its ticket, with WithTicketKeys only")
 	errSessionQuota    = errors.New("the files and bytes of a session are counted by the store of WithQuota, without which nothing bounds them")
-	errSessionWildcard = errors.New("a staging prefix with one of * ? $ means another thing in a session's policy")
+	errSessionWildcard = errors.New("a session's policy takes a staging prefix of printable ASCII, without * ? $, which mean another thing there")
 	errSessionSum      = errors.New("files of a session have no checksum, by which keys with {sha256} are named")
 )
 
@@ -118,7 +118,7 @@ func (c *config) checkSessions(b *resolved) (errs []error) {
 	if c.quota == nil {
 		fail(errSessionQuota)
 	}
-	if strings.ContainsAny(c.staging, "*?$") {
+	if strings.ContainsAny(c.staging, "*?$") || !printableASCII(c.staging) {
 		fail(errSessionWildcard)
 	}
 	if t, ok := c.keyPolicy.(*keyTemplate); ok && t.needs("sha256") {
@@ -335,6 +335,7 @@ func (s *openedSession) appendJSON(b []byte) []byte {
 	text(`,"region":`, s.place.Region)
 	text(`,"endpoint":`, s.place.upload.base)
 	b = strconv.AppendBool(append(b, `,"path_style":`...), s.place.upload.pathStyle)
+	text(`,"url":`, s.place.postURL)
 	text(`,"prefix":`, s.prefix)
 	number(`,"max_files":`, s.MaxFiles)
 	number(`,"max_bytes":`, s.MaxBytes)

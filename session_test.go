@@ -43,7 +43,7 @@ func TestSessionsNeedWhatCompletesAndBoundsThem(t *testing.T) {
 		"no promotion":   {1, nil, "WithPromotion only"},
 		"no ticket keys": {2, nil, "WithTicketKeys only"},
 		"no quota":       {3, nil, "the store of WithQuota"},
-		"a wildcard":     {1, postern.WithPromotion("st*ging/"), "means another thing"},
+		"a wildcard":     {1, postern.WithPromotion("st*ging/"), "mean another thing"},
 		"a checksum":     {-1, postern.WithKeyPolicy(postern.KeyTemplate("{sha256}")), "have no checksum"},
 		"no provider":    {4, postern.WithSessions(nil, postern.SessionLimits{}), "is nil"},
 		"a short life":   {4, postern.WithSessions(newSTS(t), postern.SessionLimits{Lifetime: time.Minute}), "from 15m0s to 12h0m0s"},

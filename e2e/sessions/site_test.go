@@ -154,6 +154,7 @@ type session struct {
 	Region          string   `json:"region"`
 	Endpoint        string   `json:"endpoint"`
 	PathStyle       bool     `json:"path_style"`
+	URL             string   `json:"url"`
 	Prefix          string   `json:"prefix"`
 	MaxFiles        int64    `json:"max_files"`
 	MaxBytes        int64    `json:"max_bytes"`
