@@ -21,8 +21,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern"
+	"github.com/postern-go/postern/e2e/internal/foreign"
 	"github.com/postern-go/postern/observe/audit"
 	"github.com/postern-go/postern/quota"
+	"github.com/postern-go/postern/s3test"
 )
 
 func TestASessionsFilesHaveReceipts(t *testing.T) {
@@ -74,7 +76,28 @@ func TestAnEventCompletesAFileOfASession(t *testing.T) {
 // Every replica makes the same upload of a file, whose key the policy was asked for by
 // chance.
 func TestReplicasFindOneFile(t *testing.T) {
-	s := newSite(t, postern.SessionLimits{})
+	if _, ok := foreign.Asked(); ok {
+		replicasFindOneFile(t, newSite(t, postern.SessionLimits{}))
+		return
+	}
+	// One for each way to freeze.
+	for _, p := range []postern.Provider{postern.AmazonS3, postern.MinIO, postern.CloudflareR2, postern.Garage, postern.BackblazeB2} {
+		t.Run(string(p), func(t *testing.T) {
+			lock := &oneLock{}
+			replicasFindOneFile(t, newSiteAt(t, foreign.Embedded(t, s3test.Like(p)), p, postern.SessionLimits{}, postern.WithLocker(lock)))
+		})
+	}
+}
+
+// oneLock is one lock for all names and replicas.
+type oneLock struct{ mutex sync.Mutex }
+
+func (l *oneLock) Lock(ctx context.Context, _ string) (context.Context, func(), error) {
+	l.mutex.Lock()
+	return ctx, l.mutex.Unlock, nil
+}
+
+func replicasFindOneFile(t *testing.T, s *site) {
 	q := s.session(t, "ada", `{"bytes":10000}`)
 	key := q.put(t, "a.png", "image/png", picture(t, 1))
 	var wg sync.WaitGroup
@@ -94,6 +117,26 @@ func TestReplicasFindOneFile(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, usage[0].Files)
 	require.EqualValues(t, 1, usage[1].Uploads)
+}
+
+func TestAFileWhoseHookFailsIsTheSameNextTime(t *testing.T) {
+	var tried []postern.Receipt
+	s := newSite(t, postern.SessionLimits{})
+	s.fail = func(r *postern.Receipt) error {
+		if tried = append(tried, *r); len(tried) == 1 {
+			return errors.New("the database is down")
+		}
+		return nil
+	}
+	q := s.session(t, "ada", `{"bytes":1000}`)
+	q.put(t, "a.txt", "text/plain", []byte("a few words"))
+	require.Equal(t, map[string]int{"completion_failed": 1}, s.reconcile(t).Why)
+	s.Handler = s.replica(t) // of which nothing rests
+	require.Equal(t, 1, s.reconcile(t).Completed)
+	require.Len(t, tried, 2)
+	require.Equal(t, tried[0].ID, tried[1].ID)
+	require.Equal(t, tried[0].Key, tried[1].Key)
+	require.Equal(t, []string{tried[0].Key}, s.keys(t, final))
 }
 
 func TestWhatASessionWritesAgainIsNotItsFile(t *testing.T) {

@@ -57,19 +57,22 @@ type site struct {
 	decisions []postern.Decision
 	log       bytes.Buffer
 	now       func() time.Time
+	fail      func(*postern.Receipt) error // takes receipts, if it is set
 }
 
 func newSite(t *testing.T, limits postern.SessionLimits, opts ...postern.HandlerOption) *site {
-	return newSiteAt(t, foreign.Start(t), limits, opts...)
+	srv := foreign.Start(t)
+	return newSiteAt(t, srv, postern.Provider(srv.Name), limits, opts...)
 }
 
-func newSiteAt(t *testing.T, srv *foreign.Server, limits postern.SessionLimits, opts ...postern.HandlerOption) *site {
+// newSiteAt is a site at a server that is like a provider's.
+func newSiteAt(t *testing.T, srv *foreign.Server, p postern.Provider, limits postern.SessionLimits, opts ...postern.HandlerOption) *site {
 	s := &site{srv: srv, store: quota.NewMemory(nil), now: time.Now}
 	s.provider = s.newProvider(t)
 	signer, err := srv.PutOnlyUser(t.Context(), staging)
 	require.NoError(t, err)
 	s.bucket = postern.Bucket{
-		Name: srv.Bucket, Region: srv.Region, Endpoint: srv.Endpoint, Provider: postern.Provider(srv.Name),
+		Name: srv.Bucket, Region: srv.Region, Endpoint: srv.Endpoint, Provider: p,
 		Credentials: signer, ServiceCredentials: srv.Credentials(),
 	}
 	s.options = append([]postern.HandlerOption{
@@ -87,6 +90,9 @@ func newSiteAt(t *testing.T, srv *foreign.Server, limits postern.SessionLimits, 
 		postern.WithOnComplete(func(_ context.Context, r *postern.Receipt) error {
 			s.mutex.Lock()
 			defer s.mutex.Unlock()
+			if s.fail != nil {
+				return s.fail(r)
+			}
 			s.receipts = append(s.receipts, *r)
 			return nil
 		}),
