@@ -30,7 +30,8 @@ func (i *Issuer) UploadBucket() string { return i.home.uploadName() }
 // CompleteObject completes the upload that has arrived at a key under the prefix of
 // [WithPromotion], as a browser with its ticket would: the object carries its own. It is
 // for the events of S3, which are hints: whatever they say, what counts is the object,
-// and a key that is no upload's is refused with a [Problem]. Who may upload was decided
+// and a key that is no upload's is refused with a [Problem]. A file of [WithSessions]
+// carries none, and is held against the ticket of its session. Who may upload was decided
 // when the grant was signed; nobody is asked again. It returns the receipt when the hook
 // of [WithOnComplete] has taken it, and may be called for one upload as often as one
 // likes, everywhere. If ctx ends before, the completion goes on.
