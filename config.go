@@ -259,7 +259,7 @@ func (c *config) check(b *resolved) (errs []error) {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, c.checkSessions(b)...)
+	errs = append(errs, c.checkSessions()...)
 	if c.hookTimeout > c.completionTimeout {
 		fail("WithHookTimeout", errLongHook(c.hookTimeout, c.completionTimeout))
 	}

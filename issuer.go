@@ -54,7 +54,11 @@ func NewIssuer(bucket Bucket, opts ...Option) (*Issuer, error) {
 
 func newIssuer(bucket Bucket, c *config) (*Issuer, []error) {
 	b, errs := bucket.resolve()
-	if errs = append(errs, c.check(&b)...); len(errs) > 0 {
+	errs = append(errs, c.check(&b)...)
+	if err := c.checkSessionsAt(b.Provider); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
 		return nil, errs
 	}
 	i := &Issuer{environment: c.environment, config: c, activity: newActivity(c)}

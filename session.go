@@ -32,7 +32,8 @@ type SessionProvider interface {
 }
 
 // SessionChecker is a [SessionProvider] that knows where it cannot work. [New] and
-// [NewIssuer] return its error, in a [ConfigError].
+// [NewIssuer] return its error, in a [ConfigError], for their own bucket; in one of
+// [WithBuckets] nobody is given a session then, with the problem bucket_invalid.
 type SessionChecker interface {
 	SessionProvider
 	CheckProvider(p Provider) error
@@ -104,7 +105,7 @@ var (
 )
 
 // checkSessions finds what does not go together with [WithSessions].
-func (c *config) checkSessions(b *resolved) (errs []error) {
+func (c *config) checkSessions() (errs []error) {
 	if c.sessions == nil {
 		return nil
 	}
@@ -124,12 +125,23 @@ func (c *config) checkSessions(b *resolved) (errs []error) {
 	if t, ok := c.keyPolicy.(*keyTemplate); ok && t.needs("sha256") {
 		fail(errSessionSum)
 	}
-	if checker, ok := c.sessions.provider.(SessionChecker); ok {
-		if err := hook.Guard(func() error { return checker.CheckProvider(b.Provider) }); err != nil {
-			fail(err)
-		}
-	}
 	return errs
+}
+
+// checkSessionsAt returns why there can be no sessions at a provider of S3, if it is known
+// that there cannot.
+func (c *config) checkSessionsAt(p Provider) error {
+	if c.sessions == nil {
+		return nil
+	}
+	checker, ok := c.sessions.provider.(SessionChecker)
+	if !ok {
+		return nil
+	}
+	if err := hook.Guard(func() error { return checker.CheckProvider(p) }); err != nil {
+		return &ConfigError{Option: "WithSessions", Err: err}
+	}
+	return nil
 }
 
 // sessionPolicy allows to put objects under a prefix, in parts too. Nothing else is
@@ -226,6 +238,9 @@ func (i *Issuer) session(ctx context.Context, r *http.Request, u *Upload) (*open
 	if err != nil {
 		return nil, err
 	}
+	if err := i.config.checkSessionsAt(p.Provider); err != nil {
+		return nil, ErrBucketInvalid.WithCause(err)
+	}
 	s, err := i.newSession(ctx, p, u)
 	if err != nil {
 		return nil, err
@@ -234,7 +249,7 @@ func (i *Issuer) session(ctx context.Context, r *http.Request, u *Upload) (*open
 	// What a session may bring is reserved as one upload.
 	c := claim.Claim{ID: s.ID, Mode: claim.Put, Issued: s.Issued, Expires: s.Expires, Size: s.MaxBytes, Subject: s.Subject, Tenant: s.Tenant}
 	if err := i.reserve(ctx, r, u, &c); err != nil {
-		return nil, err
+		return nil, noRoom(err, s.MaxBytes)
 	}
 	s.Quota = c.Quota
 	if err := i.openSession(ctx, s); err != nil {
@@ -242,6 +257,16 @@ func (i *Issuer) session(ctx context.Context, r *http.Request, u *Upload) (*open
 		return nil, err
 	}
 	return s, nil
+}
+
+// noRoom says how much would have been reserved, which is no file's size.
+func noRoom(err error, bytes int64) error {
+	var p *Problem
+	if !errors.As(err, &p) || !errors.Is(p, ErrQuotaExceeded) {
+		return err
+	}
+	used, limit, _ := p.Usage()
+	return p.WithDetail("There is no room for a session of " + humanSize(bytes) + ": " + humanSize(used) + " of " + humanSize(limit) + " are used.")
 }
 
 // newSession decides what a session may bring.

@@ -81,6 +81,23 @@ func TestAProviderWithoutTheServiceHasNoSessions(t *testing.T) {
 	require.ErrorIs(t, err, sts.ErrUnsupported)
 }
 
+func TestOtherBucketsWithoutTheServiceStillHaveGrants(t *testing.T) {
+	other := postern.Bucket{
+		Name: "other", Endpoint: "https://0123456789abcdef0123456789abcdef.r2.cloudflarestorage.com", Credentials: credentials,
+		ServiceCredentials: aws.AnonymousCredentials{},
+	}
+	h, err := postern.New(bucket, append(forSessions(newSTS(t)), postern.WithMode(postern.ModePut),
+		postern.WithBuckets(postern.BucketsFunc(func(context.Context, *postern.Upload) (postern.Bucket, error) { return other, nil })))...)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, send(h, photo).Code)
+	r := newRequest(`{}`)
+	r.URL.Path = "/uploads/session"
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, http.StatusInternalServerError, w.Code)
+	require.Contains(t, w.Body.String(), "bucket_invalid")
+}
+
 // unasked is a provider that nobody may ask.
 type unasked struct{ *testing.T }
 

@@ -158,11 +158,17 @@ func (e *Error) Error() string {
 }
 
 func failure(status int, answer []byte) error {
+	type reason struct{ Code, Message string }
 	var document struct {
-		Error struct{ Code, Message string }
+		Error  reason
+		reason // of a server that knows S3 only
 	}
 	_ = xml.Unmarshal(answer, &document) // a proxy's answer has no code
-	return &Error{Status: status, Code: clip(document.Error.Code), Message: clip(document.Error.Message)}
+	r := document.Error
+	if r.Code == "" {
+		r = document.reason
+	}
+	return &Error{Status: status, Code: clip(r.Code), Message: clip(r.Message)}
 }
 
 func clip(s string) string { return s[:min(len(s), 256)] }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -25,6 +26,7 @@ import (
 	"github.com/postern-go/postern/observe/audit"
 	"github.com/postern-go/postern/quota"
 	"github.com/postern-go/postern/s3test"
+	"github.com/postern-go/postern/sts"
 )
 
 func TestASessionsFilesHaveReceipts(t *testing.T) {
@@ -266,6 +268,31 @@ func TestNobodyButTheAuthorizedHasASession(t *testing.T) {
 	if q.SessionToken != "" {
 		require.NotContains(t, s.log.String(), q.SessionToken)
 	}
+}
+
+func TestPartsThatAreNeverPutTogetherAreGivenUp(t *testing.T) {
+	s := newSiteAt(t, foreign.Embedded(t), postern.VersityGW, postern.SessionLimits{}) // MinIO lists none
+	q := s.session(t, "ada", `{"bytes":1000}`)
+	_, err := q.client().CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &q.Bucket, Key: aws.String(q.Prefix + "a.txt")})
+	require.NoError(t, err)
+	require.Zero(t, s.reconcile(t).Removed)
+	s.now = func() time.Time { return time.Now().Add(26 * time.Hour) }
+	require.Equal(t, 1, s.reconcile(t).Removed)
+}
+
+func TestTheServicesRefusalIsToldWithoutSecrets(t *testing.T) {
+	s := newSite(t, postern.SessionLimits{})
+	p, err := sts.New(sts.Config{ // the embedded server has no service, MinIO's knows another secret
+		Region: s.srv.Region, Endpoint: s.srv.Endpoint,
+		Credentials: credentials.NewStaticCredentialsProvider(s.srv.AccessKeyID, "another-secret", ""),
+	})
+	require.NoError(t, err)
+	_, err = p.Session(t.Context(), postern.SessionRequest{ID: "0", Policy: "{}", Lifetime: time.Hour})
+	var refused *sts.Error
+	require.ErrorAs(t, err, &refused)
+	require.GreaterOrEqual(t, refused.Status, 400)
+	require.NotEmpty(t, refused.Code)
+	require.NotContains(t, err.Error(), "another-secret")
 }
 
 func TestTheSDKUploadsInParts(t *testing.T) {
