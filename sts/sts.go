@@ -36,8 +36,8 @@ type Config struct {
 	// what it may do: s3:PutObject under the staging prefix, and no more. MinIO needs none,
 	// and gives what the caller may do.
 	RoleARN string
-	// Credentials are the caller's, who may do sts:AssumeRole with the role. They must not
-	// be temporary ones at MinIO.
+	// Credentials are the caller's, who may do sts:AssumeRole with the role. MinIO refuses
+	// temporary ones.
 	Credentials aws.CredentialsProvider
 	// HTTPClient makes the calls; one of 10 seconds if it is nil.
 	HTTPClient *http.Client
