@@ -191,3 +191,24 @@ func TestUnitsAreNamedRight(t *testing.T) {
 	}))
 	require.Greater(t, read, 300)
 }
+
+// A name that is no test's any more would run nothing, and pass.
+func TestWhatEachBrowserRunsExists(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	require.NoError(t, err)
+	list := regexp.MustCompile(`(?m)^SMOKE +:= \^Test\(([A-Za-z|]+)\)`).FindSubmatch(makefile)
+	require.NotNil(t, list)
+	var tests []byte
+	for _, folder := range []string{"browser", "component", "clients"} {
+		files, err := filepath.Glob("e2e/" + folder + "/*_test.go")
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			tests = append(tests, text...)
+		}
+	}
+	for name := range strings.SplitSeq(string(list[1]), "|") {
+		require.Contains(t, string(tests), "func Test"+name+"(t *testing.T)")
+	}
+}

@@ -27,6 +27,8 @@ const OUTSIDE = ["online", "offline", "storage"];
 // What the server says of a file that its rules would not have.
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
 const AT_ONCE = 32; // files that are added in one task
+const MANY = 20; // files, from which the form is not brought up to date with each
+const SOON = 100; // ms from one such time to the next
 
 const sheet = globalThis.CSSStyleSheet && new CSSStyleSheet(); // servers have none
 sheet?.replaceSync(css);
@@ -62,6 +64,7 @@ export class PosternUpload extends Attributes {
   /** How many lists of files are being added. */
   #adding = 0;
   #cleared = 0; // how often
+  #due = false; // whether it is refreshed soon
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
@@ -561,7 +564,19 @@ export class PosternUpload extends Attributes {
   #show(item) {
     this.#list.paint(item);
     if (!item.active) this.#list.announce(item);
-    this.#refresh();
+    if (this.#list.size < MANY) this.#refresh();
+    else if (!this.#held) this.#refreshSoon();
+  }
+
+  // The value of a form is made anew each time.
+  #refreshSoon() {
+    this.#startWaiting();
+    if (this.#due) return;
+    this.#due = true;
+    setTimeout(() => {
+      this.#due = false;
+      this.#refresh();
+    }, SOON);
   }
 
   // Brings the form up to date, and the queue. tell is whether the page hears of

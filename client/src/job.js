@@ -91,7 +91,9 @@ export class Job {
   }
 
   async #runAlone() {
+    const { path } = this.#options;
     this.#saved = this.#slot.load(Date.now());
+    if (path && this.#saved?.path !== path) this.#saved = null; // of the same file in another folder
     try {
       const receipt = await this.#upload();
       this.#forget();
@@ -158,7 +160,7 @@ export class Job {
     const { body, asked } = await request();
     const sums = wishes[0] === SUMS_OF_PARTS;
     /** @type {Grant} */
-    const grant = { ...body, sums, done: [], asked, life: body.expires_in * 1000 };
+    const grant = { ...body, path, sums, done: [], asked, life: body.expires_in * 1000 };
     grant.expires = asked.date + grant.life;
     if (grant.mode === "multipart") this.#save(keep(grant));
     else this.#saved = { ...keep(grant), expires: asked.date + DAY };

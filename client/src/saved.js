@@ -16,6 +16,7 @@
  * @property {number[]} done the numbers of the parts that have arrived
  * @property {Summed} [crc64] not where none is wanted
  * @property {boolean} [sent] whether nothing is left to send
+ * @property {string} [path] in which folder the file was
  * @property {number} expires in ms since 1970
  */
 

@@ -12,6 +12,7 @@ const ANNOUNCED = 10_000; // ms that an announcement stays, for screen readers t
 const BETWEEN = 5000; // ms from one announcement of many files to the next
 const CALM = 250; // ms from one look at the whole list to the next
 const FEW = 3; // files that need no summary
+const OFTEN = 100; // ms from one painting of many files' rows to the next
 const SHOWN = 8; // rows before the others are folded away
 const MORE = 50; // rows that a person asks for at once
 
@@ -32,7 +33,7 @@ export class UploadList {
   #status = make("div", { role: "status", ariaAtomic: "false" }); // else all of it is read each time
   /** @type {Set<Row>} */
   #changed = new Set();
-  #frame = 0;
+  #painting = false; // soon
   #looked = 0; // when
   #disabled = false;
   /** Whether more than images are to be seen. */
@@ -90,8 +91,8 @@ export class UploadList {
   /** @param {UploadItem} item */
   insert(item) {
     this.#items.set(keyOf(item), item);
+    this.#count();
     if (this.#rows.size < this.#limit) this.#list.append(this.#rowOf(item).element);
-    this.#list.hidden = false;
     this.#lookSoon();
   }
 
@@ -99,28 +100,37 @@ export class UploadList {
   remove(item) {
     this.#items.delete(keyOf(item));
     this.#hide(item);
-    this.#list.hidden = !this.#items.size;
+    this.#count();
     if (!this.#items.size) this.#limit = SHOWN;
     this.#lookSoon();
   }
 
-  /** Shows the state that an item has come to. @param {UploadItem} item */
+  #count() {
+    this.#list.hidden = !this.#items.size;
+    this.#list.classList.toggle("many", this.#items.size > FEW); // nothing moves by itself
+  }
+
+  /** Shows the state that an item has come to, of many files soon. @param {UploadItem} item */
   paint(item) {
-    this.#rows.get(item)?.paint(this.#words);
+    if (this.#items.size > FEW) this.progress(item);
+    else this.#rows.get(item)?.paint(this.#words);
     this.#lookSoon();
   }
 
-  /** Shows how far an item is, with the next frame. @param {UploadItem} item */
+  /** Shows how far an item is, with the next frame, or of many files soon. @param {UploadItem} item */
   progress(item) {
     const row = this.#rows.get(item);
     if (!row) return;
     this.#changed.add(row);
-    if (this.#frame) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
+    if (this.#painting) return;
+    this.#painting = true;
+    const paint = () => {
+      this.#painting = false;
       for (const changed of this.#changed) changed.paint(this.#words);
       this.#changed.clear();
-    });
+    };
+    if (this.#items.size > FEW) setTimeout(paint, OFTEN);
+    else requestAnimationFrame(paint);
   }
 
   paintAll() {

@@ -190,3 +190,24 @@ func TestAPartWaitsForItsConnection(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestTheSameFileInAnotherFolderIsAnotherUpload(t *testing.T) {
+	t.Parallel()
+	srv := s3test.Start(t)
+	page := browser.Open(t, quickstart.StartWith(t, srv).URL)
+	keys := run[[]string](page, fmt.Sprintf(`
+		const same = file("large.txt", %d);
+		const key = () => Object.entries(localStorage).filter(([name]) => name.startsWith("postern[")).map(([, saved]) => JSON.parse(saved).key)[0];
+		const paused = async (path) => {
+			const stop = new AbortController();
+			await failure(upload(same, { ...options, path, signal: stop.signal, onProgress: ({ loaded }) => loaded > 0 && stop.abort(PAUSE) }));
+			return key();
+		};
+		const first = await paused("a");
+		const again = await paused("a");
+		const { key: other } = await upload(same, { ...options, path: "b" });
+		return [first, again, other];`, 3*partSize))
+	require.NotEmpty(t, keys[0])
+	require.Equal(t, keys[0], keys[1], "one that was paused goes on")
+	require.NotEqual(t, keys[0], keys[2])
+}
