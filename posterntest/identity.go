@@ -77,6 +77,12 @@ func identityCases() []Case {
 			}
 			return refused(got, err)
 		}},
+		{"nobody: session", func(a *attack) error {
+			if err := a.known(); err != nil {
+				return err
+			}
+			return refused(a.call(nobody, "session", map[string]any{}))
+		}},
 		{"nobody: rules", func(a *attack) error {
 			if err := a.known(); err != nil {
 				return err
@@ -146,7 +152,7 @@ func originCases() []Case {
 		return nil
 	}
 	var runs []namedRun
-	for _, road := range append([]string{"sign"}, roads...) {
+	for _, road := range append([]string{"sign", "session"}, roads...) {
 		for name, change := range map[string]func(*http.Request){
 			"another site":                                   withHeader("Sec-Fetch-Site", "cross-site"),
 			"another host of the same site":                  withHeader("Sec-Fetch-Site", "same-site"),
@@ -157,7 +163,7 @@ func originCases() []Case {
 				if err := byCookie(a); err != nil {
 					return err
 				}
-				if road == "sign" {
+				if road == "sign" || road == "session" {
 					return refused(a.call(a.user(), road, declared(a.File), change))
 				}
 				g, err := a.arrived()
