@@ -99,12 +99,12 @@ func TestABucketThatIsGoneIsShown(t *testing.T) {
 	t.Parallel()
 	srv := s3test.Start(t)
 	page := open(t, quickstart.StartWith(t, srv).URL)
-	page.AllowErrors() // without a bucket there are no CORS rules
+	page.AllowErrors()
 	_, err := srv.Client().DeleteBucket(context.Background(), &s3.DeleteBucketInput{Bucket: &srv.Bucket})
 	require.NoError(t, err)
 	hurry(page)
 	page.Pick(fixture.Text(t, "a.txt", 10))
-	require.Equal(t, "The storage can’t be reached, or doesn’t accept uploads from this page.", page.Failure("a.txt"))
+	require.Equal(t, "The storage of this site is not set up right (NoSuchBucket). Only the people who run it can mend that.", page.Failure("a.txt"))
 }
 
 func TestAServerThatIsGoneIsShown(t *testing.T) {
