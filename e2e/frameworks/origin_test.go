@@ -59,7 +59,7 @@ func TestAPageOfAnotherOriginImportsTheModule(t *testing.T) {
 					"; connect-src "+server.URL+" "+s.s3.Endpoint+"; require-trusted-types-for 'script'; trusted-types postern")
 				h.Set("Content-Type", "text/html")
 				_, _ = io.WriteString(w, `<!doctype html><html lang="de"><title>Elsewhere</title><script src="/page.js"></script>`+
-					`<script type="module" src="`+server.URL+`/client/postern-upload.js"></script><postern-upload></postern-upload>`)
+					`<script type="module" src="`+server.URL+`/client/postern-upload.js"></script><postern-upload accept=".txt" max-size="10000000"></postern-upload>`) // which asks for no rules
 			})
 			page.Start()
 			t.Cleanup(page.Close)
