@@ -166,7 +166,7 @@ func TestAGrantHasTheURLsOfTheFirstParts(t *testing.T) {
 	for n, url := range f.Parts.URLs {
 		from := (n - 1) * 5 << 20
 		part := content[from:min(from+5<<20, len(content))]
-		require.Equal(t, http.StatusForbidden, do(t, "PUT", url, bytes.NewReader(part[1:]), nil).Status, "the size is exact")
+		require.Equal(t, http.StatusForbidden, do(t, "PUT", url, bytes.NewReader(part[:1]), nil).Status, "the size is exact")
 		require.Equal(t, http.StatusOK, do(t, "PUT", url, bytes.NewReader(part), nil).Status)
 	}
 	complete(t, h, g.Ticket)
