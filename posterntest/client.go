@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -105,6 +106,10 @@ func (a *attack) ask(who person, method, road string, body io.Reader, change ...
 		c(r)
 	}
 	res, err := a.client.Do(r)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		// The server has refused a body without reading it all, and hung up.
+		return &answer{road, http.StatusRequestEntityTooLarge, http.Header{}, nil}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
