@@ -19,12 +19,12 @@ import (
 
 var _ postern.Locker = (*redislock.Locker)(nil)
 
-func TestReplicasTakeTurns(t *testing.T) { locktest.ReplicasTakeTurns(t, shared.url()) }
+func TestReplicasTakeTurns(t *testing.T) { locktest.ReplicasTakeTurns(t, shared.URL()) }
 
 func TestTheLockOfAKilledHolderComesFree(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: 2 * time.Second})
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.URL(), Name: name, TTL: 2 * time.Second})
 	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Kill())
 	locktest.Lock(t, shared.locker(t), name)
@@ -33,7 +33,7 @@ func TestTheLockOfAKilledHolderComesFree(t *testing.T) {
 func TestAHolderThatWasStoppedFindsItsLockLost(t *testing.T) {
 	t.Parallel()
 	name := rand.Text()
-	holder := locktest.StartReplica(t, locktest.Role{URL: shared.url(), Name: name, TTL: 2 * time.Second})
+	holder := locktest.StartReplica(t, locktest.Role{URL: shared.URL(), Name: name, TTL: 2 * time.Second})
 	holder.Await(t, "held")
 	require.NoError(t, holder.Process.Signal(syscall.SIGSTOP))
 	locktest.Lock(t, shared.locker(t, redislock.WithTTL(locktest.Long)), name)
@@ -45,7 +45,7 @@ func TestAHolderThatWasStoppedFindsItsLockLost(t *testing.T) {
 
 func TestHeldEndsBeforeAnotherHasTheLock(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
+	network := locktest.NewProxy(t, shared.Addr())
 	name := rand.Text()
 	held := locktest.Lock(t, redislock.New(shared.client(t, network.Addr().String()), redislock.WithTTL(4*time.Second)), name)
 	network.Freeze(t)
@@ -88,7 +88,7 @@ func TestHeldEndsWhenTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
 	held := locktest.Lock(t, server.locker(t, redislock.WithTTL(2*time.Second)), "name")
-	server.kill()
+	server.Stop(syscall.SIGKILL)
 	<-held.Done()
 	require.ErrorIs(t, context.Cause(held), redislock.ErrLost)
 }
@@ -98,14 +98,14 @@ func TestLocksCanBeHadAfterARestart(t *testing.T) {
 	server := ownServer(t)
 	locker := server.locker(t, redislock.WithTTL(locktest.Long))
 	locktest.Lock(t, locker, "name")
-	server.kill()
-	require.NoError(t, server.start())
+	server.Stop(syscall.SIGKILL)
+	require.NoError(t, server.Start())
 	locktest.Lock(t, locker, "name") // the server has forgotten the first, and the script
 }
 
 func TestALockWhoseAnswerWasLostIsHad(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
+	network := locktest.NewProxy(t, shared.Addr())
 	locker := redislock.New(shared.client(t, network.Addr().String()), redislock.WithTTL(locktest.Long))
 	locktest.Lock(t, locker, rand.Text()) // connected, and the script is there
 	network.LoseNext.Store(true)
@@ -137,8 +137,8 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 
 func TestWaitingEndsWithItsContextAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
-	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
+	network := locktest.NewProxy(t, shared.Addr())
+	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.Password, ReadTimeout: -1, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	locker := redislock.New(client)
 	locktest.WaitingEndsWithItsContextAlthoughTheServerHangs(t, locker, network)
@@ -146,8 +146,8 @@ func TestWaitingEndsWithItsContextAlthoughTheServerHangs(t *testing.T) {
 
 func TestUnlockReturnsAlthoughTheServerHangs(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
-	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
+	network := locktest.NewProxy(t, shared.Addr())
+	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.Password, ReadTimeout: -1, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	_, unlock, err := redislock.New(client, redislock.WithTTL(locktest.Long)).Lock(t.Context(), rand.Text())
 	require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestFailuresOfRedisHaveNoSecrets(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, gone.Close())
 	for name, options := range map[string]*redis.Options{
-		"the password is wrong": {Addr: shared.addr, Password: "hunter2"},
+		"the password is wrong": {Addr: shared.Addr(), Password: "hunter2"},
 		"nobody listens":        {Addr: gone.Addr().String(), Password: "hunter2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package redisquota_test
 
 import (
 	"crypto/rand"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,28 +21,28 @@ func TestRedisKeepsTheContract(t *testing.T) {
 }
 
 func TestReplicasGrantExactlyWhatThereIs(t *testing.T) {
-	quotatest.ReplicasGrantExactlyWhatThereIs(t, shared.url(), redisquota.New(shared.client(t)))
+	quotatest.ReplicasGrantExactlyWhatThereIs(t, shared.URL(), redisquota.New(shared.client(t)))
 }
 
 func TestWhatAKilledReplicaHasReservedComesBack(t *testing.T) {
 	t.Parallel()
-	quotatest.WhatAKilledReplicaHasReservedComesBack(t, shared.url(), redisquota.New(shared.client(t)))
+	quotatest.WhatAKilledReplicaHasReservedComesBack(t, shared.URL(), redisquota.New(shared.client(t)))
 }
 
 func TestAHandlerRefusesAtOnceWhereRedisIsDown(t *testing.T) {
 	t.Parallel()
 	server := ownServer(t)
 	store := redisquota.New(server.client(t))
-	server.kill()
+	server.Stop(syscall.SIGKILL)
 	quotatest.AHandlerRefusesAtOnce(t, store)
-	require.NoError(t, server.start())
+	require.NoError(t, server.Start())
 	require.NoError(t, reserve(t, store, rand.Text()), "the server has forgotten the script")
 }
 
 func TestAHandlerRefusesAtOnceWhereRedisHangs(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
-	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.password, ReadTimeout: -1, MaxRetries: -1})
+	network := locktest.NewProxy(t, shared.Addr())
+	client := redis.NewClient(&redis.Options{Addr: network.Addr().String(), Password: shared.Password, ReadTimeout: -1, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
 	store := redisquota.New(client)
 	require.NoError(t, reserve(t, store, rand.Text()))
@@ -52,7 +53,7 @@ func TestAHandlerRefusesAtOnceWhereRedisHangs(t *testing.T) {
 
 func TestAReservationWhoseAnswerWasLostCountsOnce(t *testing.T) {
 	t.Parallel()
-	network := locktest.NewProxy(t, shared.addr)
+	network := locktest.NewProxy(t, shared.Addr())
 	store := redisquota.New(shared.client(t, network.Addr().String()))
 	require.NoError(t, reserve(t, store, rand.Text())) // connected, and the script is there
 	name := rand.Text()
@@ -99,7 +100,7 @@ func TestKeysOfWhatUsesNothingExpire(t *testing.T) {
 
 func TestFailuresOfRedisHaveNoSecrets(t *testing.T) {
 	t.Parallel()
-	client := redis.NewClient(&redis.Options{Addr: shared.addr, Password: "hunter2"})
+	client := redis.NewClient(&redis.Options{Addr: shared.Addr(), Password: "hunter2"})
 	t.Cleanup(func() { _ = client.Close() })
 	err := reserve(t, redisquota.New(client), rand.Text())
 	require.ErrorContains(t, err, "redisquota: ")
