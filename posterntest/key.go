@@ -1,7 +1,6 @@
 package posterntest
 
 import (
-	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -60,7 +59,7 @@ func safeKey(key string) error {
 
 // safeGrant says what is wrong with what a grant names and signs.
 func safeGrant(g *grant, bucket string) error {
-	if err := errors.Join(safeKey(g.Key)); err != nil {
+	if err := safeKey(g.Key); err != nil {
 		return err
 	}
 	if key := g.writeKey(bucket); g.Mode != "multipart" && safeKey(key) != nil {

@@ -39,6 +39,16 @@ func ticketCases() []Case {
 		}
 		return nil
 	}
+	// An upload of the user's, and a grant of the stranger's.
+	beside := func(a *attack) (theirs, own *grant, err error) {
+		if err = stranger(a); err == nil {
+			theirs, err = a.arrived()
+		}
+		if err == nil {
+			own, err = a.grantOf(a.Stranger, a.File)
+		}
+		return theirs, own, err
+	}
 	var runs []namedRun
 	for _, road := range roads {
 		runs = append(runs, namedRun{"of another tenant: " + road, func(a *attack) error {
@@ -83,14 +93,7 @@ func ticketCases() []Case {
 	}
 	runs = append(runs,
 		namedRun{"of another tenant: complete, in a batch", func(a *attack) error {
-			if err := stranger(a); err != nil {
-				return err
-			}
-			g, err := a.arrived()
-			if err != nil {
-				return err
-			}
-			own, err := a.grantOf(a.Stranger, a.File)
+			g, own, err := beside(a)
 			if err != nil {
 				return err
 			}
@@ -131,14 +134,7 @@ func ticketCases() []Case {
 			return a.stillThere(g)
 		}},
 		namedRun{"twice in one request", func(a *attack) error {
-			if err := stranger(a); err != nil {
-				return err
-			}
-			g, err := a.arrived()
-			if err != nil {
-				return err
-			}
-			own, err := a.grantOf(a.Stranger, a.File)
+			g, own, err := beside(a)
 			if err != nil {
 				return err
 			}
