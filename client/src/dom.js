@@ -14,6 +14,20 @@ export function make(tag, properties, ...children) {
 }
 
 /**
+ * Sets what is not so already: a text that is set again is laid out again.
+ *
+ * @template {object} Target
+ * @param {Target} target
+ * @param {Partial<Target>} properties
+ */
+export function update(target, properties) {
+  for (const key of /** @type {(keyof Target)[]} */ (Object.keys(properties))) {
+    const value = /** @type {Target[keyof Target]} */ (properties[key]);
+    if (target[key] !== value) target[key] = value;
+  }
+}
+
+/**
  * The language around an element, outwards through shadow trees.
  *
  * @param {Element} element

@@ -11,8 +11,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a run may take.
-const patience = 10 * time.Minute
+const (
+	// patience is how long a run may take.
+	patience = 10 * time.Minute
+	// settling is how long a page is open before its files are handed over.
+	settling = 4 * time.Second
+)
 
 // run is what a page measured of itself.
 type run struct {
@@ -59,6 +63,7 @@ func measure(ctx context.Context, page string, paths []string, expression string
 	if err := chromedp.Do(tab, chromedp.SetUploadFiles("#files", paths)); err != nil {
 		return r, fmt.Errorf("choose the files: %w", err)
 	}
+	time.Sleep(settling)
 	r, err = chromedp.Run(tab, chromedp.Evaluate[run](expression, chromedp.EvalAwaitPromise))
 	if err == nil && r.Done != len(paths) {
 		err = fmt.Errorf("%d of %d files went up", r.Done, len(paths))

@@ -6,7 +6,8 @@
 //	go -C bench run ./cmd/page
 //
 // The application and the bucket are at the other end of the same line, near each other.
-// Each run has a browser and connections of its own, and the page is open. A run begins
+// Each run has a browser and connections of its own, and the page has been open for a
+// while: a browser that has just started has work of its own. A run begins
 // when the files are handed over, and ends with the last receipt, or where Uppy has
 // none, when it says that all are there.
 package main
@@ -16,8 +17,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -41,6 +44,7 @@ func command(ctx context.Context) error {
 	only := flag.String("only", "", "measures only what has this text in \"scenario: subject\", and writes nothing")
 	flag.Parse()
 
+	debug.SetGCPercent(1000) // what the servers throw away is not what is measured
 	c := conditions{*rtt, *rate * 1e6 / 8}
 	before := results.Load()
 	measured, err := measureAll(ctx, c, *rounds, *only)
@@ -125,11 +129,11 @@ func (s subject) takes(sc scenario) bool { return !s.uppy || s.receipts == sc.pa
 // run measures once, and sees to it that all have receipts.
 func (s *site) run(ctx context.Context, sub subject, sc scenario, paths []string) (run, error) {
 	before := s.receipts.Load()
-	expression := fmt.Sprintf("byPostern(%q)", sub.endpoint)
+	page, expression := s.url+"/page.html?endpoint="+url.QueryEscape(sub.endpoint), "byPostern()"
 	if sub.uppy {
-		expression = fmt.Sprintf("byUppy(%q, %t)", sub.endpoint, sc.parts)
+		page, expression = s.url+"/page.html", fmt.Sprintf("byUppy(%q, %t)", sub.endpoint, sc.parts)
 	}
-	r, err := measure(ctx, s.url+"/page.html", paths, expression)
+	r, err := measure(ctx, page, paths, expression)
 	if got := s.receipts.Load() - before; err == nil && sub.receipts && got != int64(sc.files) {
 		err = fmt.Errorf("%d files have %d receipts", sc.files, got)
 	}

@@ -2,17 +2,16 @@
 import "/client/postern-upload.js";
 import { upload } from "/uppy.js";
 
-/** By the element, at an endpoint of the native protocol. */
-window.byPostern = (endpoint) => measure((chosen) => new Promise((resolve, reject) => {
+/** By the element, which is on the page with its endpoint. */
+window.byPostern = () => measure((chosen) => new Promise((resolve, reject) => {
   const element = document.querySelector("postern-upload");
   let done = 0;
-  element.endpoint = endpoint;
   element.addEventListener("postern-complete", () => ++done === chosen.length && resolve(done));
   element.addEventListener("postern-error", ({ detail }) => reject(detail.error));
   element.add(chosen);
 }));
 
-/** By Uppy, at one of Companion's. */
+/** By Uppy, at an endpoint of Companion's protocol. */
 window.byUppy = (endpoint, inParts) => measure((chosen) => upload(chosen, endpoint, inParts));
 
 /** Times what is done with the files, and watches the page meanwhile; all in ms. */
