@@ -27,6 +27,17 @@ export function update(target, properties) {
   }
 }
 
+/** @type {Map<string, HTMLLinkElement>} */
+const links = new Map();
+
+/** Opens a connection to where something will go. @param {string} origin */
+export function preconnect(origin) {
+  links.get(origin)?.remove();
+  const link = make("link", { rel: "preconnect", href: origin, crossOrigin: "anonymous" });
+  links.set(origin, link);
+  document.head.append(link);
+}
+
 /**
  * The language around an element, outwards through shadow trees.
  *

@@ -2,7 +2,7 @@
 
 import { patternsOf, refusalOf, tooLarge } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
-import { languageOf } from "./dom.js";
+import { languageOf, preconnect } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
 import { dropped, filesIn } from "./folders.js";
 import { UploadError, unfinished } from "./postern.js";
@@ -160,6 +160,7 @@ export class PosternUpload extends Attributes {
   /** @returns {void} */
   open() {
     if (this.#disabled) return;
+    this.#connect();
     if (this.#keeper && this.unfinished && !this.folder && !this.capture) this.#choose(this.#keeper);
     else this.#drop.open();
   }
@@ -268,6 +269,7 @@ export class PosternUpload extends Attributes {
     if (!dataTransfer?.types.includes("Files")) return;
     event.preventDefault(); // else the browser opens the file
     dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
+    if (type === "dragover" && !this.#internals.states.has("over")) this.#connect();
     this.#setState("over", type === "dragover" && !this.#disabled);
     if (type === "drop") this.add(dataTransfer);
   }
@@ -352,6 +354,12 @@ export class PosternUpload extends Attributes {
     };
   }
 
+  // Files are about to come.
+  #connect() {
+    const { origin } = this.#rules.current ?? {};
+    if (origin && !this.#list.items.some(({ active }) => active)) preconnect(origin);
+  }
+
   // Asks what the server accepts, unless the page says it all.
   #askRules() {
     if (this.isConnected && !(this.hasAttribute("accept") && this.hasAttribute("max-size"))) this.#rules.ask();
@@ -421,6 +429,7 @@ export class PosternUpload extends Attributes {
       if (refusal) this.#fail(item, refusal);
     };
 
+    this.#connect();
     const cleared = this.#cleared;
     let at = 0;
     // A browser asks the disk for the size of each file, and the page waits for it.

@@ -50,7 +50,7 @@ export class Pool {
     } finally {
       if (large) this.#large--;
       else this.#small--;
-      this.#fill();
+      this.fill();
     }
   }
 
@@ -61,7 +61,7 @@ export class Pool {
       const leave = () => {
         this.#waiting = this.#waiting.filter((other) => other !== entry);
         reject(signal.reason);
-        this.#fill(); // it may have kept a place
+        this.fill(); // it may have kept a place
       };
       const start = () => {
         signal.removeEventListener("abort", leave);
@@ -70,11 +70,12 @@ export class Pool {
       const entry = { ...want, large, start };
       signal.addEventListener("abort", leave);
       this.#waiting.push(entry);
-      this.#fill();
+      this.fill();
     });
   }
 
-  #fill() {
+  /** Begins what there is room for. */
+  fill() {
     for (let next; (next = this.#next()); next.start()) {
       this.#waiting.splice(this.#waiting.indexOf(next), 1);
       if (next.large) this.#large++;
@@ -174,7 +175,9 @@ export class Line {
 
   /** @param {number} bytes @param {number} piece */
   moved(bytes, piece) {
+    const { lanes } = this.pace;
     this.pace.moved(bytes, performance.now(), piece);
+    if (this.pace.lanes > lanes) this.pool.fill();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CONNECTIONS, Pace, Pool } from "../src/pool.js";
+import { CONNECTIONS, Line, Pace, Pool } from "../src/pool.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -91,6 +91,31 @@ test("who gives up leaves the queue, and the place that was kept", async () => {
   for (const name of names("s", CONNECTIONS)) await end(name);
   assert.equal(started.length, CONNECTIONS);
   assert.equal(pool.idle, true);
+});
+
+test("a line that turns out to be fast takes another one at once", async () => {
+  const line = new Line();
+  const { signal } = new AbortController();
+  let started = 0;
+  for (let i = 0; i < 6; i++) {
+    line.pool.use({ bytes: 8 * MIB, since: 0, signal }, () => {
+      started++;
+      return new Promise(() => {});
+    });
+  }
+  await settled();
+  assert.equal(started, 4);
+  const { now } = performance;
+  try {
+    for (let ms = 0; ms < 3000; ms += 100) {
+      performance.now = () => ms;
+      line.moved(100 * 12_500, 8 * MIB);
+    }
+  } finally {
+    performance.now = now;
+  }
+  await settled();
+  assert.equal(started, 5);
 });
 
 test("what fails gives its connection back", async () => {

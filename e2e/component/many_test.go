@@ -8,6 +8,7 @@ import (
 
 	"github.com/postern-go/postern/e2e/internal/axe"
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
 )
 
 // add hands files of some bytes over, called 1.txt and so on.
@@ -174,4 +175,22 @@ func TestAxeFindsNothing(t *testing.T) {
 	e.add(1, 40, 100<<10)
 	e.Wait(e.Part("more") + `.checkVisibility()`)
 	axe.Check(t, e.Page, "with many files")
+}
+
+func TestRowsOfManyFilesShowTheirPicturesOnceTheyStay(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(window.fetch = () => new Promise(() => {}), true)`) // nobody answers
+	var files []fixture.File
+	for i := range 30 {
+		files = append(files, fixture.PNG(t, fmt.Sprintf("%d.png", i), 90, 60))
+	}
+	e.Pick(files...)
+	e.Wait(e.Part("more") + `.innerText === "and 22 more"`)
+	e.Wait(e.Root() + `.querySelectorAll("li img").length === 8`)
+	browser.Eval[bool](e.Page, `(`+e.Part("more")+`.click(), true)`)
+	require.Equal(t, 30, e.rows())
+	e.Wait(e.Root() + `.querySelectorAll("li img").length === 30`)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.clear(), true)`)
+	require.Zero(t, browser.Eval[int](e.Page, `blobs.size`))
 }
