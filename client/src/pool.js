@@ -11,7 +11,7 @@
  */
 
 export const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
-const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
+export const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
 const PENALTY = 1000; // bytes that count like a ms of age
 
 /** A queue of what wants one of a few connections. It knows no clock and no network. */
@@ -191,6 +191,9 @@ export function lineTo(url) {
   lines.set(origin, line);
   return line;
 }
+
+/** How fast the page has sent, in bytes a second, or 0 while nothing is known. */
+export const measuredRate = () => Math.round(1000 * Math.max(0, ...Array.from(lines.values(), ({ pace }) => pace.rate)));
 
 /** Whether no upload of the page is sending. */
 export const allIdle = () => [...lines.values()].every(({ pool }) => pool.idle);

@@ -1,7 +1,13 @@
 package component_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -193,4 +199,38 @@ func TestRowsOfManyFilesShowTheirPicturesOnceTheyStay(t *testing.T) {
 	e.Wait(e.Root() + `.querySelectorAll("li img").length === 30`)
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.clear(), true)`)
 	require.Zero(t, browser.Eval[int](e.Page, `blobs.size`))
+}
+
+func TestALargeFileIsAskedForWithTheRateOfTheLine(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	rates := []int64{}
+	s := serve(t, `<postern-upload multiple></postern-upload>`, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/sign") {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				var asked struct{ Rate int64 }
+				_ = json.Unmarshal(body, &asked)
+				mu.Lock()
+				rates = append(rates, asked.Rate)
+				mu.Unlock()
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	e := s.open()
+	e.Throttle(2 << 20)
+	e.put("first.txt", "text/plain", 6<<20)
+	e.WaitFor("first.txt", "done")
+	e.put("second.txt", "text/plain", 6<<20)
+	e.WaitFor("second.txt", "done")
+	e.put("small.txt", "text/plain", 10)
+	e.WaitFor("small.txt", "done")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Len(t, rates, 3)
+	require.Zero(t, rates[0], "nothing is known")
+	require.InEpsilon(t, 2<<20, rates[1], 0.9)
+	require.Zero(t, rates[2], "it has no parts")
 }
