@@ -28,7 +28,7 @@ const OUTSIDE = ["online", "offline", "storage"];
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
 const FIRST = 8; // files that are added at once: as many as are shown
 const AHEAD = 100; // ms that those have to ask for their grants before more are added
-const AT_ONCE = 32; // in each task after that
+const AT_ONCE = 16; // in each task after that
 const MANY = 20; // files, from which the form is not brought up to date with each
 const SOON = 100; // ms from one such time to the next
 

@@ -10,7 +10,8 @@
  * @property {AbortSignal} signal
  */
 
-export const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
+const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
+export const AT_ONCE = CONNECTIONS + 2; // that wait in the browser: a connection is not idle until the page has its turn
 export const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
 const PENALTY = 1000; // bytes that count like a ms of age
 
@@ -86,7 +87,7 @@ export class Pool {
   // Small ones go in between, and large ones go on: each kind leaves a connection to the
   // other.
   #next() {
-    if (this.#small + this.#large >= CONNECTIONS) return null;
+    if (this.#small + this.#large >= AT_ONCE) return null;
     const small = this.#first(false);
     const large = this.#first(true);
     const room = this.#large < Math.min(this.#pace.lanes, CONNECTIONS - 1);
