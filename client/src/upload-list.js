@@ -248,7 +248,9 @@ export class UploadList {
     /** @type {{ item: UploadItem, at: number, rank: number, next: number }[]} */
     const ranked = items.map((item, at) => {
       const row = this.#rows.get(item);
-      const rank = row?.inUse || row?.fresh ? -1 : ORDER.indexOf(item.state);
+      let rank = ORDER.indexOf(item.state);
+      if (row?.fresh) rank = -1;
+      if (row?.inUse) rank = -2;
       const next = item.state === "failed" ? -at : at + (row ? 0 : items.length); // of failures, the last
       return { item, at, rank, next };
     });

@@ -234,3 +234,18 @@ func TestALargeFileIsAskedForWithTheRateOfTheLine(t *testing.T) {
 	require.InEpsilon(t, 2<<20, rates[1], 0.9)
 	require.Zero(t, rates[2], "it has no parts")
 }
+
+func TestARowThatHasTheFocusStaysWhenTheListIsFoldedAtOnce(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(window.fetch = () => new Promise(() => {}), true)`) // nobody answers
+	e.add(1, 40, 10)
+	e.Wait(e.Part("more") + `.innerText === "and 32 more"`)
+	require.Equal(t, 8, browser.Eval[int](e.Page, `(() => {
+		`+e.Part("more")+`.click(); // all rows are new
+		`+e.In("30.txt", "cancel")+`.focus();
+		`+e.Part("fewer")+`.click();
+		return `+e.Part("list")+`.children.length;
+	})()`))
+	require.Equal(t, "Cancel 30.txt", browser.Eval[string](e.Page, e.Root()+`.activeElement.title`))
+}
