@@ -26,9 +26,9 @@ import { Words, load } from "./words.js";
 const OUTSIDE = ["online", "offline", "storage"];
 // What the server says of a file that its rules would not have.
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
-const FIRST = 8; // files that are added at once: as many as are shown
-const AHEAD = 100; // ms that those have to ask for their grants before more are added
-const AT_ONCE = 16; // in each task after that
+const AT_ONCE = 8; // files that are added in one task, as many as are shown
+const AHEAD = 100; // ms that the first have to ask for their grants before more are added
+const FRAME = 16; // ms that the page has to be drawn
 const MANY = 20; // files, from which the form is not brought up to date with each
 const SOON = 100; // ms from one such time to the next
 
@@ -436,10 +436,10 @@ export class PosternUpload extends Attributes {
     const some = () => {
       if (at) this.#adding--;
       if (cleared !== this.#cleared) return this.#refresh();
-      this.#hold(() => files.slice(at, (at += at ? AT_ONCE : FIRST)).forEach(add));
+      this.#hold(() => files.slice(at, (at += AT_ONCE)).forEach(add));
       if (at < files.length) {
         this.#adding++;
-        setTimeout(some, at === FIRST ? AHEAD : 0);
+        setTimeout(some, at === AT_ONCE ? AHEAD : FRAME);
       }
       this.#drop.notify(
         folders && this.#words.text("folder"),

@@ -149,7 +149,7 @@ func TestManyFilesAreAddedSomeAtATime(t *testing.T) {
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple accept=".txt"></postern-upload>`)
 	e := s.open()
-	require.Equal(t, []any{8.0, false, 0.0, true, 72.0}, browser.Eval[[]any](e.Page, `(async (element) => {
+	require.Equal(t, []any{8.0, false, 0.0, true, 64.0}, browser.Eval[[]any](e.Page, `(async (element) => {
 		window.asked = new Set();
 		window.make = (ending) => Array.from({ length: 100 }, (_, i) => {
 			const file = new File(["x"], i + ending, { type: "text/plain" });

@@ -22,18 +22,9 @@ const (
 
 // run is what a page measured of itself.
 type run struct {
-	Done  int       // files
-	Took  float64   // ms
-	Gap   float64   // ms; the longest from one frame to the next
-	Tasks []float64 // ms, of tasks above 50
-}
-
-// longest is the longest of the tasks, or 0 if none is above 50 ms.
-func (r run) longest() (ms float64) {
-	for _, task := range r.Tasks {
-		ms = max(ms, task)
-	}
-	return ms
+	Done  int     // files
+	Took  float64 // ms
+	Frame float64 // ms; the longest of the long animation frames, which are above 50, or 0
 }
 
 // measure uploads files in a browser of its own, so that nothing is open or cached.

@@ -116,8 +116,8 @@ func measureAll(ctx context.Context, c conditions, rounds int, only string) (all
 				return nil, fmt.Errorf("%s: %s: %w", m.scenario.name, m.subject.name, err)
 			}
 			m.runs = append(m.runs, r)
-			fmt.Fprintf(os.Stderr, "%s: %s: %.2f s, %.2f times the floor, %.2f times the bound; frames %.0f ms, tasks %.0f ms\n",
-				m.scenario.name, m.subject.name, r.Took/1000, r.Took/ms(c.floor(m.scenario)), r.Took/ms(c.bound(m.scenario)), r.Gap, r.longest())
+			fmt.Fprintf(os.Stderr, "%s: %s: %.2f s, %.2f times the floor, %.2f times the bound; frames %.0f ms\n",
+				m.scenario.name, m.subject.name, r.Took/1000, r.Took/ms(c.floor(m.scenario)), r.Took/ms(c.bound(m.scenario)), r.Frame)
 		}
 	}
 	return all, nil
