@@ -95,16 +95,12 @@ func TestALostConnectionIsResumed(t *testing.T) {
 	l.tap.Cut()
 	l.page.Wait(l.page.In(l.file.Name, "message") + `.innerText === "Offline, goes on when you are connected"`)
 	l.givenUp(t)
-	browser.Eval[bool](l.page.Page, `((prototype) => {
-		const { send } = prototype;
+	browser.Eval[bool](l.page.Page, `((ask) => {
 		window.vain = 0;
-		prototype.send = function (body) {
-			this.addEventListener("error", () => vain++);
-			send.call(this, body);
-		};
+		window.fetch = (...all) => ask(...all).catch((error) => { vain++; throw error; });
 		return true;
-	})(XMLHttpRequest.prototype)`)
-	l.page.Wait(`dispatchEvent(new Event("online")), vain > 12`) // where the browser is wrong about it
+	})(fetch)`)
+	l.page.Wait(`dispatchEvent(new Event("online")), vain > 10`) // as where a browser is wrong about it
 	l.page.WaitFor(l.file.Name, "uploading")
 
 	l.page.Offline(false)

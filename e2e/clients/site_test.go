@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -58,6 +59,11 @@ func signIn(page *browser.Page, tenant string) {
 type object struct {
 	key, contentType string
 	bytes            []byte
+}
+
+// String leaves the bytes out, which are many.
+func (o object) String() string {
+	return fmt.Sprintf("%s %s of %d bytes", o.key, o.contentType, len(o.bytes))
 }
 
 // as returns a client without a browser that is signed in as a tenant.

@@ -97,6 +97,9 @@ func (p *Page) giveUp(err error, what string) {
 	if value, err := p.engine.evaluate(ctx, `document.body.innerText`); err == nil {
 		_ = json.Unmarshal(value, &text)
 	}
+	if len(what) > 2000 {
+		what = what[:2000] + "…"
+	}
 	p.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, text)
 }
 
@@ -287,15 +290,15 @@ func (p *Page) SaveTo(folder string) {
 	p.do("save to "+folder, func(ctx context.Context) error { return p.engine.saveTo(ctx, folder) })
 }
 
-// Accessible returns what assistive technology is told of the elements of a role, in
-// the order of the page. It needs AccessibilityTree.
-func (p *Page) Accessible(role string) (nodes []Node) {
+// Accessible returns the names that assistive technology is told of the elements of an ARIA role, in
+// the order of the page.
+func (p *Page) Accessible(role string) (names []string) {
 	p.t.Helper()
 	p.do("read the accessibility tree", func(ctx context.Context) (err error) {
-		nodes, err = p.engine.accessible(ctx, role)
+		names, err = p.engine.accessible(ctx, role)
 		return err
 	})
-	return nodes
+	return names
 }
 
 // Picture writes what the window shows to name.png in the folder that E2E_PICTURES

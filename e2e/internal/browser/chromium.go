@@ -204,7 +204,7 @@ func (c chromium) saveTo(ctx context.Context, folder string) error {
 	return err
 }
 
-func (c chromium) accessible(ctx context.Context, role string) (found []Node, err error) {
+func (c chromium) accessible(ctx context.Context, role string) (names []string, err error) {
 	tree, err := call(ctx, c, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 	if err != nil {
 		return nil, err
@@ -219,10 +219,10 @@ func (c chromium) accessible(ctx context.Context, role string) (found []Node, er
 	}
 	for _, n := range tree.Nodes {
 		if !n.Ignored && text(n.Role) == role {
-			found = append(found, Node{text(n.Name), text(n.Description)})
+			names = append(names, text(n.Name))
 		}
 	}
-	return found, nil
+	return names, nil
 }
 
 func (c chromium) picture(ctx context.Context) ([]byte, error) {

@@ -360,7 +360,32 @@ func (w *webkit) offline(ctx context.Context, offline bool) error {
 
 func (w *webkit) saveTo(context.Context, string) error { return errLacking }
 
-func (w *webkit) accessible(context.Context, string) ([]Node, error) { return nil, errLacking }
+// accessible asks of each element, since WebDriver has no tree.
+func (w *webkit) accessible(ctx context.Context, role string) (names []string, err error) {
+	var elements []map[string]string
+	err = w.call(ctx, http.MethodPost, "/execute/sync", object{"script": `
+		const all = (root) => [...root.querySelectorAll("*")].flatMap((e) => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+		return all(document.body).filter((e) => e.checkVisibility());`, "args": []any{}}, &elements)
+	if err != nil {
+		return nil, err
+	}
+	for _, element := range elements {
+		for _, id := range element {
+			var is, name string
+			if err := w.call(ctx, http.MethodGet, "/element/"+id+"/computedrole", nil, &is); err != nil {
+				return nil, err
+			}
+			if is != role {
+				continue
+			}
+			if err := w.call(ctx, http.MethodGet, "/element/"+id+"/computedlabel", nil, &name); err != nil {
+				return nil, err
+			}
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
 
 func (w *webkit) picture(ctx context.Context) ([]byte, error) {
 	var data string
