@@ -19,7 +19,7 @@ import (
 
 // Patience is how long a test waits for what a page does. Tests that pass don't
 // wait: it is long for the sake of busy machines.
-const Patience = time.Minute
+const Patience = 3 * time.Minute
 
 // PicturesVar names the environment variable with the folder for Picture.
 const PicturesVar = "E2E_PICTURES"
