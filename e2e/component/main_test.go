@@ -166,7 +166,12 @@ func serveWith(t testing.TB, content string, o setup) *site {
 // open opens the page, where everybody is signed in.
 func (s *site) open() *upload {
 	s.t.Helper()
-	page := browser.Open(s.t, s.URL)
+	return s.on(browser.Open(s.t, s.URL))
+}
+
+// on is open in a browser that has opened it.
+func (s *site) on(page *browser.Page) *upload {
+	s.t.Helper()
 	page.Wait(`customElements.get("postern-upload")`)
 	browser.Eval[bool](page, `document.querySelectorAll("postern-upload").forEach((e) => (e.headers = { "X-User": "ada" })), true`)
 	return &upload{element.Element{Page: page, Selector: "postern-upload"}, s.t}

@@ -40,6 +40,8 @@ const (
 	DropOfFolders Ability = "drop of folders"
 	// AccessibilityTree is telling what assistive technology is told.
 	AccessibilityTree Ability = "accessibility tree"
+	// FilePermissions is asking the person whether a page may read a file again.
+	FilePermissions Ability = "permissions of files"
 )
 
 // lacks has what a browser cannot do, and why: the only reasons for which a page test
@@ -48,10 +50,12 @@ var lacks = map[Name]map[Ability]string{
 	Firefox: {
 		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
 		AccessibilityTree: "WebDriver BiDi finds an element by its role and name, and tells neither",
+		FilePermissions:   "it gives pages no handles of files",
 	},
 	WebKit: {
 		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
 		AccessibilityTree: "WebDriver tells the role and the name of an element, not the tree",
+		FilePermissions:   "it gives pages no handles of files",
 	},
 }
 
