@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,34 +12,6 @@ import (
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
-
-const (
-	uppyPicker = "#dashboard .uppy-Dashboard-input"
-	uppyUpload = ".uppy-StatusBar-actionBtn--upload"
-	uppyBar    = `Number(document.querySelector(".uppy-StatusBar-progress")?.ariaValueNow)`
-	uppyDone   = `document.querySelector(".uppy-StatusBar.is-complete")`
-	uppyFailed = `document.querySelector(".uppy-StatusBar.is-error")`
-)
-
-// button is a round one in Uppy's status bar.
-func button(label string) string {
-	return `.uppy-StatusBar-actionCircleBtn[aria-label=` + browser.Quote(label) + `]`
-}
-
-// chooseInUppy waits for the size in the file's meta, too.
-func chooseInUppy(page *browser.Page, f fixture.File) {
-	page.Wait(`document.querySelector(` + browser.Quote(uppyPicker) + `)`)
-	page.Choose(uppyPicker, f.Path)
-	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
-}
-
-// uppyLink is the address that Uppy has for a file.
-func uppyLink(t *testing.T, page *browser.Page) string {
-	t.Helper()
-	link, err := url.PathUnescape(browser.Eval[string](page, `document.querySelector(".uppy-Dashboard-Item-previewLink").href`))
-	require.NoError(t, err)
-	return link
-}
 
 func TestUppyUploadsASingleForm(t *testing.T) {
 	s := start(t)
@@ -53,13 +24,8 @@ func TestUppyUploadsASingleForm(t *testing.T) {
 	page.Wait(uppyBar + ` > 0 && ` + uppyBar + ` < 100`)
 	page.Wait(uppyDone)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, "image/png", stored[0].contentType)
-	require.Equal(t, f.Bytes, stored[0].bytes)
-	require.True(t, strings.HasPrefix(stored[0].key, "acme/"), stored[0].key)
-	// What Uppy shows is where the object is.
-	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+	stored := storedByUppy(t, s, page, f, "image/png")
+	require.True(t, strings.HasPrefix(stored.key, "acme/"), stored.key)
 }
 
 func TestUppyUploadsInPartsPausesAndGoesOn(t *testing.T) {
@@ -70,19 +36,14 @@ func TestUppyUploadsInPartsPausesAndGoesOn(t *testing.T) {
 	page.Throttle(6 * megabyte)
 	page.Click(uppyUpload)
 	page.Wait(uppyBar + ` > 45`)
-	page.Click(button("Pause"))
-	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+	pauseUppy(page)
 	require.Empty(t, s.stored("acme"))
 	page.Throttle(0)
 	page.Click(button("Resume"))
 	page.Wait(uppyDone)
 
-	require.Contains(t, s.Log(), `"action":"list"`, "it asks which parts have arrived")
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, "text/plain", stored[0].contentType)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
-	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+	wentOn(t, s)
+	storedByUppy(t, s, page, f, "text/plain")
 }
 
 func TestUppyUploadsAFileOfOnePart(t *testing.T) {
@@ -92,9 +53,7 @@ func TestUppyUploadsAFileOfOnePart(t *testing.T) {
 	chooseInUppy(page, f)
 	page.Click(uppyUpload)
 	page.Wait(uppyDone)
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, f.Bytes, stored[0].bytes)
+	storedByUppy(t, s, page, f, "application/pdf")
 }
 
 func TestUppyCancelsAndLeavesNothing(t *testing.T) {
@@ -105,11 +64,8 @@ func TestUppyCancelsAndLeavesNothing(t *testing.T) {
 	page.Click(uppyUpload)
 	page.Wait(uppyBar + ` > 45`)
 	page.Click(button("Cancel"))
-	page.Wait(`!document.querySelector(".uppy-Dashboard-Item")`)
-	require.Eventually(t, func() bool {
-		return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
-	}, browser.Patience, 50*time.Millisecond)
-	require.Empty(t, s.stored("acme"))
+	page.Wait(uppyItems + ` === 0`)
+	gaveUp(t, s)
 }
 
 func TestUppyGoesOnAfterAReloadWithGoldenRetriever(t *testing.T) {
@@ -120,19 +76,11 @@ func TestUppyGoesOnAfterAReloadWithGoldenRetriever(t *testing.T) {
 	page.Throttle(3 * megabyte)
 	page.Click(uppyUpload)
 	page.Wait(uppyBar + ` > 60`)
-	page.Throttle(10 << 10) // it must not be done before the reload
-	page.Reload()
-	page.Throttle(0)
-	page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
-	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
-	page.Click(uppyUpload)
-	page.Wait(uppyDone)
+	comeBackToUppy(page)
+	goOnInUppy(page)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
-	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it goes on, and does not begin again")
-	require.Contains(t, s.Log(), `"action":"list"`)
+	wentOn(t, s)
+	storedByUppy(t, s, page, f, "text/plain")
 }
 
 func TestUppyRetriesWhenTheAnswerToItsCompletionIsLost(t *testing.T) {
@@ -154,12 +102,10 @@ func TestUppyRetriesWhenTheAnswerToItsCompletionIsLost(t *testing.T) {
 	})()`)
 	page.Click(uppyUpload)
 	page.Wait(uppyFailed)
-	page.Click(".uppy-StatusBar-actionBtn--retry")
+	page.Click(uppyRetry)
 	page.Wait(uppyDone)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
+	storedByUppy(t, s, page, f, "text/plain")
 	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it does not begin again")
 	require.Equal(t, 2, strings.Count(s.Log(), `"action":"parts","outcome":"granted"`), "nor uploads again")
 }
@@ -187,9 +133,6 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				page.Navigate(s.URL + "/uppy/?" + mode)
 				return s, page
 			}
-			says := func(page *browser.Page, words string) {
-				page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
-			}
 			t.Run("an upload is completed", func(t *testing.T) {
 				s, page := open(t)
 				f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
@@ -197,12 +140,8 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				page.Click(uppyUpload)
 				page.Wait(uppyDone)
 
-				stored := s.stored("acme")
-				require.Len(t, stored, 1)
-				require.Equal(t, "image/png", stored[0].contentType)
-				require.Equal(t, f.Bytes, stored[0].bytes)
+				storedByUppy(t, s, page, f, "image/png")
 				require.Contains(t, s.Log(), `"action":"complete","outcome":"granted"`)
-				require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
 			})
 			t.Run("a refusal to sign is shown in the server's words", func(t *testing.T) {
 				s, page := open(t)
@@ -210,7 +149,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				chooseInUppy(page, fixture.Write(t, "page.html", []byte("<!doctype html>")))
 				page.Click(uppyUpload)
 				page.Wait(uppyFailed)
-				says(page, "not accepted")
+				saysInUppy(page, "not accepted")
 				require.Empty(t, s.stored("acme"))
 			})
 			t.Run("a refusal to complete is shown, too", func(t *testing.T) {
@@ -219,7 +158,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				chooseInUppy(page, fixture.Write(t, "page.png", []byte("<!doctype html><script>alert(1)</script>")))
 				page.Click(uppyUpload)
 				page.Wait(uppyFailed)
-				says(page, "The file says that it is image/png, but its content is text/html.")
+				saysInUppy(page, "The file says that it is image/png, but its content is text/html.")
 				require.Empty(t, s.stored("acme"))
 			})
 		})
@@ -236,8 +175,7 @@ func TestUppyHasEachRequestOfAnUploadInPartsSigned(t *testing.T) {
 		page.Throttle(6 * megabyte)
 		page.Click(uppyUpload)
 		page.Wait(uppyBar + ` > 45`)
-		page.Click(button("Pause"))
-		page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+		pauseUppy(page)
 		page.Throttle(0)
 		page.Click(button("Resume"))
 		page.Wait(uppyDone)
@@ -257,7 +195,7 @@ func TestUppyHasEachRequestOfAnUploadInPartsSigned(t *testing.T) {
 		page.Wait(uppyFailed)
 		saysInUppy(page, "Your plan has no room for this file.")
 		s.refuse("", "")
-		page.Click(pluginRetry)
+		page.Click(uppyRetry)
 		page.Wait(uppyDone)
 		require.EqualValues(t, 1, s.completed.Load())
 	})

@@ -25,11 +25,6 @@ import (
 	"github.com/postern-go/postern/s3test"
 )
 
-const (
-	pluginRetry = ".uppy-StatusBar-actionBtn--retry"
-	pluginItems = `document.querySelectorAll(".uppy-Dashboard-Item").length`
-)
-
 // openPlugin opens the example's page in one of its ways.
 func openPlugin(t *testing.T, mode string) (*site, *browser.Page) {
 	s := start(t)
@@ -38,11 +33,6 @@ func openPlugin(t *testing.T, mode string) (*site, *browser.Page) {
 		page.Navigate(s.URL + "/uppyplugin/?" + mode)
 	}
 	return s, page
-}
-
-// saysInUppy waits for the words at a file that has failed.
-func saysInUppy(page *browser.Page, words string) {
-	page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
 }
 
 func TestTheUppyPluginUploadsInOneRequest(t *testing.T) {
@@ -56,14 +46,9 @@ func TestTheUppyPluginUploadsInOneRequest(t *testing.T) {
 			page.Wait(uppyBar + ` > 0 && ` + uppyBar + ` < 100`)
 			page.Wait(uppyDone)
 
-			stored := s.stored("acme")
-			require.Len(t, stored, 1)
-			require.Equal(t, "image/png", stored[0].contentType)
-			require.Equal(t, f.Bytes, stored[0].bytes)
+			stored := storedByUppy(t, s, page, f, "image/png")
 			require.Contains(t, s.Log(), `"action":"complete","outcome":"granted"`)
-			// The page has the receipt, and Uppy the address.
-			require.Equal(t, f.Name+" is stored as "+stored[0].key, browser.Eval[string](page, `document.querySelector("#receipts").innerText`))
-			require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+			require.Equal(t, f.Name+" is stored as "+stored.key, browser.Eval[string](page, `document.querySelector("#receipts").innerText`))
 		})
 	}
 }
@@ -75,19 +60,14 @@ func TestTheUppyPluginUploadsInPartsPausesAndGoesOn(t *testing.T) {
 	page.Throttle(6 * megabyte)
 	page.Click(uppyUpload)
 	page.Wait(uppyBar + ` > 45`)
-	page.Click(button("Pause"))
-	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+	pauseUppy(page)
 	page.Throttle(0)
 	require.Empty(t, s.stored("acme"))
 	page.Click(button("Resume"))
 	page.Wait(uppyDone)
 
-	require.Contains(t, s.Log(), `"action":"list"`, "it asks which parts have arrived")
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, "text/plain", stored[0].contentType)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
-	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`))
+	wentOn(t, s)
+	storedByUppy(t, s, page, f, "text/plain")
 }
 
 func TestTheUppyPluginCancelsAndLeavesNothing(t *testing.T) {
@@ -99,17 +79,13 @@ func TestTheUppyPluginCancelsAndLeavesNothing(t *testing.T) {
 			page.Click(uppyUpload)
 			page.Wait(uppyBar + ` > 45`)
 			if paused {
-				page.Click(button("Pause"))
-				page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+				pauseUppy(page)
 			}
 			page.Click(button("Cancel"))
-			page.Wait(pluginItems + ` === 0`)
+			page.Wait(uppyItems + ` === 0`)
 			page.Throttle(0)
-			require.Eventually(t, func() bool {
-				return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
-			}, browser.Patience, 50*time.Millisecond)
+			gaveUp(t, s)
 			page.Wait(`!Object.keys(localStorage).some((name) => name.startsWith("postern"))`)
-			require.Empty(t, s.stored("acme"))
 		})
 	}
 }
@@ -123,7 +99,7 @@ func TestAFileIsRemovedWhileTheUppyPluginUploads(t *testing.T) {
 	page.Wait(`uppy.getFiles().length === 2 && uppy.getFiles().every(({ progress }) => progress.bytesUploaded > 0)`)
 	page.ClickOn(`[...document.querySelectorAll(".uppy-Dashboard-Item")].find((item) => item.innerText.includes("goes.txt"))
 		?.querySelector(".uppy-Dashboard-Item-action--remove")`)
-	page.Wait(pluginItems + ` === 1`)
+	page.Wait(uppyItems + ` === 1`)
 	page.Throttle(0)
 	page.Wait(uppyDone)
 	require.Equal(t, []string{"stays.txt"}, browser.Eval[[]string](page, `uppy.getFiles().map(({ response }) => response.body.filename)`))
@@ -147,23 +123,15 @@ func TestTheUppyPluginGoesOnAfterAReload(t *testing.T) {
 			page.Throttle(c.throttled)
 			page.Click(uppyUpload)
 			page.Wait(`Object.entries(localStorage).some(([name, saved]) => name.startsWith("postern[") && JSON.parse(saved).done.length > 0)`)
-			page.Throttle(10 << 10) // it must not be done before the reload
-			page.Reload()
-			page.Throttle(0)
-			page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
+			comeBackToUppy(page)
 			if !c.restored {
 				page.Click(".uppy-Dashboard-Item-reSelect")
 				page.Choose(uppyPicker, f.Path)
 			}
-			page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)?.disabled === false`)
-			page.Click(uppyUpload)
-			page.Wait(uppyDone)
+			goOnInUppy(page)
 
-			stored := s.stored("acme")
-			require.Len(t, stored, 1)
-			require.True(t, string(f.Bytes) == string(stored[0].bytes))
-			require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it goes on, and does not begin again")
-			require.Contains(t, s.Log(), `"action":"list"`)
+			wentOn(t, s)
+			storedByUppy(t, s, page, f, "text/plain")
 		})
 	}
 }
@@ -248,7 +216,7 @@ func TestARefusedFileIsTriedAgainWithTheUppyPlugin(t *testing.T) {
 	require.EqualValues(t, 1, s.completed.Load(), "the other one has gone up")
 
 	s.refuse("", "")
-	page.Click(pluginRetry)
+	page.Click(uppyRetry)
 	page.Wait(uppyDone)
 	require.EqualValues(t, 2, s.completed.Load())
 }
