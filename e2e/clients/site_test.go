@@ -22,9 +22,10 @@ type site struct {
 	seen map[string]bool // what added returned before
 }
 
-// start runs the program, with an empty bucket of its own.
-func start(t testing.TB) *site {
+// start runs the program, with an empty bucket of its own. The test runs beside others.
+func start(t *testing.T) *site {
 	t.Helper()
+	t.Parallel()
 	return &site{program.Start(t, "clients", []string{
 		"-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-node-modules", nodeModules,
 	}, nil), t, map[string]bool{}}

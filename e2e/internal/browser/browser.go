@@ -47,6 +47,11 @@ func Open(t testing.TB, url string) *Page {
 // OpenIn is Open in a browser of one's choice.
 func OpenIn(t testing.TB, name Name, url string) *Page {
 	t.Helper()
+	return openWith(t, url, func(fault func(string)) engine { return start(t, name, fault) })
+}
+
+func openWith(t testing.TB, url string, start func(fault func(string)) engine) *Page {
+	t.Helper()
 	p := &Page{t: t}
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -55,7 +60,7 @@ func OpenIn(t testing.TB, name Name, url string) *Page {
 			t.Errorf("the page has errors: %q", p.faults)
 		}
 	})
-	p.engine = start(t, name, p.fault)
+	p.engine = start(p.fault)
 	p.do("open "+url, func(ctx context.Context) error { return p.engine.navigate(ctx, url) })
 	return p
 }

@@ -21,7 +21,7 @@ import (
 // chromium is driven by the Chrome DevTools Protocol.
 type chromium struct{ ctx context.Context }
 
-func startChromium(t testing.TB, fault func(string)) engine {
+func startChromium(t testing.TB, fault func(string), more ...chromedp.ExecAllocatorOption) engine {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(executable(t, "chromium", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")),
@@ -35,7 +35,7 @@ func startChromium(t testing.TB, fault func(string)) engine {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(stop)
 	ctx, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {

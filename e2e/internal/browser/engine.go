@@ -44,20 +44,24 @@ const (
 	OwnFiles Ability = "files of the page's own"
 	// DroppedHandles is that a dropped file comes with a handle.
 	DroppedHandles Ability = "handles of dropped files"
+	// FilePermissions is asking the person whether a page may read a file again.
+	FilePermissions Ability = "permissions of files"
 )
 
 // lacks has what a browser cannot do, and why: the only reasons for which a page test does
 // less or other things there than in each.
 var lacks = map[Name]map[Ability]string{
 	Firefox: {
-		DropOfFolders:  "WebDriver cannot drag from outside; what a page drags itself has no folders",
-		DroppedHandles: "it has no getAsFileSystemHandle",
+		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		DroppedHandles:  "it has no getAsFileSystemHandle",
+		FilePermissions: "it gives pages no handles of files",
 	},
 	WebKit: {
-		DropOfFolders:  "WebDriver cannot drag from outside; what a page drags itself has no folders",
-		KeptBlobs:      "what WebDriver drives is a private window, which keeps none",
-		OwnFiles:       "it has no createWritable",
-		DroppedHandles: "it has no getAsFileSystemHandle",
+		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		KeptBlobs:       "what WebDriver drives is a private window, which keeps none",
+		OwnFiles:        "it has no createWritable",
+		DroppedHandles:  "it has no getAsFileSystemHandle",
+		FilePermissions: "it gives pages no handles of files",
 	},
 }
 
