@@ -4,7 +4,8 @@ import { patternsOf, refusalOf, tooLarge } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
-import { dropped, filesIn } from "./folders.js";
+import { MOST, dropped, filesIn } from "./folders.js";
+import { cleanName } from "./names.js";
 import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
 import { resizable, resized } from "./resize.js";
@@ -181,7 +182,19 @@ export class PosternUpload extends Attributes {
     const { files, directories } = dropped(source, this.unfinished ? this.#keeper?.noteDropped : undefined);
     const folders = directories.length > 0;
     if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
-    if (folders && this.multiple) filesIn(directories).then((inside) => this.#add(inside));
+    if (folders && this.multiple) this.#addInside(directories);
+  }
+
+  // While folders are read, the form waits, and the list may be cleared.
+  /** @param {FileSystemDirectoryEntry[]} directories */
+  async #addInside(directories) {
+    const cleared = this.#cleared;
+    this.#adding++;
+    this.#refresh();
+    const { files, left } = await filesIn(directories);
+    this.#adding--;
+    if (cleared !== this.#cleared) this.#refresh();
+    else this.#add(files, { empty: !files.length, beyond: left.map(cleanName) });
   }
 
   /** @param {string} key */
@@ -392,8 +405,8 @@ export class PosternUpload extends Attributes {
     return file instanceof File ? metadata(file) : undefined;
   }
 
-  /** @param {File[]} files */
-  #add(files, { folders = false } = {}) {
+  /** @param {File[]} files @param {{ folders?: boolean, empty?: boolean, beyond?: string[] }} of beyond are the names of what is too much */
+  #add(files, { folders = false, empty = false, beyond = [] } = {}) {
     const { multiple, maxFiles } = this;
     const accepted = this.#accepted(this.#rules.current);
     const count = multiple ? maxFiles || Infinity : 1;
@@ -430,10 +443,12 @@ export class PosternUpload extends Attributes {
         this.#adding++;
         setTimeout(some);
       }
+      const out = [...left, ...beyond];
       this.#drop.notify(
         folders && this.#words.text("folder"),
+        empty && this.#words.text("folder_empty"),
         twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
-        left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
+        out.length && this.#words.text("too_many", { count: left.length ? count : MOST, names: this.#words.names(out) }),
       );
       this.#refresh();
       if (at >= files.length) this.#askRules(); // for the next ones
