@@ -1,6 +1,6 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { patternsOf, refusalOf, tooLarge } from "./accept.js";
+import { patternsOf, refusalOf } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
@@ -8,7 +8,7 @@ import { MOST, dropped, filesIn } from "./folders.js";
 import { cleanName } from "./names.js";
 import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
-import { resizable, resized } from "./resize.js";
+import { redrawable, redrawn } from "./resize.js";
 import { ServerRules } from "./rules.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
@@ -387,15 +387,17 @@ export class PosternUpload extends Attributes {
   /** @param {UploadItem} item */
   async #prepare(item) {
     const { file } = item;
-    if (!(file instanceof File) || !this.#shrinks(file)) return;
-    item.replace(await resized(file, this.resize));
-    const { maxSize } = this.#accepted(this.#rules.current);
-    if (maxSize && item.size > maxSize) throw tooLarge(maxSize);
+    const wish = this.#wish;
+    if (!(file instanceof File) || !redrawable(file, wish)) return;
+    const made = await redrawn(file, wish);
+    item.replace(made);
+    const refusal = refusalOf(made, this.#accepted(this.#rules.current));
+    if (refusal) throw refusal;
   }
 
-  /** Whether a file may go up smaller than it is. @param {File} file */
-  #shrinks(file) {
-    return this.resize > 0 && resizable(file);
+  /** What becomes of images before they go up. */
+  get #wish() {
+    return { most: this.resize, to: this.convert };
   }
 
   /** @param {UploadItem["file"]} file */
@@ -409,6 +411,8 @@ export class PosternUpload extends Attributes {
   #add(files, { folders = false, empty = false, beyond = [] } = {}) {
     const { multiple, maxFiles } = this;
     const accepted = this.#accepted(this.#rules.current);
+    const wish = this.#wish;
+    const before = wish.to ? {} : { ...accepted, maxSize: 0 }; // it is redrawn
     const count = multiple ? maxFiles || Infinity : 1;
     /** @type {string[]} */
     const twice = [];
@@ -421,7 +425,7 @@ export class PosternUpload extends Attributes {
       const item = UploadItem.chosen(file);
       const same = this.#list.find(item.key);
       if (same && !same.replaceable) return twice.push(item.name);
-      const refusal = refusalOf(file, this.#shrinks(file) ? { ...accepted, maxSize: 0 } : accepted);
+      const refusal = refusalOf(file, redrawable(file, wish) ? before : accepted);
       if (!refusal) {
         for (const other of replaced) if (other !== same) this.#remove(other);
         replaced = [];
