@@ -150,7 +150,10 @@ export class PosternUpload extends HTMLElement {
    * they are. `accept` and `maxSize` are for what comes of it.
    */
   convert: "" | "image/jpeg" | "image/png" | "image/webp";
-  /** Has the browser ask before the page is left while files are going up. */
+  /**
+   * Has the browser ask before the page is left while files are going up, are being read
+   * from folders, or are paused and would have to be chosen again.
+   */
   leaveWarning: boolean;
 
   /** As in postern.js: what authenticates requests to the endpoint. */

@@ -285,7 +285,7 @@ export class PosternUpload extends Attributes {
 
   /** @param {Event} event */
   #onLeave = (event) => {
-    if (this.leaveWarning && this.#list.items.some(({ active }) => active)) event.preventDefault();
+    if (this.leaveWarning && (this.#adding || this.#list.items.some(({ atRisk }) => atRisk))) event.preventDefault();
   };
 
   #onSight() {
