@@ -192,6 +192,19 @@ func TestUnitsAreNamedRight(t *testing.T) {
 	require.Greater(t, read, 300)
 }
 
+// SQLite refuses all writers but one at once, unless it is told to wait, and hooks run side by side.
+func TestSQLiteIsToldToWait(t *testing.T) {
+	opens := regexp.MustCompile(`sql\.Open\("sqlite.*`)
+	shown := 0
+	for path, text := range pages(t) {
+		for _, open := range opens.FindAllString(text, -1) {
+			shown++
+			require.Contains(t, open, "busy_timeout(", path)
+		}
+	}
+	require.NotZero(t, shown)
+}
+
 // A name that is no test's any more would run nothing, and pass.
 func TestWhatEachBrowserRunsExists(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")

@@ -10,11 +10,12 @@ import type { PosternUpload, PosternUploadEventMap } from "./postern-upload.js";
 export interface PosternUploadProps extends Partial<Pick<
   PosternUpload,
   | "endpoint" | "accept" | "multiple" | "maxSize" | "maxFiles" | "name" | "required" | "disabled" | "checksum" | "scope"
-  | "credentials" | "concurrency" | "unfinished" | "capture" | "folder" | "compact" | "previews" | "resize" | "leaveWarning"
-  | "headers" | "metadata"
+  | "credentials" | "concurrency" | "unfinished" | "keepSize" | "capture" | "folder" | "compact" | "previews" | "resize" | "convert"
+  | "leaveWarning" | "headers" | "metadata"
 >> {
   "max-size"?: number | string;
   "max-files"?: number | string;
+  "keep-size"?: number | string;
   "leave-warning"?: boolean;
   texts?: PosternUpload["texts"] | null;
 }

@@ -22,7 +22,7 @@ import type { Options, Progress, Stored, Unfinished } from "./postern.js";
  * **Attributes**: `endpoint`, `accept`, `multiple`, `max-size`, `max-files`,
  * `name`, `required`, `disabled`, `checksum`, `scope`, `credentials`,
  * `concurrency`, `unfinished`, `keep-size`, `capture`, `folder`, `compact`, `previews`,
- * `resize`, `leave-warning`, and `lang`, which selects the texts, its own or an ancestor's.
+ * `resize`, `convert`, `leave-warning`, and `lang`, which selects the texts, its own or an ancestor's.
  * Each has a property, below. They may change at any time, for what begins or goes
  * on after it: call clear() when somebody else signs in.
  *
@@ -142,7 +142,18 @@ export class PosternUpload extends HTMLElement {
    * browser cannot draw, go up as they are. `maxSize` is for what comes of it.
    */
   resize: number;
-  /** Has the browser ask before the page is left while files are going up. */
+  /**
+   * The type that images are to be of when they go up, whose quality is 0.9 where it loses
+   * some; "" is their own. Those that browsers draw are converted, upright, with the name's
+   * end changed, and without where and when a picture was taken; transparent parts are
+   * white in a JPEG. Images that move, and what this browser cannot draw or write, go up as
+   * they are. `accept` and `maxSize` are for what comes of it.
+   */
+  convert: "" | "image/jpeg" | "image/png" | "image/webp";
+  /**
+   * Has the browser ask before the page is left while files are going up, are being read
+   * from folders, or are paused and would have to be chosen again.
+   */
   leaveWarning: boolean;
 
   /** As in postern.js: what authenticates requests to the endpoint. */

@@ -66,4 +66,4 @@ function typeRefusal(file, { accept = "", types = [] }) {
 const wrongType = (allowed_types) => new UploadError("type_not_allowed", { allowed_types });
 
 /** @param {number} max in bytes */
-export const tooLarge = (max) => new UploadError("size_too_large", { max_size: max });
+const tooLarge = (max) => new UploadError("size_too_large", { max_size: max });

@@ -119,6 +119,14 @@ export class Attributes extends Base {
     this.setAttribute("resize", String(value));
   }
 
+  /** @returns {API.PosternUpload["convert"]} */
+  get convert() {
+    return /** @type {API.PosternUpload["convert"]} */ (this.getAttribute("convert") ?? "");
+  }
+  set convert(value) {
+    this.setAttribute("convert", value);
+  }
+
   get maxSize() {
     return this.#number("max-size", 0);
   }

@@ -1,13 +1,14 @@
 // <postern-upload>, a form control; postern-upload.d.ts says what it offers.
 
-import { patternsOf, refusalOf, tooLarge } from "./accept.js";
+import { patternsOf, refusalOf } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf, preconnect } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
-import { dropped, filesIn } from "./folders.js";
+import { MOST, dropped, filesIn } from "./folders.js";
+import { cleanName } from "./names.js";
 import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
-import { resizable, resized } from "./resize.js";
+import { redrawable, redrawn } from "./resize.js";
 import { ServerRules } from "./rules.js";
 import { css } from "./style.js";
 import { Transfers } from "./transfers.js";
@@ -184,7 +185,19 @@ export class PosternUpload extends Attributes {
     const { files, directories } = dropped(source, this.unfinished ? this.#keeper?.noteDropped : undefined);
     const folders = directories.length > 0;
     if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
-    if (folders && this.multiple) filesIn(directories).then((inside) => this.#add(inside));
+    if (folders && this.multiple) this.#addInside(directories);
+  }
+
+  // While folders are read, the form waits, and the list may be cleared.
+  /** @param {FileSystemDirectoryEntry[]} directories */
+  async #addInside(directories) {
+    const cleared = this.#cleared;
+    this.#adding++;
+    this.#refresh();
+    const { files, left } = await filesIn(directories);
+    this.#adding--;
+    if (cleared !== this.#cleared) this.#refresh();
+    else this.#add(files, { empty: !files.length, beyond: left.map(cleanName) });
   }
 
   /** @param {string} key */
@@ -276,7 +289,7 @@ export class PosternUpload extends Attributes {
 
   /** @param {Event} event */
   #onLeave = (event) => {
-    if (this.leaveWarning && this.#list.items.some(({ active }) => active)) event.preventDefault();
+    if (this.leaveWarning && (this.#adding || this.#list.items.some(({ atRisk }) => atRisk))) event.preventDefault();
   };
 
   #onSight() {
@@ -384,15 +397,17 @@ export class PosternUpload extends Attributes {
   /** @param {UploadItem} item */
   async #prepare(item) {
     const { file } = item;
-    if (!(file instanceof File) || !this.#shrinks(file)) return;
-    item.replace(await resized(file, this.resize));
-    const { maxSize } = this.#accepted(this.#rules.current);
-    if (maxSize && item.size > maxSize) throw tooLarge(maxSize);
+    const wish = this.#wish;
+    if (!(file instanceof File) || !redrawable(file, wish)) return;
+    const made = await redrawn(file, wish);
+    item.replace(made);
+    const refusal = refusalOf(made, this.#accepted(this.#rules.current));
+    if (refusal) throw refusal;
   }
 
-  /** Whether a file may go up smaller than it is. @param {File} file */
-  #shrinks(file) {
-    return this.resize > 0 && resizable(file);
+  /** What becomes of images before they go up. */
+  get #wish() {
+    return { most: this.resize, to: this.convert };
   }
 
   /** @param {UploadItem["file"]} file */
@@ -402,10 +417,12 @@ export class PosternUpload extends Attributes {
     return file instanceof File ? metadata(file) : undefined;
   }
 
-  /** @param {File[]} files */
-  #add(files, { folders = false } = {}) {
+  /** @param {File[]} files @param {{ folders?: boolean, empty?: boolean, beyond?: string[] }} of beyond are the names of what is too much */
+  #add(files, { folders = false, empty = false, beyond = [] } = {}) {
     const { multiple, maxFiles } = this;
     const accepted = this.#accepted(this.#rules.current);
+    const wish = this.#wish;
+    const before = wish.to ? {} : { ...accepted, maxSize: 0 }; // it is redrawn
     const count = multiple ? maxFiles || Infinity : 1;
     /** @type {string[]} */
     const twice = [];
@@ -418,7 +435,7 @@ export class PosternUpload extends Attributes {
       const item = UploadItem.chosen(file);
       const same = this.#list.find(item.key);
       if (same && !same.replaceable) return twice.push(item.name);
-      const refusal = refusalOf(file, this.#shrinks(file) ? { ...accepted, maxSize: 0 } : accepted);
+      const refusal = refusalOf(file, redrawable(file, wish) ? before : accepted);
       if (!refusal) {
         for (const other of replaced) if (other !== same) this.#remove(other);
         replaced = [];
@@ -427,6 +444,16 @@ export class PosternUpload extends Attributes {
       if (same) this.#remove(same, { keep: true });
       this.#insert(item);
       if (refusal) this.#fail(item, refusal);
+    };
+
+    const notify = () => {
+      const out = [...left, ...beyond];
+      this.#drop.notify(
+        folders && this.#words.text("folder"),
+        empty && this.#words.text("folder_empty"),
+        twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
+        out.length && this.#words.text("too_many", { count: left.length ? count : MOST, names: this.#words.names(out) }),
+      );
     };
 
     this.#connect();
@@ -441,11 +468,7 @@ export class PosternUpload extends Attributes {
         this.#adding++;
         setTimeout(some, at === AT_ONCE ? AHEAD : FRAME);
       }
-      this.#drop.notify(
-        folders && this.#words.text("folder"),
-        twice.length && this.#words.text("twice", { names: this.#words.names(twice) }),
-        left.length && this.#words.text("too_many", { count, names: this.#words.names(left) }),
-      );
+      notify();
       this.#refresh();
       if (at >= files.length) this.#askRules(); // for the next ones
     };

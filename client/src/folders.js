@@ -1,6 +1,6 @@
 // The files of what was dropped, and those of folders in it.
 
-const MOST = 10_000; // files of one drop
+export const MOST = 10_000; // files of one drop
 const HIDDEN = [".DS_Store", "Thumbs.db", "desktop.ini"]; // what systems leave in folders
 
 /** The folders in which files were. @type {WeakMap<File, string>} */
@@ -36,7 +36,8 @@ export function dropped(transfer, onFile) {
 }
 
 /**
- * The files of folders and the folders in them. What can't be read is left out.
+ * The files of folders and the folders in them. What can't be read is left out. Of more
+ * than ten thousand, left has what comes after those: files, and folders unopened.
  *
  * @param {FileSystemDirectoryEntry[]} directories
  */
@@ -45,7 +46,8 @@ export async function filesIn(directories) {
   const files = [];
   /** @type {FileSystemEntry[]} */
   const stack = [...directories].reverse();
-  for (let entry = stack.pop(); entry && files.length < MOST; entry = stack.pop()) {
+  while (stack.length && files.length < MOST) {
+    const entry = /** @type {FileSystemEntry} */ (stack.pop());
     if (entry.isDirectory) {
       const inside = await entriesOf(/** @type {FileSystemDirectoryEntry} */ (entry));
       stack.push(...inside.sort((a, b) => (a.name < b.name ? 1 : -1)));
@@ -54,7 +56,7 @@ export async function filesIn(directories) {
       if (file) files.push(file);
     }
   }
-  return files;
+  return { files, left: stack.reverse().map(({ name }) => name) };
 }
 
 /** @param {FileSystemFileEntry} entry @returns {Promise<File | null>} */

@@ -1,11 +1,22 @@
-// Images that are made smaller before they go up.
+// Images that are made smaller, or become another type, before they go up.
 
-const TYPES = ["image/jpeg", "image/png", "image/webp"];
+/** What browsers write, and how its names end. @type {Record<string, string>} */
+const WRITTEN = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp" };
+const STILL = /^image\/(?!gif|svg)/;
 const QUALITY = 0.9; // of JPEG and WebP, which lose some
 const HEAD = 4096; // bytes in which an animation says that it is one
 
-/** Whether a file is an image that can be made smaller. @param {Pick<File, "type">} file */
-export const resizable = ({ type }) => TYPES.includes(type);
+/**
+ * What becomes of an image.
+ *
+ * @typedef {object} Wish
+ * @property {number} most pixels of the longer side; 0 for as many as there are
+ * @property {string} to the type; "" for its own
+ */
+
+/** Whether a file is an image that a wish is for. @param {Pick<File, "type">} file @param {Wish} wish */
+export const redrawable = ({ type }, { most, to }) =>
+  (most > 0 && Object.hasOwn(WRITTEN, type)) || (Object.hasOwn(WRITTEN, to) && to !== type && STILL.test(type));
 
 /**
  * The size of an image whose longer side has at most so many pixels, or null if it is
@@ -21,43 +32,54 @@ export function fitted({ width, height }, most) {
 }
 
 /**
- * An image of the same type, name and time, turned upright, or the file itself where it
- * is small enough, moves, or cannot be made smaller here.
+ * The image as it is wished for, of the same time, turned upright, or the file itself where
+ * there is nothing to do, or it moves, or this browser cannot.
  *
  * @param {File} file
- * @param {number} most pixels of the longer side
+ * @param {Wish} wish
  */
-export async function resized(file, most) {
+export async function redrawn(file, wish) {
   try {
-    if (!resizable(file) || (await isAnimated(file))) return file;
-    return (await redrawn(file, most)) ?? file;
+    if (!redrawable(file, wish) || (await isAnimated(file))) return file;
+    return (await drawn(file, wish)) ?? file;
   } catch {
     return file; // which is no image, or too large for this browser
   }
 }
 
-/** @param {File} file @param {number} most */
-async function redrawn(file, most) {
-  const { name, type, lastModified } = file;
+/** @param {File} file @param {Wish} wish */
+async function drawn(file, { most, to }) {
+  const { name, lastModified } = file;
+  const type = Object.hasOwn(WRITTEN, to) ? to : file.type;
+  const converted = type !== file.type;
   const image = await createImageBitmap(file, { imageOrientation: "from-image" });
   try {
-    const size = fitted(image, most);
-    if (!size) return null;
-    const canvas = new OffscreenCanvas(size.width, size.height);
-    const context = canvas.getContext("2d");
-    if (!context) return null;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(image, 0, 0, size.width, size.height);
-    const blob = await canvas.convertToBlob({ type, quality: QUALITY });
-    const better = blob.type === type && blob.size < file.size; // browsers write PNG instead of what they can't
-    return better ? new File([blob], name, { type, lastModified }) : null;
+    const smaller = most > 0 ? fitted(image, most) : null;
+    if (!smaller && !converted) return null;
+    const blob = await written(image, smaller ?? image, type);
+    // Browsers write PNG instead of what they can't.
+    if (blob.type !== type || (!converted && blob.size >= file.size)) return null;
+    return new File([blob], converted ? name.replace(/(\.\w{1,5})?$/, WRITTEN[type]) : name, { type, lastModified });
   } finally {
     image.close();
   }
 }
 
+/** @param {ImageBitmap} image @param {{ width: number, height: number }} size @param {string} type */
+function written(image, { width, height }, type) {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  if (type === "image/jpeg") { // which is nowhere transparent
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+  }
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, 0, 0, width, height);
+  return canvas.convertToBlob({ type, quality: QUALITY });
+}
+
 /** @param {File} file */
 async function isAnimated(file) {
   const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
-  return /acTL|ANIM/.test(String.fromCharCode(...head));
+  return /acTL|ANIM|avis/.test(String.fromCharCode(...head));
 }

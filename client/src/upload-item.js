@@ -144,6 +144,11 @@ export class UploadItem {
     return this.#state === "waiting" || this.#state === "uploading";
   }
 
+  /** Whether leaving the page cuts it off, or loses all of it. */
+  get atRisk() {
+    return this.active || (this.#state === "paused" && this.hasBytes && !this.resumable);
+  }
+
   /** Whether its file may be chosen again. */
   get replaceable() {
     return REPLACEABLE.includes(this.#state) || (this.#state === "paused" && !this.hasBytes);

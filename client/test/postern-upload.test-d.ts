@@ -1,8 +1,10 @@
 // The compiler compares what postern-upload.d.ts promises with what there is: a member
 // that is missing on either side, or of another type, is an error here.
 
+import type { PosternUploadProps } from "../element-props.js";
 import type * as promised from "../postern-upload.js";
 import type * as built from "../src/postern-upload.js";
+import type { Attributes } from "../src/attributes.js";
 import { texts } from "../postern-upload.js";
 import type { Stored } from "../postern.js";
 import type { Differences, None, Values } from "./same.js";
@@ -20,6 +22,9 @@ export type Members = None<Exclude<Differences<promised.PosternUpload, built.Pos
 export type Statics = None<Exclude<
   Differences<typeof promised.PosternUpload, typeof built.PosternUpload>, "prototype" | "observedAttributes"
 >>;
+
+/** What is an attribute may be written in templates. */
+export type Templates = None<Exclude<keyof Attributes, keyof HTMLElement | keyof PosternUploadProps>>;
 
 // As people use it.
 export function use(element: HTMLElementTagNameMap["postern-upload"]): string[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fitted, resizable, resized } from "../src/resize.js";
+import { fitted, redrawable, redrawn } from "../src/resize.js";
 
 for (const [width, height, expected] of /** @type {[number, number, object | null][]} */ ([
   [4000, 3000, { width: 2000, height: 1500 }],
@@ -12,10 +12,18 @@ for (const [width, height, expected] of /** @type {[number, number, object | nul
   test(`${width} by ${height} pixels fit into 2000`, () => assert.deepEqual(fitted({ width, height }, 2000), expected));
 }
 
-test("photos are made smaller, and nothing else", () => {
-  assert.deepEqual(["image/jpeg", "image/png", "image/webp", "image/gif", "image/svg+xml", "text/plain"].filter((type) => resizable({ type })),
-    ["image/jpeg", "image/png", "image/webp"]);
-});
+const KINDS = ["image/jpeg", "image/png", "image/webp", "image/heic", "image/avif", "image/gif", "image/svg+xml", "text/plain", ""];
+
+for (const [what, wish, expected] of /** @type {[string, import("../src/resize.js").Wish, string[]][]} */ ([
+  ["nothing is done", { most: 0, to: "" }, []],
+  ["photos are made smaller", { most: 9, to: "" }, ["image/jpeg", "image/png", "image/webp"]],
+  ["pictures that stand still become another type", { most: 0, to: "image/jpeg" }, ["image/png", "image/webp", "image/heic", "image/avif"]],
+  ["or both", { most: 9, to: "image/jpeg" }, ["image/jpeg", "image/png", "image/webp", "image/heic", "image/avif"]],
+  ["but none that no browser writes", { most: 0, to: "image/avif" }, []],
+  ["nor what is no type", { most: 0, to: "toString" }, []],
+])) {
+  test(what, () => assert.deepEqual(KINDS.filter((type) => redrawable({ type }, wish)), expected));
+}
 
 for (const [what, content, type] of [
   ["a moving PNG", "\x89PNG....acTL", "image/png"], ["a moving WebP", "RIFF....WEBPVP8XANIM", "image/webp"],
@@ -23,6 +31,6 @@ for (const [what, content, type] of [
 ]) {
   test(`${what} goes up as it is`, async () => {
     const file = new File([content], "a", { type });
-    assert.equal(await resized(file, 1), file);
+    assert.equal(await redrawn(file, { most: 1, to: "image/webp" }), file);
   });
 }

@@ -81,10 +81,10 @@ func TestEveryVariantLooksRight(t *testing.T) {
 	e.Wait(`document.querySelector("[lang=ar] postern-upload").shadowRoot.querySelector("[part=list]").ariaLabel === "الملفات"`)
 	for _, scheme := range []string{"light", "dark"} {
 		e.Prefer("prefers-color-scheme", scheme)
-		e.Resize(1240, 2300)
+		e.Resize(1240, 2600)
 		e.Picture("themes-" + scheme)
 	}
-	e.Resize(320, 5200)
+	e.Resize(320, 5700)
 	require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), int64(320), "nothing sticks out")
 	e.Picture("themes-narrow")
 }

@@ -51,6 +51,7 @@ export default {
   "too_many.other": "Zu viele Dateien: Erlaubt sind {count}. Weggelassen: {names}.",
   twice: "Schon in der Liste: {names}.",
   folder: "Ordner lassen sich nicht hochladen. Legen Sie stattdessen die Dateien daraus ab.",
+  folder_empty: "In diesem Ordner wurden keine Dateien gefunden.",
   size_too_large: "Zu groß: Diese Datei hat {size}, erlaubt sind {max}.",
   size_just_over: "Zu groß: knapp über der Grenze von {max}.",
   size_too_small: "Zu klein: Eine Datei muss mindestens {min} haben.",

@@ -55,6 +55,7 @@ export default {
   "too_many.other": "יותר מדי קבצים: המגבלה היא {count}. לא נוספו: {names}.",
   twice: "כבר ברשימה: {names}.",
   folder: "אי אפשר להעלות תיקיות. גררו את הקבצים שבתוכן.",
+  folder_empty: "לא נמצאו קבצים בתיקייה הזו.",
   size_too_large: "גדול מדי: גודל הקובץ הוא {size} והמגבלה היא {max}.",
   size_just_over: "גדול מדי: מעט מעל המגבלה של {max}.",
   size_too_small: "קטן מדי: קובץ חייב להיות לפחות {min}.",

@@ -47,6 +47,7 @@ export default {
   "too_many.other": "ファイルが多すぎます。上限は {count} 件です。除外: {names}。",
   twice: "すでに一覧にあります: {names}。",
   folder: "フォルダーはアップロードできません。中のファイルをドロップしてください。",
+  folder_empty: "このフォルダーにファイルが見つかりません。",
   size_too_large: "大きすぎます。このファイルは {size} で、上限は {max} です。",
   size_just_over: "大きすぎます。上限の {max} をわずかに超えています。",
   size_too_small: "小さすぎます。{min} 以上のファイルが必要です。",

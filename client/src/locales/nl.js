@@ -51,6 +51,7 @@ export default {
   "too_many.other": "Te veel bestanden: de limiet is {count}. Weggelaten: {names}.",
   twice: "Staat al in de lijst: {names}.",
   folder: "Mappen kunnen niet worden geüpload. Zet in plaats daarvan de bestanden eruit neer.",
+  folder_empty: "Er zijn geen bestanden gevonden in deze map.",
   size_too_large: "Te groot: dit bestand is {size} en de limiet is {max}.",
   size_just_over: "Te groot: net boven de limiet van {max}.",
   size_too_small: "Te klein: een bestand moet minstens {min} zijn.",

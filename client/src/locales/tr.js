@@ -51,6 +51,7 @@ export default {
   "too_many.other": "Çok fazla dosya: sınır {count}. Alınmayanlar: {names}.",
   twice: "Zaten listede: {names}.",
   folder: "Klasörler yüklenemez. Onun yerine içindeki dosyaları bırakın.",
+  folder_empty: "Bu klasörde dosya bulunamadı.",
   size_too_large: "Çok büyük: bu dosya {size}, sınır ise {max}.",
   size_just_over: "Çok büyük: {max} sınırının biraz üzerinde.",
   size_too_small: "Çok küçük: bir dosya en az {min} olmalı.",

@@ -47,6 +47,7 @@ export default {
   "too_many.other": "文件过多：最多 {count} 个。未添加：{names}。",
   twice: "已在列表中：{names}。",
   folder: "无法上传文件夹。请拖放其中的文件。",
+  folder_empty: "此文件夹中没有找到文件。",
   size_too_large: "文件过大：此文件为 {size}，上限为 {max}。",
   size_just_over: "文件过大：略超过 {max} 的上限。",
   size_too_small: "文件过小：至少需要 {min}。",
