@@ -145,6 +145,7 @@ bench-page:
 	@scripts/chromium
 	@scripts/npm bench/uppy
 	@go -C bench run ./cmd/page -rounds $(ROUNDS)
+	@go -C bench run ./cmd/page -slower 4 -rounds 1
 
 fmt:
 	@find . -name node_modules -prune -o -name '*.go' -exec gofmt -w {} +

@@ -64,7 +64,7 @@ type config struct {
 	lifetime       time.Duration
 	mode           Mode
 	multipartAbove int64
-	partSize       int64
+	partSize       int64 // 0 follows the client's rate
 	sharedAllowed  bool
 	unbounded      bool
 
@@ -94,7 +94,8 @@ const (
 
 	defaultTicketLifetime = 24 * time.Hour
 	defaultMultipartAbove = 100 << 20
-	defaultPartSize       = 8 << 20
+	defaultPartSize       = 8 << 20  // of a client that knows no rate
+	mostPart              = 32 << 20 // that a rate may choose: browsers read a part into memory to sum it
 	defaultMaxCompletions = 64
 
 	defaultHookTimeout       = time.Minute
@@ -110,7 +111,6 @@ func newConfig(opts []HandlerOption) (*config, []error) {
 		keyPolicy:      defaultKeyPolicy,
 		lifetime:       defaultLifetime,
 		multipartAbove: defaultMultipartAbove,
-		partSize:       defaultPartSize,
 		maxCompletions: defaultMaxCompletions,
 		locker:         &processLocker{locks: map[string]*processLock{}},
 

@@ -210,7 +210,7 @@ func ExampleAskRules() {
 	r.Header.Set("Authorization", "Bearer ada")
 	mux.ServeHTTP(w, r)
 	fmt.Println(w.Body)
-	// Output: {"types":["image/*"],"min_size":1,"max_size":10485760,"max_files":100,"modes":["post"],"multipart_above":104857600,"complete":false}
+	// Output: {"types":["image/*"],"min_size":1,"max_size":10485760,"max_files":100,"modes":["post"],"multipart_above":104857600,"complete":false,"origin":"https://acme-uploads.s3.eu-central-1.amazonaws.com"}
 }
 
 // A rule is middleware that judges the upload, and refuses it with a problem that

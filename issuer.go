@@ -1,6 +1,7 @@
 package postern
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -364,6 +365,10 @@ func (i *Issuer) newClaim(p *place, u *Upload, mode Mode, size limits) (c claim.
 		PartChecksums: u.PartChecksums,
 	}
 	c.Bucket = p.id
+	if mode == ModeMultipart && c.PartSize == 0 {
+		preferred := cmp.Or(i.config.partSize, partSizeAt(u.Rate))
+		c.PartSize = partSizeFor(c.MaxSize, preferred, p.abilities.maxParts())
+	}
 	if !i.config.keepExtensions {
 		essence, _, _ := strings.Cut(c.Type, ";")
 		c.Filename = filename.WithExtension(c.Filename, essence)

@@ -24,6 +24,7 @@ type signRequest struct {
 	Path     string            `json:"path"`
 	Type     string            `json:"type"`
 	Size     int64             `json:"size"`
+	Rate     int64             `json:"rate"`
 	Metadata map[string]string `json:"metadata"`
 	Checksum struct {
 		SHA256 *string `json:"sha256"`
@@ -97,7 +98,7 @@ func declarationOf(b []byte) (*Declaration, error) {
 
 func (read *readSign) declaration() (*Declaration, error) {
 	q, d := &read.q, &read.d
-	d.Filename, d.Path, d.Type, d.Metadata, d.Size = q.Filename, q.Path, q.Type, q.Metadata, UnknownSize
+	d.Filename, d.Path, d.Type, d.Metadata, d.Size, d.Rate = q.Filename, q.Path, q.Type, q.Metadata, UnknownSize, q.Rate
 	if q.Filename == "" {
 		return d, ErrFilenameRequired
 	}

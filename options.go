@@ -335,8 +335,9 @@ func WithMultipartThreshold(size int64) Option {
 	})
 }
 
-// WithPartSize sets the size of parts in bytes: 8 MiB by default, 5 MiB to 5 GiB.
-// A file that would have more than 10,000 gets larger ones.
+// WithPartSize sets the size of parts in bytes, 5 MiB to 5 GiB. Without it, it is 8 MiB,
+// or follows how fast the client has sent before: 5 to 32 MiB. A file that would have
+// more than 10,000 gets larger ones.
 func WithPartSize(size int64) Option {
 	return set("WithPartSize", func(c *config) error {
 		if err := withinSize("the size of parts", size, minPart, object.MaxSingle); err != nil {

@@ -27,7 +27,10 @@ type rules struct {
 	Modes          []string `json:"modes"`
 	MultipartAbove int64    `json:"multipart_above"`
 	Complete       bool     `json:"complete"`
+	Origin         string   `json:"origin"`
 }
+
+const home = "https://acme-uploads.s3.eu-central-1.amazonaws.com"
 
 // get asks for the rules.
 func get(h http.Handler, change ...func(*http.Request)) *httptest.ResponseRecorder {
@@ -52,7 +55,7 @@ func rulesOf(t testing.TB, w *httptest.ResponseRecorder) (got rules) {
 }
 
 func TestRulesAreThoseOfTheChain(t *testing.T) {
-	usual := rules{[]string{"*/*"}, 1, 10 << 20, 100, []string{"post"}, 100 << 20, false}
+	usual := rules{[]string{"*/*"}, 1, 10 << 20, 100, []string{"post"}, 100 << 20, false, home}
 	narrow := func(fn func(u *postern.Upload)) postern.HandlerOption {
 		return postern.WithAuthorizer(func(_ *http.Request, u *postern.Upload) error {
 			fn(u)
@@ -175,7 +178,7 @@ func TestChainTellsItsRulesIfAndOnlyIfItIsComplete(t *testing.T) {
 			return
 		}
 		complete++
-		want := rules{[]string{"*/*"}, 1, 10 << 20, 100, []string{"post"}, 100 << 20, false}
+		want := rules{[]string{"*/*"}, 1, 10 << 20, 100, []string{"post"}, 100 << 20, false, home}
 		if contains(order, "LimitSize") {
 			want.MinSize, want.MaxSize = 10, 1<<20
 		}

@@ -46,8 +46,11 @@ func TestEachUploadGoesIntoItsBucket(t *testing.T) {
 	require.Equal(t, "acme-us", policyOf(t, g.Fields["policy"]).exact(t)["bucket"])
 	require.Contains(t, g.Fields["x-amz-credential"], "AKIAUS/20260228/us-east-1/")
 
+	require.Equal(t, "https://acme-us.s3.us-east-1.amazonaws.com", rulesOf(t, get(inBuckets(t, "globex", byRegion))).Origin)
+
 	g = granted(t, send(inBuckets(t, "acme", byRegion), photo))
 	require.Equal(t, "https://acme-uploads.s3.eu-central-1.amazonaws.com/", g.URL)
+	require.Equal(t, home, rulesOf(t, get(inBuckets(t, "acme", byRegion))).Origin)
 }
 
 func TestBucketIsDecidedOnceItIsKnownWhoUploads(t *testing.T) {

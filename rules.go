@@ -90,6 +90,7 @@ type rules struct {
 	modes          []Mode
 	multipartAbove int64
 	complete       bool
+	origin         string // of the bucket
 	quota          string // in JSON, or ""
 }
 
@@ -106,6 +107,7 @@ func (i *Issuer) rules(ctx context.Context, u *Upload) (*rules, error) {
 		types: intersection(append([]*mediatype.Set{i.types(u)}, append(slices.Clone(u.typeRules), u.ownTypes...)...)),
 		size:  i.sizes(u, ModeMultipart), maxFiles: 1,
 		multipartAbove: i.config.multipartAbove, complete: i.config.completes(),
+		origin: p.upload.endpoint,
 	}
 	if _, ok := i.dialect.(native); ok {
 		a.maxFiles = i.config.batchLimit
@@ -156,6 +158,7 @@ func (a *rules) appendJSON(b []byte) []byte {
 	list(`,"modes":[`, len(a.modes), func(k int) string { return string(a.modes[k]) })
 	number(`,"multipart_above":`, a.multipartAbove)
 	b = strconv.AppendBool(append(b, `,"complete":`...), a.complete)
+	b = jsontext.AppendString(append(b, `,"origin":`...), a.origin)
 	if a.quota != "" {
 		b = append(append(append(b, `,"quota":{`...), a.quota...), '}')
 	}

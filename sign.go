@@ -84,9 +84,6 @@ func (p *place) signPut(ctx context.Context, lifetime time.Duration, c *claim.Cl
 
 // beginMultipart asks S3 to begin an upload in parts.
 func (p *place) beginMultipart(ctx context.Context, config *config, c *claim.Claim, g *Grant) error {
-	if c.PartSize == 0 {
-		c.PartSize = partSizeFor(c.MaxSize, config.partSize, p.abilities.maxParts())
-	}
 	if c.PartSize < minPart || c.PartSize > object.MaxSingle || c.Size > p.abilities.maxParts()*c.PartSize {
 		return ErrPartSizeInvalid
 	}
@@ -98,6 +95,17 @@ func (p *place) beginMultipart(ctx context.Context, config *config, c *claim.Cla
 	g.PartSize, g.Parts = c.PartSize, c.Parts()
 	g.Expires, g.ExpiresIn = c.Expires, config.ticketLifetime
 	return nil
+}
+
+// partSizeAt returns the size of parts for a rate in bytes per second: what it carries in
+// two thirds of a second, in whole MiB, so that five at once are several round trips
+// each, and none is lost that took minutes.
+func partSizeAt(rate int64) int64 {
+	const unit = 1 << 20
+	if rate <= 0 {
+		return defaultPartSize
+	}
+	return min(max(rate/3*2/unit*unit, minPart), mostPart)
 }
 
 // partSizeFor returns the size of parts for a file: preferred, or as much as it

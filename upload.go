@@ -60,6 +60,9 @@ type Declaration struct {
 	// only size of parts, in bytes.
 	Mode     Mode
 	PartSize int64
+	// Rate is how fast the client has sent to the bucket before, in bytes per second, or
+	// 0. It may choose the size of parts, and nothing else.
+	Rate int64
 	// Metadata is what the browser sent along. Only names that
 	// [WithClientMetadata] lists are stored with the object.
 	Metadata map[string]string
@@ -91,12 +94,13 @@ type Upload struct {
 	Type string
 	// Size is the declared size in bytes, or UnknownSize.
 	Size int64
-	// SHA256, PartChecksums, Mode, PartSize and Metadata are as in the
+	// SHA256, PartChecksums, Mode, PartSize, Rate and Metadata are as in the
 	// [Declaration].
 	SHA256        *[32]byte
 	PartChecksums bool
 	Mode          Mode
 	PartSize      int64
+	Rate          int64
 	Metadata      map[string]string
 
 	// Subject is the principal who uploads, Tenant the customer they belong to.
@@ -200,7 +204,7 @@ func (u *Upload) SHA256Hex() string {
 // declare takes what a dialect has read.
 func (u *Upload) declare(d *Declaration) {
 	u.Filename, u.Path, u.Type, u.Size, u.SHA256 = d.Filename, d.Path, d.Type, d.Size, d.SHA256
-	u.PartChecksums, u.Mode, u.PartSize, u.Metadata = d.PartChecksums, d.Mode, d.PartSize, d.Metadata
+	u.PartChecksums, u.Mode, u.PartSize, u.Rate, u.Metadata = d.PartChecksums, d.Mode, d.PartSize, d.Rate, d.Metadata
 }
 
 // clean makes a name and a type of ours of those that were declared.

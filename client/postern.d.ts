@@ -112,6 +112,8 @@ export interface Rules {
   multipart_above?: number;
   /** Whether the server completes uploads. */
   complete?: boolean;
+  /** Where files will go. */
+  origin?: string;
   /** What is used of each limit of this user, where uploads are counted. */
   quota?: { tenant?: Quota; subject?: Quota; named?: Quota };
 }

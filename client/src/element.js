@@ -2,7 +2,7 @@
 
 import { patternsOf, refusalOf } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
-import { languageOf } from "./dom.js";
+import { languageOf, preconnect } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
 import { MOST, dropped, filesIn } from "./folders.js";
 import { cleanName } from "./names.js";
@@ -27,7 +27,9 @@ import { Words, load } from "./words.js";
 const OUTSIDE = ["online", "offline", "storage"];
 // What the server says of a file that its rules would not have.
 const AGAINST_RULES = ["type_not_allowed", "size_too_large", "size_too_small"];
-const AT_ONCE = 32; // files that are added in one task
+const AT_ONCE = 8; // files that are added in one task, as many as are shown
+const AHEAD = 100; // ms that the first have to ask for their grants before more are added
+const FRAME = 16; // ms that the page has to be drawn
 const MANY = 20; // files, from which the form is not brought up to date with each
 const SOON = 100; // ms from one such time to the next
 
@@ -159,6 +161,7 @@ export class PosternUpload extends Attributes {
   /** @returns {void} */
   open() {
     if (this.#disabled) return;
+    this.#connect();
     if (this.#keeper && this.unfinished && !this.folder && !this.capture) this.#choose(this.#keeper);
     else this.#drop.open();
   }
@@ -279,6 +282,7 @@ export class PosternUpload extends Attributes {
     if (!dataTransfer?.types.includes("Files")) return;
     event.preventDefault(); // else the browser opens the file
     dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
+    if (type === "dragover" && !this.#internals.states.has("over")) this.#connect();
     this.#setState("over", type === "dragover" && !this.#disabled);
     if (type === "drop") this.add(dataTransfer);
   }
@@ -363,6 +367,12 @@ export class PosternUpload extends Attributes {
     };
   }
 
+  // Files are about to come.
+  #connect() {
+    const { origin } = this.#rules.current ?? {};
+    if (origin && !this.#list.items.some(({ active }) => active)) preconnect(origin);
+  }
+
   // Asks what the server accepts, unless the page says it all.
   #askRules() {
     if (this.isConnected && !(this.hasAttribute("accept") && this.hasAttribute("max-size"))) this.#rules.ask();
@@ -436,6 +446,7 @@ export class PosternUpload extends Attributes {
       if (refusal) this.#fail(item, refusal);
     };
 
+    this.#connect();
     const cleared = this.#cleared;
     let at = 0;
     // A browser asks the disk for the size of each file, and the page waits for it.
@@ -445,7 +456,7 @@ export class PosternUpload extends Attributes {
       this.#hold(() => files.slice(at, (at += AT_ONCE)).forEach(add));
       if (at < files.length) {
         this.#adding++;
-        setTimeout(some);
+        setTimeout(some, at === AT_ONCE ? AHEAD : FRAME);
       }
       const out = [...left, ...beyond];
       this.#drop.notify(

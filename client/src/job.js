@@ -3,7 +3,7 @@
 import { crc64nvme, sha256InTurn } from "./checksum.js";
 import { clocked, valid } from "./clock.js";
 import { sendParts } from "./parts.js";
-import { lineTo } from "./pool.js";
+import { LARGE, lineTo, measuredRate } from "./pool.js";
 import { delay, passes, retry, sleep } from "./retry.js";
 import { Slot, local, partLength, slotName, unsummed, wholeSum } from "./saved.js";
 import { call, rules, waitForConnection } from "./server.js";
@@ -145,6 +145,7 @@ export class Job {
   async #sign() {
     const { metadata, path, checksum } = this.#options;
     const { name: filename, type, size } = this.#file;
+    const rate = (size > LARGE && measuredRate()) || undefined;
     // What is asked for, and what instead where a bucket or a file has no such sum.
     /** @type {({ sha256: string } | typeof SUMS_OF_PARTS | undefined)[]} */
     const wishes = checksum ? [SUMS_OF_PARTS, undefined] : [undefined];
@@ -152,7 +153,7 @@ export class Job {
     /** @returns {Promise<Answer>} */
     const request = () =>
       // It is not cut off: what the answer begins must be given up.
-      this.#call("sign", { filename, path, type, size, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
+      this.#call("sign", { filename, path, type, size, rate, metadata, checksum: wishes[0] }, { cut: never() }).catch((error) => {
         if (wishes.length === 1 || codeOf(error) !== "checksum_unsupported") throw error;
         wishes.shift();
         return request();

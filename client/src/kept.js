@@ -15,7 +15,7 @@ import { local, slotName } from "./saved.js";
  */
 
 /** @typedef {{ endpoint: string, scope?: string }} Place */
-/** @typedef {{ handle?: Handle, copy?: Blob }} Kept */
+/** @typedef {{ handle?: Handle, copy?: Blob | ArrayBuffer }} Kept */
 
 const DATABASE = "postern";
 const FILES = "files";
@@ -90,18 +90,24 @@ export async function keep(place, file, largest) {
   const name = nameOf(place, file);
   const handle = await handles.get(file);
   if (!handle && file.size > largest) return;
-  await use("readwrite", async (files) => {
-    if (!isWanted(name)) return; // it has ended meanwhile
-    if (handle) files.put({ handle }, name);
-    else if (!(await answerOf(files.count(name))) && (await copied(files)) + file.size <= COPIES * largest) files.put({ copy: file }, name);
-  });
+  /** @param {Kept} kept */
+  const put = (kept) =>
+    use("readwrite", async (files) => {
+      if (!isWanted(name)) return; // it has ended meanwhile
+      if (kept.handle) files.put(kept, name);
+      else if (!(await answerOf(files.count(name))) && (await copied(files)) + file.size <= COPIES * largest) files.put(kept, name);
+    });
+  if ((await put(handle ? { handle } : { copy: file })) || handle) return;
+  // Private windows of WebKit keep bytes, and no Blobs.
+  const copy = await file.arrayBuffer().catch(() => null);
+  if (copy) await put({ copy });
 }
 
 /** How many bytes the copies have. @param {IDBObjectStore} files */
 async function copied(files) {
   /** @type {Kept[]} */
   const all = await answerOf(files.getAll());
-  return all.reduce((sum, { copy }) => sum + (copy?.size ?? 0), 0);
+  return all.reduce((sum, { copy }) => sum + (copy instanceof Blob ? copy.size : (copy?.byteLength ?? 0)), 0);
 }
 
 /**
@@ -172,7 +178,7 @@ const nameOf = ({ endpoint, scope = "" }, file) => slotName({ endpoint, scope },
 const isWanted = (name) => Boolean(local()?.getItem(name));
 
 /**
- * Does something with what is kept. It does not fail.
+ * Does something with what is kept, and resolves to whether it is done.
  *
  * @param {IDBTransactionMode} mode
  * @param {(files: IDBObjectStore) => Promise<void>} work
@@ -180,6 +186,7 @@ const isWanted = (name) => Boolean(local()?.getItem(name));
 async function use(mode, work) {
   /** @type {IDBDatabase | undefined} */
   let database;
+  let done = false;
   try {
     const opening = indexedDB.open(DATABASE, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(FILES);
@@ -190,10 +197,12 @@ async function use(mode, work) {
       transaction.onabort = reject;
     });
     await Promise.all([work(transaction.objectStore(FILES)), ended]);
+    done = true;
   } catch {
     // There is no database, or it is full.
   }
   database?.close();
+  return done;
 }
 
 /**

@@ -10,8 +10,9 @@
  * @property {AbortSignal} signal
  */
 
-export const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
-const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
+const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
+export const AT_ONCE = CONNECTIONS + 2; // that wait in the browser: a connection is not idle until the page has its turn
+export const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
 const PENALTY = 1000; // bytes that count like a ms of age
 
 /** A queue of what wants one of a few connections. It knows no clock and no network. */
@@ -50,7 +51,7 @@ export class Pool {
     } finally {
       if (large) this.#large--;
       else this.#small--;
-      this.#fill();
+      this.fill();
     }
   }
 
@@ -61,7 +62,7 @@ export class Pool {
       const leave = () => {
         this.#waiting = this.#waiting.filter((other) => other !== entry);
         reject(signal.reason);
-        this.#fill(); // it may have kept a place
+        this.fill(); // it may have kept a place
       };
       const start = () => {
         signal.removeEventListener("abort", leave);
@@ -70,11 +71,12 @@ export class Pool {
       const entry = { ...want, large, start };
       signal.addEventListener("abort", leave);
       this.#waiting.push(entry);
-      this.#fill();
+      this.fill();
     });
   }
 
-  #fill() {
+  /** Begins what there is room for. */
+  fill() {
     for (let next; (next = this.#next()); next.start()) {
       this.#waiting.splice(this.#waiting.indexOf(next), 1);
       if (next.large) this.#large++;
@@ -85,7 +87,7 @@ export class Pool {
   // Small ones go in between, and large ones go on: each kind leaves a connection to the
   // other.
   #next() {
-    if (this.#small + this.#large >= CONNECTIONS) return null;
+    if (this.#small + this.#large >= AT_ONCE) return null;
     const small = this.#first(false);
     const large = this.#first(true);
     const room = this.#large < Math.min(this.#pace.lanes, CONNECTIONS - 1);
@@ -174,7 +176,9 @@ export class Line {
 
   /** @param {number} bytes @param {number} piece */
   moved(bytes, piece) {
+    const { lanes } = this.pace;
     this.pace.moved(bytes, performance.now(), piece);
+    if (this.pace.lanes > lanes) this.pool.fill();
   }
 }
 
@@ -188,6 +192,9 @@ export function lineTo(url) {
   lines.set(origin, line);
   return line;
 }
+
+/** How fast the page has sent, in bytes a second, or 0 while nothing is known. */
+export const measuredRate = () => Math.round(1000 * Math.max(0, ...Array.from(lines.values(), ({ pace }) => pace.rate)));
 
 /** Whether no upload of the page is sending. */
 export const allIdle = () => [...lines.values()].every(({ pool }) => pool.idle);

@@ -1,14 +1,21 @@
 // The row of one upload in the list.
 
-import { make } from "./dom.js";
+import { make, update } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
 import { isolated, splitName } from "./names.js";
 
 /** @import { Action, UploadItem } from "./upload-item.js" */
 /** @import { TextName, Words } from "./words.js" */
 
+const STAY = 1000; // ms that a row stays, once it is shown
+const SOON = 200; // ms after which it shows a picture: to ask for grants comes first
+const GLIMPSE = 1500; // the same, of one that may have been passing by
+
 export class Row {
   #item;
+  #since = performance.now();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #later;
   #url = ""; // of the preview
   #preview = make("div", { part: "preview", ariaHidden: "true" });
   #weight = make("span", {});
@@ -20,9 +27,14 @@ export class Row {
 
   /**
    * @param {UploadItem} item
-   * @param {{ disabled: boolean, previews: boolean, onMain: () => void, onEnd: () => void }} buttons
+   * @param {object} given
+   * @param {boolean} given.disabled
+   * @param {boolean} given.previews
+   * @param {boolean} given.passing whether it may soon give its place to another
+   * @param {() => void} given.onMain
+   * @param {() => void} given.onEnd
    */
-  constructor(item, { disabled, previews, onMain, onEnd }) {
+  constructor(item, { disabled, previews, passing, onMain, onEnd }) {
     const { name } = item;
     this.#item = item;
     this.#main = make("button", { type: "button", disabled, onclick: onMain }, icon());
@@ -35,7 +47,7 @@ export class Row {
         make("span", { part: "detail" }, this.#weight, this.#message)),
       make("div", { part: "actions" }, this.#main, this.#end),
       this.#bar);
-    if (!this.#showImage() && previews) this.#showOther();
+    this.#later = setTimeout(() => this.#showImage() || (previews && this.#showOther()), passing ? GLIMPSE : SOON);
   }
 
   get message() {
@@ -52,6 +64,11 @@ export class Row {
     return this.focused || this.element.matches(":hover");
   }
 
+  /** Whether there was no time yet to read it. */
+  get fresh() {
+    return performance.now() - this.#since < STAY;
+  }
+
   set disabled(/** @type {boolean} */ disabled) {
     this.#main.disabled = this.#end.disabled = disabled;
   }
@@ -63,23 +80,22 @@ export class Row {
 
   remove() {
     this.element.remove();
+    clearTimeout(this.#later);
     this.#release();
   }
 
   /** @param {Words} words */
   paint(words) {
     const { name, state, size, fraction, percent, mainAction, endAction } = this.#item;
-    this.element.part.value = `file ${state}`;
-    this.#weight.textContent = words.size(size);
-    this.#message.textContent = this.#say(words);
-    this.#bar.ariaLabel = words.text("progress", { name: isolated(name) });
-    this.#bar.ariaValueNow = String(percent);
+    update(this.element.part, { value: `file ${state}` });
+    update(this.#weight, { textContent: words.size(size) });
+    update(this.#message, { textContent: this.#say(words) });
+    update(this.#bar, { ariaLabel: words.text("progress", { name: isolated(name) }), ariaValueNow: String(percent) });
     this.#fill.style.width = `${fraction * 100}%`;
     paintButton(this.#main, mainAction, words, name);
     paintButton(this.#end, endAction, words, name);
     // The focus stays where it is: another button under it would do what nobody meant.
-    this.#main.ariaDisabled = mainAction ? null : "true";
-    this.#main.hidden = !mainAction && focusedIn(this.element) !== this.#main;
+    update(this.#main, { ariaDisabled: mainAction ? null : "true", hidden: !mainAction && focusedIn(this.element) !== this.#main });
   }
 
   #halves() {
@@ -158,7 +174,7 @@ function progressText({ online, elsewhere, fraction }) {
  */
 function paintButton(button, action, words, name) {
   if (!action) return;
-  button.part.value = `button ${action}`;
-  button.title = words.text(action, { name: isolated(name) });
+  update(button.part, { value: `button ${action}` });
+  update(button, { title: words.text(action, { name: isolated(name) }) });
   button.querySelector("path")?.setAttribute("d", ICONS[action]);
 }

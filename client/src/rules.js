@@ -78,8 +78,8 @@ async function askTogether({ endpoint, headers: given, credentials }) {
 }
 
 /** What a server has said, if it is rules: some answer everything with a page. @param {Rules} said */
-function whole({ types, min_size, max_size }) {
+function whole({ types, min_size, max_size, origin }) {
   const sizes = [min_size, max_size].every((size) => Number.isSafeInteger(size));
   if (!sizes || !Array.isArray(types) || !types.every((type) => typeof type === "string")) return null;
-  return { types, min_size, max_size };
+  return { types, min_size, max_size, origin };
 }

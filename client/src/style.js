@@ -63,7 +63,7 @@ bdi :last-child { flex: none }
 :is([part~=done], [part~=failed], [part~=cancelled]) [part=bar] { display: none }
 [role=status] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 @media (prefers-reduced-motion: no-preference) { [part=fill] { transition: width 0.15s linear } }
-.many [part=fill] { transition: none }
+:is(.many, [part=summary]) [part=fill] { transition: none }
 @media (forced-colors: active) {
   [part=bar] { border: 1px solid }
   [part=fill] { background: Highlight !important }

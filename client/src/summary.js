@@ -1,6 +1,6 @@
 // What many files are together: how many are done, how fast, and how much longer.
 
-import { make } from "./dom.js";
+import { make, update } from "./dom.js";
 import { ICONS, icon } from "./icons.js";
 
 /** @import { UploadItem } from "./upload-item.js" */
@@ -101,12 +101,10 @@ export class Summary {
     const fraction = total.size ? total.loaded / total.size : 0;
     const speed = total.active ? this.#speed.at(total.loaded, now) : this.#speed.stop();
     this.#action = mainActionOf(total);
-    this.#count.textContent = this.said(items, words);
-    this.#rate.textContent = speed ? this.#pace(speed, total.size - total.loaded, words) : "";
-    this.#bar.ariaLabel = words.text("progress_all");
-    this.#bar.ariaValueNow = String(Math.floor(fraction * 100));
+    update(this.#count, { textContent: this.said(items, words) });
+    update(this.#rate, { textContent: speed ? this.#pace(speed, total.size - total.loaded, words) : "", hidden: !total.busy });
+    update(this.#bar, { ariaLabel: words.text("progress_all"), ariaValueNow: String(Math.floor(fraction * 100)), hidden: !total.busy });
     this.#fill.style.width = `${fraction * 100}%`;
-    this.#bar.hidden = this.#rate.hidden = !total.busy;
     paintButton(this.#main, this.#action, words);
     this.#busy = total.busy > 0;
     paintButton(this.#end, this.#busy ? "cancel_all" : "", words);
@@ -140,11 +138,10 @@ export class Summary {
  */
 function paintButton(button, action, words) {
   const { activeElement } = /** @type {ShadowRoot} */ (button.getRootNode());
-  button.ariaDisabled = action ? null : "true";
-  button.hidden = !action && activeElement !== button;
+  update(button, { ariaDisabled: action ? null : "true", hidden: !action && activeElement !== button });
   if (!action) return;
   const kind = /** @type {keyof typeof ICONS} */ (action.replace("_all", ""));
-  button.part.value = `button ${kind}`;
-  button.title = words.text(action);
+  update(button.part, { value: `button ${kind}` });
+  update(button, { title: words.text(action) });
   button.querySelector("path")?.setAttribute("d", ICONS[kind]);
 }

@@ -73,10 +73,23 @@ async function follow({ name, what, signal, onElsewhere, lead }) {
   }
 }
 
+/** @type {Promise<Set<string | undefined>> | null} */
+let looking = null;
+
+// The names that somebody waits for. Uploads that end at the same time ask once: the
+// answer names all locks there are.
+function waitedFor() {
+  looking ??= new Promise((done) => setTimeout(done)).then(async () => {
+    looking = null;
+    const { pending = [] } = await locks().query();
+    return new Set(pending.map(({ name }) => name));
+  });
+  return looking;
+}
+
 /** Tells those that wait for it, before they begin. @param {string} name @param {object} result */
 async function tell(name, result) {
-  const { pending = [] } = await locks().query();
-  if (!pending.some((lock) => lock.name === name)) return;
+  if (!(await waitedFor()).has(name)) return;
   const channel = new BroadcastChannel(name);
   await new Promise((resolve) => {
     channel.onmessage = resolve;

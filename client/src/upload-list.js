@@ -1,7 +1,7 @@
 // The list of uploads, and what is announced of them. Of many files it shows those
 // that people look for, and folds the others away.
 
-import { make } from "./dom.js";
+import { make, update } from "./dom.js";
 import { Row } from "./row.js";
 import { Summary } from "./summary.js";
 
@@ -185,7 +185,13 @@ export class UploadList {
   /** @param {UploadItem} item */
   #rowOf(item) {
     const { onMain, onEnd } = this.#told;
-    const row = new Row(item, { disabled: this.#disabled, previews: this.previews, onMain: () => onMain(item), onEnd: () => onEnd(item) });
+    const row = new Row(item, {
+      disabled: this.#disabled,
+      previews: this.previews,
+      passing: this.#items.size > this.#limit,
+      onMain: () => onMain(item),
+      onEnd: () => onEnd(item),
+    });
     this.#rows.set(item, row);
     row.paint(this.#words);
     return row;
@@ -208,6 +214,7 @@ export class UploadList {
       this.#looked = performance.now();
       this.#fold();
       this.#summarize();
+      if (!this.#more.hidden && [...this.#rows.values()].some(({ fresh }) => fresh)) this.#lookSoon();
     }, Math.max(0, this.#looked + CALM - performance.now()));
   }
 
@@ -229,20 +236,21 @@ export class UploadList {
       else this.#list.insertBefore(element, at);
     }
     const folded = this.#items.size - chosen.size;
-    this.#more.hidden = !folded;
-    this.#more.textContent = this.#words.text("more", { count: folded });
+    update(this.#more, { hidden: !folded, textContent: this.#words.text("more", { count: folded }) });
     this.#fewer.hidden = chosen.size <= SHOWN || this.#limit === SHOWN;
     this.#folds.hidden = this.#more.hidden && this.#fewer.hidden;
   }
 
-  // What is being used stays, whatever becomes of it.
+  // What is being used stays, whatever becomes of it, and what was shown a moment ago.
   #chosen() {
     const items = this.items;
     if (items.length <= this.#limit) return new Set(items);
     /** @type {{ item: UploadItem, at: number, rank: number, next: number }[]} */
     const ranked = items.map((item, at) => {
       const row = this.#rows.get(item);
-      const rank = row?.inUse ? -1 : ORDER.indexOf(item.state);
+      let rank = ORDER.indexOf(item.state);
+      if (row?.fresh) rank = -1;
+      if (row?.inUse) rank = -2;
       const next = item.state === "failed" ? -at : at + (row ? 0 : items.length); // of failures, the last
       return { item, at, rank, next };
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CONNECTIONS, Pace, Pool } from "../src/pool.js";
+import { AT_ONCE, Line, Pace, Pool } from "../src/pool.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -33,13 +33,13 @@ const settled = () => new Promise((done) => setImmediate(done));
 /** @param {string} prefix @param {number} count */
 const names = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
-test("there are no more on their way than connections", async () => {
+test("few more are on their way than there are connections", async () => {
   const { started, add, end, pool } = poolOf();
   for (const name of names("s", 20)) add(name, KIB);
   await settled();
-  assert.equal(started.length, CONNECTIONS);
+  assert.equal(started.length, AT_ONCE);
   await end("s3");
-  assert.deepEqual(started.slice(6), ["s6"]);
+  assert.deepEqual(started.slice(AT_ONCE), ["s8"]);
   assert.equal(pool.idle, false);
 });
 
@@ -48,27 +48,27 @@ test("small ones go in between, and large ones go on", async () => {
   for (const name of names("L", 8)) add(name, 8 * MIB);
   for (const name of names("s", 50)) add(name, 50 * KIB, { since: 1000 });
   await settled();
-  assert.deepEqual(started, ["L0", "L1", "L2", "L3", "L4", "s0"], "one is left for small ones");
+  assert.deepEqual(started, ["L0", "L1", "L2", "L3", "L4", "s0", "s1", "s2"], "one connection is left for small ones");
   await end("L0");
   await end("L1");
   await end("L2");
   await end("L3");
-  assert.deepEqual(started.slice(6), ["s1", "s2", "s3", "s4"], "small ones are first");
+  assert.deepEqual(started.slice(8), ["s3", "s4", "s5", "s6"], "small ones are first");
   await end("L4");
   assert.equal(started.at(-1), "L5", "one large one goes on among any number of small ones");
   await end("s0");
-  assert.equal(started.at(-1), "s5");
+  assert.equal(started.at(-1), "s7");
 });
 
 test("of the same kind the older and the smaller ones are first, and none waits for ever", async () => {
   const { started, add, end } = poolOf();
-  for (const name of names("s", CONNECTIONS)) add(name, KIB);
+  for (const name of names("s", AT_ONCE)) add(name, KIB);
   add("old and larger", 900 * KIB, { since: 100 });
   add("young", KIB, { since: 500 });
   add("younger", KIB, { since: 600 });
   add("much younger", KIB, { since: 5000 });
   for (const name of names("s", 4)) await end(name);
-  assert.deepEqual(started.slice(CONNECTIONS), ["young", "younger", "old and larger", "much younger"]);
+  assert.deepEqual(started.slice(AT_ONCE), ["young", "younger", "old and larger", "much younger"]);
 });
 
 test("parts of an older file go before those of a younger one", async () => {
@@ -82,15 +82,40 @@ test("parts of an older file go before those of a younger one", async () => {
 
 test("who gives up leaves the queue, and the place that was kept", async () => {
   const { started, add, end, pool } = poolOf();
-  for (const name of names("s", CONNECTIONS)) add(name, KIB);
+  for (const name of names("s", AT_ONCE)) add(name, KIB);
   const stop = new AbortController();
   const large = add("L", 8 * MIB, { signal: stop.signal });
   stop.abort("enough");
   await assert.rejects(large, (reason) => reason === "enough");
   await assert.rejects(add("late", KIB, { signal: stop.signal }), (reason) => reason === "enough");
-  for (const name of names("s", CONNECTIONS)) await end(name);
-  assert.equal(started.length, CONNECTIONS);
+  for (const name of names("s", AT_ONCE)) await end(name);
+  assert.equal(started.length, AT_ONCE);
   assert.equal(pool.idle, true);
+});
+
+test("a line that turns out to be fast takes another one at once", async () => {
+  const line = new Line();
+  const { signal } = new AbortController();
+  let started = 0;
+  for (let i = 0; i < 6; i++) {
+    line.pool.use({ bytes: 8 * MIB, since: 0, signal }, () => {
+      started++;
+      return new Promise(() => {});
+    });
+  }
+  await settled();
+  assert.equal(started, 4);
+  const { now } = performance;
+  try {
+    for (let ms = 0; ms < 3000; ms += 100) {
+      performance.now = () => ms;
+      line.moved(100 * 12_500, 8 * MIB);
+    }
+  } finally {
+    performance.now = now;
+  }
+  await settled();
+  assert.equal(started, 5);
 });
 
 test("what fails gives its connection back", async () => {

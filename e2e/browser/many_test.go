@@ -179,15 +179,25 @@ func TestFilesThatAreRefusedDoNotHarmThoseBesideThem(t *testing.T) {
 	settles(t, s.srv, 3)
 }
 
+// connections are those that a browser has to a server that speaks HTTP/1.1.
+const connections = 6
+
 func TestALargeFileAndSmallOnesShareTheConnections(t *testing.T) {
 	t.Parallel()
 	s := openSite(t, siteOptions{})
 	var at, most atomic.Int32
+	together := make(chan struct{})
+	all := sync.OnceFunc(func() { close(together) })
+	t.Cleanup(all)
 	s.s3.Disturb(func(*http.Request) *tap.Fault {
-		for n, m := at.Add(1), most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		n := at.Add(1)
+		defer at.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		time.Sleep(20 * time.Millisecond) // so that they are on their way together
-		at.Add(-1)
+		if n == connections {
+			all()
+		}
+		<-together
 		return nil
 	})
 	require.Equal(t, "holiday.txt", run[string](s.Page, `
@@ -196,7 +206,7 @@ func TestALargeFileAndSmallOnesShareTheConnections(t *testing.T) {
 		const large = ["holiday.txt"].map((name) => one(name, 48 << 20));
 		await Promise.all([...large, ...Array.from({ length: 30 }, (_, i) => one(i + ".txt", 100))]);
 		return ended.at(-1);`), "small ones do not wait for it")
-	require.LessOrEqual(t, most.Load(), int32(6))
+	require.EqualValues(t, connections, most.Load())
 	settles(t, s.srv, 31)
 }
 
@@ -212,18 +222,21 @@ func TestTheFirstPartsOfAFileAreNotAskedFor(t *testing.T) {
 
 func TestGrantsThatExpireInTheQueueAreAskedForAgain(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, siteOptions{more: []postern.HandlerOption{postern.WithGrantLifetime(3 * time.Second)}})
-	var first atomic.Int32
-	s.s3.Disturb(func(*http.Request) *tap.Fault {
-		if first.Add(1) <= 6 {
-			time.Sleep(3200 * time.Millisecond)
-		}
-		return nil
-	})
-	require.Equal(t, 10, run[int](s.Page, `
-		const receipts = await Promise.all(Array.from({ length: 10 }, (_, i) => upload(file(i + ".txt", 100 + i), options)));
-		return new Set(receipts.map(({ key }) => key)).size;`))
-	require.Greater(t, s.count("sign"), 1)
+	s := openSite(t, siteOptions{})
+	var held atomic.Int32
+	s.s3.Hold(func(*http.Request) bool { return held.Add(1) <= connections })
+	run[bool](s.Page, `
+		window.uploads = Promise.all(Array.from({ length: 10 }, (_, i) => upload(file(i + ".txt", 100 + i), options)));
+		return true;`)
+	require.Eventually(t, func() bool { return held.Load() == connections }, browser.Patience, 10*time.Millisecond)
+	asked := s.count("sign")
+	run[bool](s.Page, `
+		const { now } = Date;
+		Date.now = () => now() + 3_600_000;
+		return true;`)
+	s.s3.Release()
+	require.Equal(t, 10, browser.Eval[int](s.Page, `uploads.then((receipts) => new Set(receipts.map(({ key }) => key)).size)`))
+	require.Greater(t, s.count("sign"), asked)
 	settles(t, s.srv, 10)
 }
 

@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -21,9 +22,10 @@ type site struct {
 	seen map[string]bool // what added returned before
 }
 
-// start runs the program, with an empty bucket of its own.
-func start(t testing.TB) *site {
+// start runs the program, with an empty bucket of its own. The test runs beside others.
+func start(t *testing.T) *site {
 	t.Helper()
+	t.Parallel()
 	return &site{program.Start(t, "clients", []string{
 		"-addr", "127.0.0.1:0", "-s3-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-node-modules", nodeModules,
 	}, nil), t, map[string]bool{}}
@@ -58,6 +60,11 @@ func signIn(page *browser.Page, tenant string) {
 type object struct {
 	key, contentType string
 	bytes            []byte
+}
+
+// String leaves the bytes out, which are many.
+func (o object) String() string {
+	return fmt.Sprintf("%s %s of %d bytes", o.key, o.contentType, len(o.bytes))
 }
 
 // as returns a client without a browser that is signed in as a tenant.

@@ -2,7 +2,6 @@ package clients_test
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,34 +12,6 @@ import (
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
-
-const (
-	uppyPicker = "#dashboard .uppy-Dashboard-input"
-	uppyUpload = ".uppy-StatusBar-actionBtn--upload"
-	uppyBar    = `Number(document.querySelector(".uppy-StatusBar-progress")?.ariaValueNow)`
-	uppyDone   = `document.querySelector(".uppy-StatusBar.is-complete")`
-	uppyFailed = `document.querySelector(".uppy-StatusBar.is-error")`
-)
-
-// button is a round one in Uppy's status bar.
-func button(label string) string {
-	return `.uppy-StatusBar-actionCircleBtn[aria-label=` + browser.Quote(label) + `]`
-}
-
-// chooseInUppy waits for the size in the file's meta, too.
-func chooseInUppy(page *browser.Page, f fixture.File) {
-	page.Wait(`document.querySelector(` + browser.Quote(uppyPicker) + `)`)
-	page.Choose(uppyPicker, f.Path)
-	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
-}
-
-// uppyLink is the address that Uppy has for a file.
-func uppyLink(t *testing.T, page *browser.Page) string {
-	t.Helper()
-	link, err := url.PathUnescape(browser.Eval[string](page, `document.querySelector(".uppy-Dashboard-Item-previewLink").href`))
-	require.NoError(t, err)
-	return link
-}
 
 func TestUppyUploadsASingleForm(t *testing.T) {
 	s := start(t)
@@ -53,36 +24,24 @@ func TestUppyUploadsASingleForm(t *testing.T) {
 	page.Wait(uppyBar + ` > 0 && ` + uppyBar + ` < 100`)
 	page.Wait(uppyDone)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, "image/png", stored[0].contentType)
-	require.Equal(t, f.Bytes, stored[0].bytes)
-	require.True(t, strings.HasPrefix(stored[0].key, "acme/"), stored[0].key)
-	// What Uppy shows is where the object is.
-	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+	stored := storedByUppy(t, s, page, f, "image/png")
+	require.True(t, strings.HasPrefix(stored.key, "acme/"), stored.key)
 }
 
 func TestUppyUploadsInPartsPausesAndGoesOn(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy", "acme")
-	f := fixture.Text(t, "log.txt", 12*megabyte)
+	f := fixture.Text(t, "log.txt", long)
 	chooseInUppy(page, f)
-	page.Throttle(6 * megabyte)
-	page.Click(uppyUpload)
-	page.Wait(uppyBar + ` > 45`)
-	page.Click(button("Pause"))
-	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+	startUppy(page)
+	pauseUppy(page)
 	require.Empty(t, s.stored("acme"))
 	page.Throttle(0)
 	page.Click(button("Resume"))
 	page.Wait(uppyDone)
 
-	require.Contains(t, s.Log(), `"action":"list"`, "it asks which parts have arrived")
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, "text/plain", stored[0].contentType)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
-	require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
+	wentOn(t, s)
+	storedByUppy(t, s, page, f, "text/plain")
 }
 
 func TestUppyUploadsAFileOfOnePart(t *testing.T) {
@@ -92,47 +51,32 @@ func TestUppyUploadsAFileOfOnePart(t *testing.T) {
 	chooseInUppy(page, f)
 	page.Click(uppyUpload)
 	page.Wait(uppyDone)
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.Equal(t, f.Bytes, stored[0].bytes)
+	storedByUppy(t, s, page, f, "application/pdf")
 }
 
 func TestUppyCancelsAndLeavesNothing(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy", "acme")
-	chooseInUppy(page, fixture.Text(t, "log.txt", 12*megabyte))
-	page.Throttle(6 * megabyte)
-	page.Click(uppyUpload)
-	page.Wait(uppyBar + ` > 45`)
+	chooseInUppy(page, fixture.Text(t, "log.txt", long))
+	startUppy(page)
 	page.Click(button("Cancel"))
-	page.Wait(`!document.querySelector(".uppy-Dashboard-Item")`)
-	require.Eventually(t, func() bool {
-		return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
-	}, browser.Patience, 50*time.Millisecond)
-	require.Empty(t, s.stored("acme"))
+	page.Wait(uppyItems + ` === 0`)
+	gaveUp(t, s)
 }
 
 func TestUppyGoesOnAfterAReloadWithGoldenRetriever(t *testing.T) {
 	s := start(t)
 	page := s.open("uppy", "acme")
-	f := fixture.Text(t, "log.txt", 9*megabyte) // Golden Retriever keeps up to 10
+	f := fixture.Text(t, "log.txt", 9*megabyte) // less than uppyKeeps
 	chooseInUppy(page, f)
-	page.Throttle(3 * megabyte)
+	page.Throttle(1.5 * megabyte)
 	page.Click(uppyUpload)
-	page.Wait(uppyBar + ` > 60`)
-	page.Throttle(10 << 10) // it must not be done before the reload
-	page.Reload()
-	page.Throttle(0)
-	page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
-	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
-	page.Click(uppyUpload)
-	page.Wait(uppyDone)
+	page.Wait(uppyBar + ` > 40`)
+	comeBackToUppy(page, f)
+	goOnInUppy(page)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
-	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it goes on, and does not begin again")
-	require.Contains(t, s.Log(), `"action":"list"`)
+	wentOn(t, s)
+	storedByUppy(t, s, page, f, "text/plain")
 }
 
 func TestUppyRetriesWhenTheAnswerToItsCompletionIsLost(t *testing.T) {
@@ -154,12 +98,10 @@ func TestUppyRetriesWhenTheAnswerToItsCompletionIsLost(t *testing.T) {
 	})()`)
 	page.Click(uppyUpload)
 	page.Wait(uppyFailed)
-	page.Click(".uppy-StatusBar-actionBtn--retry")
+	page.Click(uppyRetry)
 	page.Wait(uppyDone)
 
-	stored := s.stored("acme")
-	require.Len(t, stored, 1)
-	require.True(t, string(f.Bytes) == string(stored[0].bytes))
+	storedByUppy(t, s, page, f, "text/plain")
 	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it does not begin again")
 	require.Equal(t, 2, strings.Count(s.Log(), `"action":"parts","outcome":"granted"`), "nor uploads again")
 }
@@ -187,9 +129,6 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				page.Navigate(s.URL + "/uppy/?" + mode)
 				return s, page
 			}
-			says := func(page *browser.Page, words string) {
-				page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
-			}
 			t.Run("an upload is completed", func(t *testing.T) {
 				s, page := open(t)
 				f := fixture.PNG(t, "evening at sea.png", 1800, 1200)
@@ -197,12 +136,8 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				page.Click(uppyUpload)
 				page.Wait(uppyDone)
 
-				stored := s.stored("acme")
-				require.Len(t, stored, 1)
-				require.Equal(t, "image/png", stored[0].contentType)
-				require.Equal(t, f.Bytes, stored[0].bytes)
+				storedByUppy(t, s, page, f, "image/png")
 				require.Contains(t, s.Log(), `"action":"complete","outcome":"granted"`)
-				require.True(t, strings.HasSuffix(uppyLink(t, page), "/"+stored[0].key), uppyLink(t, page))
 			})
 			t.Run("a refusal to sign is shown in the server's words", func(t *testing.T) {
 				s, page := open(t)
@@ -210,7 +145,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				chooseInUppy(page, fixture.Write(t, "page.html", []byte("<!doctype html>")))
 				page.Click(uppyUpload)
 				page.Wait(uppyFailed)
-				says(page, "not accepted")
+				saysInUppy(page, "not accepted")
 				require.Empty(t, s.stored("acme"))
 			})
 			t.Run("a refusal to complete is shown, too", func(t *testing.T) {
@@ -219,7 +154,7 @@ func TestUppyUploadsWithoutCompanion(t *testing.T) {
 				chooseInUppy(page, fixture.Write(t, "page.png", []byte("<!doctype html><script>alert(1)</script>")))
 				page.Click(uppyUpload)
 				page.Wait(uppyFailed)
-				says(page, "The file says that it is image/png, but its content is text/html.")
+				saysInUppy(page, "The file says that it is image/png, but its content is text/html.")
 				require.Empty(t, s.stored("acme"))
 			})
 		})
@@ -231,13 +166,10 @@ func TestUppyHasEachRequestOfAnUploadInPartsSigned(t *testing.T) {
 	t.Run("it pauses and goes on", func(t *testing.T) {
 		s := startPlugin(t, postern.VersityGW)
 		page := s.openAt(t, "/signed")
-		page.Choose(uppyPicker, fixture.Text(t, "log.txt", 12*megabyte).Path)
+		page.Choose(uppyPicker, fixture.Text(t, "log.txt", long).Path)
 		browser.Eval[bool](page, `(uppy.setFileMeta(uppy.getFiles()[0].id, { caption: "<Fog>" }), true)`)
-		page.Throttle(6 * megabyte)
-		page.Click(uppyUpload)
-		page.Wait(uppyBar + ` > 45`)
-		page.Click(button("Pause"))
-		page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+		startUppy(page)
+		pauseUppy(page)
 		page.Throttle(0)
 		page.Click(button("Resume"))
 		page.Wait(uppyDone)
@@ -257,17 +189,15 @@ func TestUppyHasEachRequestOfAnUploadInPartsSigned(t *testing.T) {
 		page.Wait(uppyFailed)
 		saysInUppy(page, "Your plan has no room for this file.")
 		s.refuse("", "")
-		page.Click(pluginRetry)
+		page.Click(uppyRetry)
 		page.Wait(uppyDone)
 		require.EqualValues(t, 1, s.completed.Load())
 	})
 	t.Run("it is given up", func(t *testing.T) {
 		s := startPlugin(t, postern.VersityGW)
 		page := s.openAt(t, "/signed")
-		page.Choose(uppyPicker, fixture.Text(t, "log.txt", 12*megabyte).Path)
-		page.Throttle(6 * megabyte)
-		page.Click(uppyUpload)
-		page.Wait(uppyBar + ` > 45`)
+		page.Choose(uppyPicker, fixture.Text(t, "log.txt", long).Path)
+		startUppy(page)
 		page.Click(button("Cancel"))
 		page.Throttle(0)
 		require.Eventually(t, func() bool { return s.aborted.Load() == 1 }, browser.Patience, 20*time.Millisecond)

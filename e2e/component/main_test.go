@@ -79,6 +79,7 @@ type setup struct {
 	types  string // in the place of "image/*"
 	tapped bool   // whether a tap stands between the browser and the bucket
 	strict bool   // whether the page's security policy forbids the bucket
+	other  string // the origin of another bucket, which the policy allows
 	more   []postern.HandlerOption
 }
 
@@ -151,7 +152,7 @@ func serveWith(t testing.TB, content string, o setup) *site {
 	})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; media-src blob:; frame-src 'self' blob:; "+
-			"connect-src 'self' "+origin+"; form-action 'self'; require-trusted-types-for 'script'")
+			"connect-src 'self' "+origin+" "+o.other+"; form-action 'self'; require-trusted-types-for 'script'")
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, "<!doctype html><html lang=en><title>Test</title><script src=/page.js></script>"+
 			"<script type=module src=/client/postern-upload.js></script>%s", content)
@@ -165,7 +166,12 @@ func serveWith(t testing.TB, content string, o setup) *site {
 // open opens the page, where everybody is signed in.
 func (s *site) open() *upload {
 	s.t.Helper()
-	page := browser.Open(s.t, s.URL)
+	return s.on(browser.Open(s.t, s.URL))
+}
+
+// on is open in a browser that has opened it.
+func (s *site) on(page *browser.Page) *upload {
+	s.t.Helper()
 	page.Wait(`customElements.get("postern-upload")`)
 	browser.Eval[bool](page, `document.querySelectorAll("postern-upload").forEach((e) => (e.headers = { "X-User": "ada" })), true`)
 	return &upload{element.Element{Page: page, Selector: "postern-upload"}, s.t}

@@ -1,13 +1,20 @@
 package component_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/axe"
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
 )
 
 // add hands files of some bytes over, called 1.txt and so on.
@@ -142,7 +149,7 @@ func TestManyFilesAreAddedSomeAtATime(t *testing.T) {
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple accept=".txt"></postern-upload>`)
 	e := s.open()
-	require.Equal(t, []any{32.0, false, 0.0, true, 64.0}, browser.Eval[[]any](e.Page, `(async (element) => {
+	require.Equal(t, []any{8.0, false, 0.0, true, 64.0}, browser.Eval[[]any](e.Page, `(async (element) => {
 		window.asked = new Set();
 		window.make = (ending) => Array.from({ length: 100 }, (_, i) => {
 			const file = new File(["x"], i + ending, { type: "text/plain" });
@@ -174,4 +181,71 @@ func TestAxeFindsNothing(t *testing.T) {
 	e.add(1, 40, 100<<10)
 	e.Wait(e.Part("more") + `.checkVisibility()`)
 	axe.Check(t, e.Page, "with many files")
+}
+
+func TestRowsOfManyFilesShowTheirPicturesOnceTheyStay(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(window.fetch = () => new Promise(() => {}), true)`) // nobody answers
+	var files []fixture.File
+	for i := range 30 {
+		files = append(files, fixture.PNG(t, fmt.Sprintf("%d.png", i), 90, 60))
+	}
+	e.Pick(files...)
+	e.Wait(e.Part("more") + `.innerText === "and 22 more"`)
+	e.Wait(e.Root() + `.querySelectorAll("li img").length === 8`)
+	browser.Eval[bool](e.Page, `(`+e.Part("more")+`.click(), true)`)
+	require.Equal(t, 30, e.rows())
+	e.Wait(e.Root() + `.querySelectorAll("li img").length === 30`)
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.clear(), true)`)
+	require.Zero(t, browser.Eval[int](e.Page, `blobs.size`))
+}
+
+func TestALargeFileIsAskedForWithTheRateOfTheLine(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	rates := []int64{}
+	s := serve(t, `<postern-upload multiple></postern-upload>`, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/sign") {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				var asked struct{ Rate int64 }
+				_ = json.Unmarshal(body, &asked)
+				mu.Lock()
+				rates = append(rates, asked.Rate)
+				mu.Unlock()
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	e := s.open()
+	e.Throttle(2 << 20)
+	e.put("first.txt", "text/plain", 6<<20)
+	e.WaitFor("first.txt", "done")
+	e.put("second.txt", "text/plain", 6<<20)
+	e.WaitFor("second.txt", "done")
+	e.put("small.txt", "text/plain", 10)
+	e.WaitFor("small.txt", "done")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Len(t, rates, 3)
+	require.Zero(t, rates[0], "nothing is known")
+	require.InEpsilon(t, 2<<20, rates[1], 0.9)
+	require.Zero(t, rates[2], "it has no parts")
+}
+
+func TestARowThatHasTheFocusStaysWhenTheListIsFoldedAtOnce(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple concurrency="1"></postern-upload>`).open()
+	browser.Eval[bool](e.Page, `(window.fetch = () => new Promise(() => {}), true)`) // nobody answers
+	e.add(1, 40, 10)
+	e.Wait(e.Part("more") + `.innerText === "and 32 more"`)
+	require.Equal(t, 8, browser.Eval[int](e.Page, `(() => {
+		`+e.Part("more")+`.click(); // all rows are new
+		`+e.In("30.txt", "cancel")+`.focus();
+		`+e.Part("fewer")+`.click();
+		return `+e.Part("list")+`.children.length;
+	})()`))
+	require.Equal(t, "Cancel 30.txt", browser.Eval[string](e.Page, e.Root()+`.activeElement.title`))
 }

@@ -183,3 +183,18 @@ func TestAPageThatSaysItAllAsksForNoRules(t *testing.T) {
 	browser.Eval[bool](e.Page, `(document.querySelector("div").hidden = false, true)`)
 	require.Eventually(t, func() bool { return len(a.seen()) > 0 }, browser.Patience, pause)
 }
+
+func TestAConnectionIsOpenedBeforeThereAreGrants(t *testing.T) {
+	t.Parallel()
+	s := serve(t, `<postern-upload multiple></postern-upload>`)
+	e := s.open()
+	e.Wait(e.hint() + ` !== ""`)
+	const link = `document.head.querySelector("link[rel=preconnect]")`
+	require.True(t, browser.Eval[bool](e.Page, link+` === null`), "not of whoever only looks")
+	browser.Eval[bool](e.Page, `(window.asked = fetch, window.fetch = () => new Promise(() => {}), true)`) // nobody answers
+	e.put("a.txt", "text/plain", 10)
+	require.Equal(t, s.s3.Endpoint+"/", browser.Eval[string](e.Page, link+`.href`))
+	require.Equal(t, "anonymous", browser.Eval[string](e.Page, link+`.crossOrigin`), "as files are sent: others have connections of their own")
+	e.put("b.txt", "text/plain", 10)
+	require.Equal(t, 1, browser.Eval[int](e.Page, `document.head.querySelectorAll("link[rel=preconnect]").length`))
+}

@@ -165,18 +165,20 @@ func TestTheClients(t *testing.T) {
 	inspect(t, page, "clients")
 	f, refused := good(t), bad(t)
 	for _, c := range []struct {
-		name, picker, ready string
-		others              []string
+		name, picker, push, ready string
+		others                    []string
 	}{
-		{"fetch", "#file", "", nil},
-		{"form", "", "", nil},
-		{"module", "#file", "", nil},
-		{"jquery", "", "", nil},
-		{"dropzone", ".dz-hidden-input", `document.querySelector(".dz-success") && document.querySelector(".dz-error")`, []string{".dropzone"}},
-		{"filepond", ".filepond--browser", `document.querySelector("[data-filepond-item-state=processing-complete]") &&
+		{"fetch", "#file", "", "", nil},
+		{"form", "", "", "", nil},
+		{"module", "#file", "", "", nil},
+		{"jquery", "", "", "", nil},
+		{"dropzone", ".dz-hidden-input", "", `document.querySelector(".dz-success") && document.querySelector(".dz-error")`, []string{".dropzone"}},
+		{"filepond", ".filepond--browser", "", `document.querySelector("[data-filepond-item-state=processing-complete]") &&
 			document.querySelector("[data-filepond-item-state=processing-error]")`, []string{".filepond--root"}},
-		{"uppy", "", `document.querySelector(".uppy-Dashboard-inner")`, []string{".uppy-Root"}},
-		{"uppy5", "", "", nil},
+		{"uppy", "", "", `document.querySelector(".uppy-Dashboard-inner")`, []string{".uppy-Root"}},
+		{"uppy5", "", "", "", nil},
+		{"uppyplugin", "#dashboard .uppy-Dashboard-input", ".uppy-StatusBar-actionBtn--upload",
+			`document.querySelector(".uppy-StatusBar.is-error") && document.querySelector("#receipts li")`, []string{".uppy-Root"}},
 	} {
 		page.Navigate(p.URL + "/" + c.name + "/")
 		if browser.Eval[bool](page, `!document.querySelector("#who b")`) {
@@ -186,6 +188,10 @@ func TestTheClients(t *testing.T) {
 		if c.ready != "" && c.picker != "" {
 			page.Wait(`document.querySelector(` + browser.Quote(c.picker) + `)`)
 			page.Choose(c.picker, f.Path, refused.Path)
+		}
+		if c.push != "" {
+			page.AllowErrors() // Uppy writes them to the console
+			page.Click(c.push)
 		}
 		if c.ready != "" {
 			page.Wait(c.ready)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -141,6 +142,33 @@ func TestThreeReplicasShareOnlyTheKeys(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.Status, "%s", a.Body)
 	_, stored := object(t, srv, g.Key)
 	require.True(t, bytes.Equal(content, stored))
+}
+
+func TestPartsAreAsLargeAsTheLineIsFast(t *testing.T) {
+	srv := foreign.Embedded(t)
+	bucket := twoIdentities(t, srv, "")
+	following := newReplica(t, bucket, postern.WithSizeLimit(1, 5<<40))
+	fixed := newReplica(t, bucket, postern.WithSizeLimit(1, 5<<40), postern.WithPartSize(6<<20))
+	size := func(h *postern.Handler, file int64, rate any) int64 {
+		request := map[string]any{"filename": "a.bin", "size": file}
+		if rate != nil {
+			request["rate"] = rate
+		}
+		g := ask(t, h, request)
+		require.EqualValues(t, (file+g.PartSize-1)/g.PartSize, g.Parts)
+		return g.PartSize
+	}
+	const large = 1 << 30
+	require.EqualValues(t, 8<<20, size(following, large, nil), "while nothing is known")
+	for rate, want := range map[int64]int64{
+		-1: 8 << 20, 0: 8 << 20, 1: 5 << 20, 125_000: 5 << 20, 12_500_000: 7 << 20, 25_000_000: 15 << 20, 125_000_000: 32 << 20, math.MaxInt64: 32 << 20,
+	} {
+		require.Equal(t, want, size(following, large, rate), rate)
+		require.EqualValues(t, 6<<20, size(fixed, large, rate), "it was chosen")
+		require.EqualValues(t, 525<<20, size(following, 5<<40, rate), "S3 has no more than 10,000 parts")
+	}
+	a := call(t, following, "sign", map[string]any{"filename": "a.bin", "size": large, "rate": "fast"})
+	require.Equal(t, http.StatusBadRequest, a.Status)
 }
 
 func TestAGrantHasTheURLsOfTheFirstParts(t *testing.T) {

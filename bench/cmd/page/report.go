@@ -24,17 +24,17 @@ func report(c conditions, all []*measurement, rounds int, machine string) string
 	fmt.Fprintf(&b, "A line of %.0f Mbit/s each way with a round trip of %s; Chromium, the servers and the line on the same machine. ", c.rate*8/1e6, c.rtt)
 	fmt.Fprintf(&b, "Medians of %d rounds, and beside them the best: other work on the machine only ever slows a round.\n\n", rounds)
 	b.WriteString("The line is bytes over rate. Six connections, all that a browser opens to a bucket, need ⌈n/6⌉ times a round trip and the bytes of one file, if they are open and never idle, and not less than the line.\n\n")
-	b.WriteString("| files | by | receipts | median | best | of the line | of six connections | longest frame | longest task |\n")
-	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	b.WriteString("| files | by | receipts | median | best | of the line | of six connections | longest frame |\n")
+	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, m := range all {
 		receipts := "no"
 		if m.subject.receipts {
 			receipts = "yes"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.0f %% | %.2f× | %.0f ms | %s |\n", m.scenario.name, m.subject.name, receipts,
-			seconds(m.median()), seconds(m.best()), 100*m.ofLine(c, m.median()), m.ofBound(c, m.median()), m.gap(), task(m.task()))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.0f %% | %.2f× | %s |\n", m.scenario.name, m.subject.name, receipts,
+			seconds(m.median()), seconds(m.best()), 100*m.ofLine(c, m.median()), m.ofBound(c, m.median()), frame(m.frame()))
 	}
-	fmt.Fprintf(&b, "\nFrames and tasks are those of the median round; a task of up to %.0f ms is not told.\n\n", oneFrame)
+	fmt.Fprintf(&b, "\nFrames are the long animation frames of the median round, from the first task to the drawing; one of up to %.0f ms is not told.\n\n", oneFrame)
 	b.WriteString("| aim | median | | best | |\n| --- | ---: | --- | ---: | --- |\n")
 	for _, a := range aims(c, all) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", a.what, a.format(a.median), verdict(a.met(a.median)), a.format(a.best), verdict(a.met(a.best)))
@@ -72,8 +72,8 @@ func aims(c conditions, all []*measurement) (list []aim) {
 			list = append(list, aim{fmt.Sprintf("%s: at least %.0f %% of the line", name, 100*share), percent, func(v float64) bool { return v >= share },
 				m.ofLine(c, m.median()), m.ofLine(c, m.best())})
 		}
-		list = append(list, aim{fmt.Sprintf("%s: no frame above %.0f ms", name, oneFrame), millis, func(v float64) bool { return v <= oneFrame },
-			m.gap(), m.shortestGap()})
+		list = append(list, aim{fmt.Sprintf("%s: no frame above %.0f ms", name, oneFrame), frame, func(v float64) bool { return v <= oneFrame },
+			m.frame(), m.shortestFrame()})
 	}
 	return list
 }
@@ -94,11 +94,10 @@ func (m *measurement) sorted() []run {
 
 func (m *measurement) median() float64 { return m.sorted()[len(m.runs)/2].Took }
 func (m *measurement) best() float64   { return m.sorted()[0].Took }
-func (m *measurement) gap() float64    { return m.sorted()[len(m.runs)/2].Gap }
-func (m *measurement) task() float64   { return m.sorted()[len(m.runs)/2].longest() }
+func (m *measurement) frame() float64  { return m.sorted()[len(m.runs)/2].Frame }
 
-func (m *measurement) shortestGap() float64 {
-	return slices.MinFunc(m.runs, func(a, b run) int { return cmp.Compare(a.Gap, b.Gap) }).Gap
+func (m *measurement) shortestFrame() float64 {
+	return slices.MinFunc(m.runs, func(a, b run) int { return cmp.Compare(a.Frame, b.Frame) }).Frame
 }
 
 // ofLine is which share of the line a time makes use of.
@@ -114,13 +113,12 @@ func (m *measurement) ofBound(c conditions, took float64) float64 {
 func seconds(ms float64) string { return fmt.Sprintf("%.2f s", ms/1000) }
 func times(v float64) string    { return fmt.Sprintf("%.2f×", v) }
 func percent(v float64) string  { return fmt.Sprintf("%.1f %%", 100*v) }
-func millis(v float64) string   { return fmt.Sprintf("%.0f ms", v) }
 
-func task(ms float64) string {
+func frame(ms float64) string {
 	if ms == 0 {
 		return "–"
 	}
-	return millis(ms)
+	return fmt.Sprintf("%.0f ms", ms)
 }
 
 func verdict(met bool) string {

@@ -21,8 +21,8 @@ func TestTheBoundIsThatOfSixConnections(t *testing.T) {
 }
 
 func TestEachAimIsToldAsMetOrNot(t *testing.T) {
-	of := func(sc, sub int, took, gap float64) *measurement {
-		return &measurement{scenarios[sc], subjects[sub], []run{{Took: 2 * took, Gap: 3 * gap}, {Took: took, Gap: gap}, {Took: took, Gap: gap}}}
+	of := func(sc, sub int, took, frame float64) *measurement {
+		return &measurement{scenarios[sc], subjects[sub], []run{{Took: 2 * took, Frame: 3 * frame}, {Took: took, Frame: frame}, {Took: took, Frame: frame}}}
 	}
 	all := []*measurement{
 		of(0, 0, 3700, 49), of(0, 1, 6000, 51), of(0, 2, 9300, 17),

@@ -6,8 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os/exec"
@@ -25,6 +25,9 @@ import (
 
 //go:embed web/page.html web/page.js
 var web embed.FS
+
+// page is the page, with the endpoint of its query in it.
+var page = template.Must(template.ParseFS(web, "web/page.html"))
 
 // subject is what uploads: a client, and how its uploads are granted.
 type subject struct {
@@ -134,16 +137,17 @@ func (s *site) close() error {
 }
 
 func (s *site) mux(bucket postern.Bucket) (http.Handler, error) {
-	pages, err := fs.Sub(web, "web")
-	if err != nil {
-		return nil, err
-	}
 	uppy, err := bundle()
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{file}", http.FileServerFS(pages))
+	mux.HandleFunc("GET /page.html", func(w http.ResponseWriter, r *http.Request) {
+		_ = page.Execute(w, r.URL.Query())
+	})
+	mux.HandleFunc("GET /page.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, web, "web/page.js")
+	})
 	mux.Handle("GET /client/", client.Handler())
 	mux.HandleFunc("GET /uppy.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")

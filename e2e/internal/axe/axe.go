@@ -23,7 +23,7 @@ func Check(t testing.TB, page *browser.Page, what string, others ...string) {
 		require.NoError(t, err)
 		script, err := os.ReadFile(filepath.Join(examples, "..", "client", "node_modules", "axe-core", "axe.min.js"))
 		require.NoError(t, err, "run scripts/npm client")
-		browser.Eval[any](page, string(script)+`; 0`)
+		browser.Eval[bool](page, "(() => {"+string(script)+"\nreturn true; })()")
 	}
 	exclude, err := json.Marshal(append([]string{}, others...))
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 
 // Patience is how long a test waits for what a page does. Tests that pass don't
 // wait: it is long for the sake of busy machines.
-const Patience = time.Minute
+const Patience = 3 * time.Minute
 
 // PicturesVar names the environment variable with the folder for Picture.
 const PicturesVar = "E2E_PICTURES"
@@ -47,6 +47,11 @@ func Open(t testing.TB, url string) *Page {
 // OpenIn is Open in a browser of one's choice.
 func OpenIn(t testing.TB, name Name, url string) *Page {
 	t.Helper()
+	return openWith(t, url, func(fault func(string)) engine { return start(t, name, fault) })
+}
+
+func openWith(t testing.TB, url string, start func(fault func(string)) engine) *Page {
+	t.Helper()
 	p := &Page{t: t}
 	t.Cleanup(func() {
 		p.mu.Lock()
@@ -55,7 +60,7 @@ func OpenIn(t testing.TB, name Name, url string) *Page {
 			t.Errorf("the page has errors: %q", p.faults)
 		}
 	})
-	p.engine = start(t, name, p.fault)
+	p.engine = start(p.fault)
 	p.do("open "+url, func(ctx context.Context) error { return p.engine.navigate(ctx, url) })
 	return p
 }
@@ -96,6 +101,9 @@ func (p *Page) giveUp(err error, what string) {
 	text := "?"
 	if value, err := p.engine.evaluate(ctx, `document.body.innerText`); err == nil {
 		_ = json.Unmarshal(value, &text)
+	}
+	if len(what) > 2000 {
+		what = what[:2000] + "…"
 	}
 	p.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, text)
 }
@@ -287,15 +295,15 @@ func (p *Page) SaveTo(folder string) {
 	p.do("save to "+folder, func(ctx context.Context) error { return p.engine.saveTo(ctx, folder) })
 }
 
-// Accessible returns what assistive technology is told of the elements of a role, in
-// the order of the page. It needs AccessibilityTree.
-func (p *Page) Accessible(role string) (nodes []Node) {
+// Accessible returns the names that assistive technology is told of the elements of an ARIA role, in
+// the order of the page.
+func (p *Page) Accessible(role string) (names []string) {
 	p.t.Helper()
 	p.do("read the accessibility tree", func(ctx context.Context) (err error) {
-		nodes, err = p.engine.accessible(ctx, role)
+		names, err = p.engine.accessible(ctx, role)
 		return err
 	})
-	return nodes
+	return names
 }
 
 // Picture writes what the window shows to name.png in the folder that E2E_PICTURES

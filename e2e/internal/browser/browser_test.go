@@ -118,6 +118,24 @@ func TestEachBrowserDoesWhatAPageAsksOfIt(t *testing.T) {
 			says("online")
 			require.Equal(t, "passed", browser.Eval[string](p, `fetch("/").then(() => "passed", () => "failed")`))
 
+			require.Subset(t, p.Accessible("button"), []string{"B", "Inner", "Far"})
+			for ability, expression := range map[browser.Ability]string{
+				browser.DroppedHandles: `"getAsFileSystemHandle" in DataTransferItem.prototype`,
+				browser.OwnFiles:       `"createWritable" in (globalThis.FileSystemFileHandle?.prototype ?? {})`,
+				browser.KeptBlobs: `new Promise((done) => {
+					const opening = indexedDB.open("blobs", 1);
+					opening.onupgradeneeded = () => opening.result.createObjectStore("blobs");
+					opening.onsuccess = () => {
+						const transaction = opening.result.transaction("blobs", "readwrite");
+						transaction.objectStore("blobs").put(new Blob(["a"]), "a");
+						transaction.oncomplete = () => done(true);
+						transaction.onabort = () => done(false);
+					};
+				})`,
+			} {
+				require.Equal(t, browser.HasIn(name, ability), browser.Eval[bool](p, expression), ability)
+			}
+
 			browser.Eval[bool](p, `(localStorage.x = "kept", true)`)
 			p.Reload()
 			require.Equal(t, "kept", browser.Eval[string](p, `localStorage.x`))

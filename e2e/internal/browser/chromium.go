@@ -21,7 +21,7 @@ import (
 // chromium is driven by the Chrome DevTools Protocol.
 type chromium struct{ ctx context.Context }
 
-func startChromium(t testing.TB, fault func(string)) engine {
+func startChromium(t testing.TB, fault func(string), more ...chromedp.ExecAllocatorOption) engine {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(executable(t, "chromium", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")),
@@ -35,7 +35,7 @@ func startChromium(t testing.TB, fault func(string)) engine {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(stop)
 	ctx, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -204,7 +204,7 @@ func (c chromium) saveTo(ctx context.Context, folder string) error {
 	return err
 }
 
-func (c chromium) accessible(ctx context.Context, role string) (found []Node, err error) {
+func (c chromium) accessible(ctx context.Context, role string) (names []string, err error) {
 	tree, err := call(ctx, c, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 	if err != nil {
 		return nil, err
@@ -219,10 +219,10 @@ func (c chromium) accessible(ctx context.Context, role string) (found []Node, er
 	}
 	for _, n := range tree.Nodes {
 		if !n.Ignored && text(n.Role) == role {
-			found = append(found, Node{text(n.Name), text(n.Description)})
+			names = append(names, text(n.Name))
 		}
 	}
-	return found, nil
+	return names, nil
 }
 
 func (c chromium) picture(ctx context.Context) ([]byte, error) {

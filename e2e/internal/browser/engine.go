@@ -38,28 +38,45 @@ type Ability string
 const (
 	// DropOfFolders is dropping a folder, as opposed to files, on a page.
 	DropOfFolders Ability = "drop of folders"
-	// AccessibilityTree is telling what assistive technology is told.
-	AccessibilityTree Ability = "accessibility tree"
+	// KeptBlobs is keeping Blobs, as opposed to their bytes, in IndexedDB.
+	KeptBlobs Ability = "Blobs in IndexedDB"
+	// OwnFiles is that a page writes files of its own, which have handles.
+	OwnFiles Ability = "files of the page's own"
+	// DroppedHandles is that a dropped file comes with a handle.
+	DroppedHandles Ability = "handles of dropped files"
+	// FilePermissions is asking the person whether a page may read a file again.
+	FilePermissions Ability = "permissions of files"
 )
 
-// lacks has what a browser cannot do, and why: the only reasons for which a page test
-// does not run in each.
+// lacks has what a browser cannot do, and why: the only reasons for which a page test does
+// less or other things there than in each.
 var lacks = map[Name]map[Ability]string{
 	Firefox: {
-		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
-		AccessibilityTree: "WebDriver BiDi finds an element by its role and name, and tells neither",
+		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		DroppedHandles:  "it has no getAsFileSystemHandle",
+		FilePermissions: "it gives pages no handles of files",
 	},
 	WebKit: {
-		DropOfFolders:     "WebDriver cannot drag from outside; what a page drags itself has no folders",
-		AccessibilityTree: "WebDriver tells the role and the name of an element, not the tree",
+		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		KeptBlobs:       "what WebDriver drives is a private window, which keeps none",
+		OwnFiles:        "it has no createWritable",
+		DroppedHandles:  "it has no getAsFileSystemHandle",
+		FilePermissions: "it gives pages no handles of files",
 	},
 }
+
+// Has reports whether the selected browser can do something. A test asserts what it does
+// instead.
+func Has(ability Ability) bool { return HasIn(Selected(), ability) }
+
+// HasIn is Has of another browser.
+func HasIn(name Name, ability Ability) bool { return lacks[name][ability] == "" }
 
 // Needs leaves a test out, and says why, if the browser lacks what it needs.
 func Needs(t testing.TB, ability Ability) {
 	t.Helper()
-	if why, lacking := lacks[Selected()][ability]; lacking {
-		t.Skipf("%s has no %s: %s", Selected(), ability, why)
+	if !Has(ability) {
+		t.Skipf("%s has no %s: %s", Selected(), ability, lacks[Selected()][ability])
 	}
 }
 
@@ -73,9 +90,6 @@ const (
 	ArrowUp    = kb.ArrowUp
 	ArrowDown  = kb.ArrowDown
 )
-
-// Node is what assistive technology is told of an element.
-type Node struct{ Name, Description string }
 
 // engine is a browser with one page. Elements are JavaScript expressions.
 type engine interface {
@@ -94,7 +108,7 @@ type engine interface {
 	throttle(ctx context.Context, bytesPerSecond float64) error
 	offline(ctx context.Context, offline bool) error
 	saveTo(ctx context.Context, folder string) error
-	accessible(ctx context.Context, role string) ([]Node, error)
+	accessible(ctx context.Context, role string) (names []string, err error)
 	picture(ctx context.Context) (png []byte, err error)
 }
 

@@ -256,7 +256,28 @@ func (f *firefox) saveTo(ctx context.Context, folder string) error {
 	}, nil)
 }
 
-func (f *firefox) accessible(context.Context, string) ([]Node, error) { return nil, errLacking }
+// accessible looks at the tree that the browser makes for assistive technology, once it has
+// all of the page.
+func (f *firefox) accessible(ctx context.Context, role string) (names []string, err error) {
+	value, err := f.script(ctx, f.own, `(async () => {
+		const { NavigableManager } = ChromeUtils.importESModule("chrome://remote/content/shared/NavigableManager.sys.mjs");
+		const { embedderElement } = NavigableManager.getBrowsingContextById(`+Quote(f.window)+`);
+		// It has trees for as long as somebody holds it.
+		window.trees ??= Cc["@mozilla.org/accessibilityService;1"].getService(Ci.nsIAccessibilityService);
+		const all = (node) => node ? [node, ...Array.from({ length: node.childCount }, (_, i) => all(node.getChildAt(i))).flat()] : [];
+		const seen = () => all(trees.getAccessibleFor(embedderElement)?.firstChild).map(({ computedARIARole, name }) => [computedARIARole, name ?? ""]);
+		for (let last = "", now; ; last = now) {
+			now = JSON.stringify(seen());
+			if (now === last && now !== "[]") break;
+			await new Promise((soon) => setTimeout(soon, 50));
+		}
+		return JSON.stringify(seen().filter(([role]) => role === `+Quote(role)+`).map(([, name]) => name));
+	})()`)
+	if err != nil {
+		return nil, err
+	}
+	return names, json.Unmarshal([]byte(value.Value), &names)
+}
 
 func (f *firefox) picture(ctx context.Context) ([]byte, error) {
 	var got struct{ Data string }

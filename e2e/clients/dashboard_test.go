@@ -1,0 +1,128 @@
+package clients_test
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
+)
+
+// What follows is Uppy's Dashboard.
+const (
+	uppyPicker = "#dashboard .uppy-Dashboard-input"
+	uppyUpload = ".uppy-StatusBar-actionBtn--upload"
+	uppyRetry  = ".uppy-StatusBar-actionBtn--retry"
+	uppyBar    = `Number(document.querySelector(".uppy-StatusBar-progress")?.ariaValueNow)`
+	uppyDone   = `document.querySelector(".uppy-StatusBar.is-complete")`
+	uppyFailed = `document.querySelector(".uppy-StatusBar.is-error")`
+	uppyItems  = `document.querySelectorAll(".uppy-Dashboard-Item").length`
+)
+
+// button is a round one in Uppy's status bar.
+func button(label string) string {
+	return `.uppy-StatusBar-actionCircleBtn[aria-label=` + browser.Quote(label) + `]`
+}
+
+// chooseInUppy waits for the size in the file's meta, too.
+func chooseInUppy(page *browser.Page, f fixture.File) {
+	page.Wait(`document.querySelector(` + browser.Quote(uppyPicker) + `)`)
+	page.Choose(uppyPicker, f.Path)
+	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)`)
+}
+
+// uppyLink is the address that Uppy has for a file.
+func uppyLink(t *testing.T, page *browser.Page) string {
+	t.Helper()
+	link, err := url.PathUnescape(browser.Eval[string](page, `document.querySelector(".uppy-Dashboard-Item-previewLink").href`))
+	require.NoError(t, err)
+	return link
+}
+
+// saysInUppy waits for the words at a file that has failed.
+func saysInUppy(page *browser.Page, words string) {
+	page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
+}
+
+// pauseUppy pauses all that goes up.
+func pauseUppy(page *browser.Page) {
+	page.Throttle(10 << 10) // it must not be done before
+	page.Click(button("Pause"))
+	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
+}
+
+// long is the size of files of which most has yet to leave when people do something.
+const long = 40 * megabyte
+
+// startUppy uploads until more than a part of a long file has left, and has next to nothing
+// leave from then on.
+func startUppy(page *browser.Page) {
+	page.Throttle(4 * megabyte)
+	page.Click(uppyUpload)
+	page.Wait(uppyBar + ` > 15`)
+	page.Throttle(slow)
+}
+
+// slow is a line in bytes a second on which nothing is done before a test goes on.
+const slow = 64 << 10
+
+// uppyKeeps is the size in bytes up to which Golden Retriever keeps files.
+const uppyKeeps = 10 * megabyte
+
+// comeBackToUppy reloads the page in the middle of an upload, which Golden Retriever brings
+// back. Where it has not kept the file, that must be chosen again.
+func comeBackToUppy(page *browser.Page, f fixture.File) {
+	page.Throttle(10 << 10) // it must not be done before
+	page.Reload()
+	page.Throttle(0)
+	says := func(words string) {
+		page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes(` + browser.Quote(words) + `)`)
+	}
+	says("Session restored")
+	if len(f.Bytes) > uppyKeeps || !browser.Has(browser.KeptBlobs) {
+		says("Please re-select it")
+		page.Click(".uppy-Dashboard-Item-reSelect")
+		page.Choose(uppyPicker, f.Path)
+	}
+}
+
+// goOnInUppy uploads what was brought back.
+func goOnInUppy(page *browser.Page) {
+	page.Wait(`document.querySelector(` + browser.Quote(uppyUpload) + `)?.disabled === false`)
+	page.Click(uppyUpload)
+	page.Wait(uppyDone)
+}
+
+// storedByUppy is the one object of the tenant acme, which is the file, and at the address
+// that Uppy shows.
+func storedByUppy(t *testing.T, s *site, page *browser.Page, f fixture.File, contentType string) object {
+	t.Helper()
+	stored := s.stored("acme")
+	require.Len(t, stored, 1)
+	require.Equal(t, contentType, stored[0].contentType)
+	require.True(t, bytes.Equal(f.Bytes, stored[0].bytes), "it has %d bytes of other content", len(stored[0].bytes))
+	link := uppyLink(t, page)
+	require.True(t, strings.HasSuffix(link, "/"+stored[0].key), link)
+	return stored[0]
+}
+
+// wentOn is whether an upload in parts was begun once, and what had arrived was asked for.
+func wentOn(t *testing.T, s *site) {
+	t.Helper()
+	require.Equal(t, 1, strings.Count(s.Log(), `"action":"sign","outcome":"granted"`), "it does not begin again")
+	require.Contains(t, s.Log(), `"action":"list"`, "it asks which parts have arrived")
+}
+
+// gaveUp is whether an upload was cancelled, and has left nothing.
+func gaveUp(t *testing.T, s *site) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(s.Log(), `"action":"abort","outcome":"granted"`)
+	}, browser.Patience, 50*time.Millisecond)
+	require.Empty(t, s.stored("acme"))
+}
