@@ -6,6 +6,7 @@ package pages_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -213,6 +214,16 @@ func TestTheClients(t *testing.T) {
 				browser.Eval[int](page, `fetch("`+c.road+`rules").then((r) => r.json()).then((rules) => rules.max_size)`), c.page)
 		}
 	})
+	for _, answer := range []struct{ kind, status, name string }{{"image/png", "done", "stored"}, {"application/pdf", "failed", "refused"}} {
+		page.Navigate(p.URL + "/form/?type=" + url.QueryEscape(answer.kind))
+		page.Choose("#file", f.Path)
+		page.Click(".panel button")
+		page.Wait(`document.querySelector("[action=complete]")`)
+		inspect(t, page, "clients-form-arrived")
+		page.Click("[action=complete] button")
+		page.Wait(`document.querySelector("[data-status=` + answer.status + `]")`)
+		inspect(t, page, "clients-form-"+answer.name)
+	}
 	page.Navigate(p.URL + "/files/")
 	inspect(t, page, "clients-files")
 }
