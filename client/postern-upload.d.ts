@@ -210,7 +210,7 @@ export interface PosternUploadEventMap {
 
 /**
  * The texts by language: "en" is there, and stands in for what others lack. Arabic,
- * Chinese, Dutch, French, German, Hebrew, Italian, Japanese, Korean, Polish,
+ * simplified Chinese, Dutch, French, German, Hebrew, Italian, Japanese, Korean, Polish,
  * Portuguese, Spanish and Turkish are loaded where the page has their lang, from
  * locales/de.js and so on beside the module. What a page sets goes before them.
  *

@@ -400,6 +400,8 @@ export class PosternUpload extends Attributes {
     const wish = this.#wish;
     if (!(file instanceof File) || !redrawable(file, wish)) return;
     const made = await redrawn(file, wish);
+    const before = this.#list.find(idOf(made)); // which was cut off
+    if (before?.leftOver) this.#remove(before, { keep: true });
     item.replace(made);
     const refusal = refusalOf(made, this.#accepted(this.#rules.current));
     if (refusal) throw refusal;

@@ -352,7 +352,7 @@ export class Job {
     const loaded = Math.min(bytes, total); // a form is longer than its file
     if (loaded <= this.#loaded) return;
     this.#loaded = loaded;
-    this.#options.onProgress?.({ loaded, total, resumable: this.#saved?.mode === "multipart" });
+    tell(this.#options.onProgress, { loaded, total, resumable: this.#saved?.mode === "multipart" });
   }
 
   /** @param {Retrying | null} retrying */
@@ -363,7 +363,7 @@ export class Job {
   /** @param {Partial<API.State>} change */
   #tell(change) {
     this.#state = { ...this.#state, ...change };
-    this.#options.onState?.(this.#state);
+    tell(this.#options.onState, this.#state);
   }
 
   /** @param {Saved} saved */
@@ -392,6 +392,21 @@ const stale = (error) => /^(ticket_|upload_gone|object_missing|NoSuchUpload)/.te
 const isBlob = (file) => "slice" in file;
 
 const never = () => new AbortController().signal;
+
+/**
+ * Tells a page, whose mistakes end no upload.
+ *
+ * @template News
+ * @param {((news: News) => void) | undefined} listener
+ * @param {News} news
+ */
+function tell(listener, news) {
+  try {
+    listener?.(news);
+  } catch (error) {
+    reportError(error);
+  }
+}
 
 /** What is kept of a grant is not what sends. @param {Grant} grant @returns {Saved} */
 function keep(grant) {

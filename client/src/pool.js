@@ -112,7 +112,7 @@ const WINDOW = 1000; // ms, over which a rate is measured
 const LONG = 30_000; // ms; a part should not be on its way for longer
 const START = 4; // large ones at once, while nothing is known
 const MOST = 5;
-const FEWEST = 2;
+const FEWEST = 1; // where two would take too long for a pause to wait for one of them
 
 /**
  * The rate of a line, and how many large requests it is worth at once: fewer on a slow

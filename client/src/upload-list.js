@@ -36,8 +36,7 @@ export class UploadList {
   #painting = false; // soon
   #looked = 0; // when
   #disabled = false;
-  /** Whether more than images are to be seen. */
-  previews = false;
+  #previews = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #look;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -69,6 +68,14 @@ export class UploadList {
 
   get size() {
     return this.#items.size;
+  }
+
+  /** Whether more than images are to be seen. */
+  set previews(/** @type {boolean} */ previews) {
+    if (previews === this.#previews) return;
+    this.#previews = previews;
+    for (const item of this.#rows.keys()) this.#hide(item);
+    if (this.size) this.#fold();
   }
 
   set disabled(/** @type {boolean} */ disabled) {
@@ -187,7 +194,7 @@ export class UploadList {
     const { onMain, onEnd } = this.#told;
     const row = new Row(item, {
       disabled: this.#disabled,
-      previews: this.previews,
+      previews: this.#previews,
       passing: this.#items.size > this.#limit,
       onMain: () => onMain(item),
       onEnd: () => onEnd(item),

@@ -211,3 +211,21 @@ func TestTheSameFileInAnotherFolderIsAnotherUpload(t *testing.T) {
 	require.Equal(t, keys[0], keys[1], "one that was paused goes on")
 	require.NotEqual(t, keys[0], keys[2])
 }
+
+func TestAMistakeInAListenerOfThePageEndsNoUpload(t *testing.T) {
+	t.Parallel()
+	page := browser.Open(t, quickstart.StartWith(t, s3test.Start(t)).URL)
+	page.AllowErrors() // which are told
+	type seen struct {
+		Key  string
+		Told []string
+	}
+	got := run[seen](page, `
+		const told = [];
+		addEventListener("error", ({ error }) => told.push(error.message));
+		const broken = () => { throw new Error("oops"); };
+		const { key } = await upload(file("a.txt", 10), { ...options, onProgress: broken, onState: broken });
+		return { key, told };`)
+	require.NotEmpty(t, got.Key)
+	require.Contains(t, got.Told, "oops")
+}

@@ -193,3 +193,17 @@ const film = `new Promise((done) => {
 	recorder.start();
 	setTimeout(() => recorder.stop(), 1000);
 })`
+
+func TestPreviewsThatAreWantedLaterAreShownOfWhatIsThere(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple></postern-upload>`).open()
+	e.put("clip.mp4", "video/mp4", 10)
+	e.Wait(e.Root() + `.querySelectorAll("li").length === 1`)
+	e.put("paper.pdf", "application/pdf", 10)
+	e.WaitFor("paper.pdf", "done")
+	pictures := e.Root() + `.querySelectorAll("li iframe").length`
+	require.Zero(t, browser.Eval[int](e.Page, pictures))
+	browser.Eval[bool](e.Page, `(`+e.JS()+`.previews = true)`)
+	e.Wait(pictures + ` === Number(navigator.pdfViewerEnabled)`)
+	require.Equal(t, 2, e.rows())
+}

@@ -16,7 +16,7 @@ $("#file").fileupload({
       .fail(({ responseJSON }) => show("failed", responseJSON?.detail ?? "The server does not answer."));
   },
   progress(_event, { loaded, total }) {
-    $("progress").val(loaded / total);
+    $("progress").val(total ? loaded / total : 1);
   },
   done(_event, { jqXHR }) {
     show("done", `Stored at ${$(jqXHR.responseXML).find("Location").text()}`);

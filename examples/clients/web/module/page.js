@@ -16,7 +16,7 @@ form.addEventListener("submit", async (event) => {
       scope: form.dataset.tenant,
       signal: controller.signal,
       onProgress({ loaded, total, resumable }) {
-        bar.value = loaded / total;
+        bar.value = total ? loaded / total : 1;
         pause.hidden = !resumable;
       },
     });
