@@ -49,20 +49,38 @@ func saysInUppy(page *browser.Page, words string) {
 	page.Wait(`document.querySelector(".uppy-Dashboard-Item-errorDetails")?.ariaLabel.includes(` + browser.Quote(words) + `)`)
 }
 
-// pauseUppy pauses all that goes up.
-func pauseUppy(page *browser.Page) {
-	page.Throttle(10 << 10) // it must not be done before
-	page.Click(button("Pause"))
+// pauseUppyAfter has the page pause all that goes up, as soon as something is true: on a
+// busy machine a test would come too late.
+func pauseUppyAfter(page *browser.Page, expression string) {
+	inUppyAfter(page, expression, `document.querySelector(`+browser.Quote(button("Pause"))+`).click()`)
+}
+
+// comeBackToUppyAfter has the page reload as soon as something is true.
+func comeBackToUppyAfter(page *browser.Page, expression string) {
+	inUppyAfter(page, expression, `location.reload()`)
+}
+
+func inUppyAfter(page *browser.Page, expression, action string) {
+	browser.Eval[bool](page, `(() => {
+		window.before = true;
+		const timer = setInterval(() => {
+			if (!(`+expression+`)) return;
+			`+action+`;
+			clearInterval(timer);
+		}, 10);
+		return true;
+	})()`)
+}
+
+// waitForPaused waits for what pauseUppyAfter does.
+func waitForPaused(page *browser.Page) {
 	page.Wait(`document.querySelector(` + browser.Quote(button("Resume")) + `)`)
 }
 
-// comeBackToUppy reloads the page in the middle of an upload, which Golden Retriever brings
-// back.
-func comeBackToUppy(page *browser.Page) {
-	page.Throttle(10 << 10) // it must not be done before
-	page.Reload()
+// waitForRestored waits for what comeBackToUppyAfter does, and for Golden Retriever.
+func waitForRestored(page *browser.Page) {
+	page.Wait(`!window.before && document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
 	page.Throttle(0)
-	page.Wait(`document.querySelector(".uppy-Dashboard-serviceMsg")?.innerText.includes("restored")`)
 }
 
 // goOnInUppy uploads what was brought back.

@@ -58,9 +58,9 @@ func TestTheUppyPluginUploadsInPartsPausesAndGoesOn(t *testing.T) {
 	f := fixture.Text(t, "log.txt", 12*megabyte)
 	chooseInUppy(page, f)
 	page.Throttle(6 * megabyte)
+	pauseUppyAfter(page, uppyBar+` > 45`)
 	page.Click(uppyUpload)
-	page.Wait(uppyBar + ` > 45`)
-	pauseUppy(page)
+	waitForPaused(page)
 	page.Throttle(0)
 	require.Empty(t, s.stored("acme"))
 	page.Click(button("Resume"))
@@ -76,10 +76,14 @@ func TestTheUppyPluginCancelsAndLeavesNothing(t *testing.T) {
 			s, page := openPlugin(t, "")
 			chooseInUppy(page, fixture.Text(t, "log.txt", 12*megabyte))
 			page.Throttle(6 * megabyte)
-			page.Click(uppyUpload)
-			page.Wait(uppyBar + ` > 45`)
 			if paused {
-				pauseUppy(page)
+				pauseUppyAfter(page, uppyBar+` > 45`)
+			}
+			page.Click(uppyUpload)
+			if paused {
+				waitForPaused(page)
+			} else {
+				page.Wait(uppyBar + ` > 45`)
 			}
 			page.Click(button("Cancel"))
 			page.Wait(uppyItems + ` === 0`)
@@ -121,9 +125,9 @@ func TestTheUppyPluginGoesOnAfterAReload(t *testing.T) {
 			f := fixture.Text(t, "log.txt", c.size)
 			chooseInUppy(page, f)
 			page.Throttle(c.throttled)
+			comeBackToUppyAfter(page, `Object.entries(localStorage).some(([name, saved]) => name.startsWith("postern[") && JSON.parse(saved).done.length > 0)`)
 			page.Click(uppyUpload)
-			page.Wait(`Object.entries(localStorage).some(([name, saved]) => name.startsWith("postern[") && JSON.parse(saved).done.length > 0)`)
-			comeBackToUppy(page)
+			waitForRestored(page)
 			if !c.restored {
 				page.Click(".uppy-Dashboard-Item-reSelect")
 				page.Choose(uppyPicker, f.Path)
