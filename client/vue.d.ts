@@ -1,6 +1,6 @@
 // The types of @postern-go/client/vue, for Vue 3.3 and newer.
 
-import type { ComputedRef, HTMLAttributes, MaybeRefOrGetter, PublicProps } from "vue";
+import type { AllowedComponentProps, ComponentCustomProps, ComputedRef, HTMLAttributes, MaybeRefOrGetter, VNodeProps } from "vue";
 import type { PosternUploadProps } from "./element-props.js";
 import type { PosternUpload, PosternUploadEventMap } from "./postern-upload.js";
 import type { Actions, Uploads, UploadsOptions } from "./uploads.js";
@@ -27,7 +27,7 @@ declare module "vue" {
     /** Import "@postern-go/client/element", which defines it. */
     "postern-upload": new () => PosternUpload & {
       /** @deprecated for templates only */
-      $props: PublicProps & HTMLAttributes & PosternUploadProps & Listeners;
+      $props: VNodeProps & AllowedComponentProps & ComponentCustomProps & HTMLAttributes & PosternUploadProps & Listeners;
     };
   }
 }

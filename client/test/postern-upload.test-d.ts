@@ -15,7 +15,7 @@ type Lifecycle =
   | "formDisabledCallback" | "formResetCallback" | "formStateRestoreCallback";
 
 /** The types narrow these for the element's own events; the code inherits them. */
-type Inherited = "addEventListener";
+type Inherited = "addEventListener" | "removeEventListener";
 
 export type Exports = None<Exclude<Differences<Values<typeof promised>, Values<typeof built>>, "PosternUpload">>;
 export type Members = None<Exclude<Differences<promised.PosternUpload, built.PosternUpload>, Lifecycle | Inherited>>;
@@ -31,6 +31,9 @@ export function use(element: HTMLElementTagNameMap["postern-upload"]): string[] 
   element.metadata = ({ name }) => ({ album: name });
   element.headers = undefined;
   element.texts = null;
+  const note = ({ detail }: promised.PosternUploadEventMap["postern-complete"]) => console.log(detail.key);
+  element.addEventListener("postern-complete", note);
+  element.removeEventListener("postern-complete", note);
   element.addEventListener("postern-complete", ({ detail }) => {
     const receipt: Stored = detail;
     element.dismiss(receipt.key);

@@ -1,5 +1,6 @@
 // Package frameworks_test installs the npm package into fresh projects of React, Vue and
-// Svelte, checks, builds and renders them, and uploads by their pages in a real browser.
+// Svelte, of the newest and of the oldest versions, checks, builds and renders them, and
+// uploads by their pages in a real browser.
 package frameworks_test
 
 import (
@@ -43,7 +44,7 @@ func run(m *testing.M) int {
 }
 
 func pack(folder string) error {
-	for _, name := range frameworks {
+	for _, name := range slices.Concat(frameworks, oldest) {
 		script := exec.Command("../../scripts/npm", "e2e/frameworks/testdata/"+name)
 		script.Stdout, script.Stderr = os.Stderr, os.Stderr
 		if err := script.Run(); err != nil {
