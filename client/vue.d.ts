@@ -1,4 +1,4 @@
-// The types of @postern-go/client/vue, for Vue 3.3 and newer.
+// The types of @postern-go/client/vue, for Vue 3.5.
 
 import type { AllowedComponentProps, ComponentCustomProps, ComputedRef, HTMLAttributes, MaybeRefOrGetter, VNodeProps } from "vue";
 import type { PosternUploadProps } from "./element-props.js";

@@ -10,7 +10,7 @@ import (
 )
 
 // oldest are the projects with the oldest versions that client/package.json names.
-var oldest = []string{"react18", "vue33", "svelte4"}
+var oldest = []string{"react18", "svelte4"}
 
 func TestAProjectOfTheOldestVersionUploads(t *testing.T) {
 	for _, name := range oldest {
@@ -23,9 +23,6 @@ func TestAProjectOfTheOldestVersionUploads(t *testing.T) {
 			require.Contains(t, html, `<postern-upload multiple`)
 			require.Contains(t, html, `max-size="20000000"`)
 
-			if name == "vue33" {
-				return // no more is promised of it
-			}
 			s := p.serve(html)
 			page := browser.Open(t, s.URL)
 			page.Wait(`document.querySelector("[data-mounted=true]") && customElements.get("postern-upload")`)
