@@ -28,7 +28,7 @@ func TestFilePond(t *testing.T) {
 		file fixture.File
 		rate float64 // bytes a second
 	}{
-		{"it uploads by a form", fixture.PNG(t, "evening at sea.png", 1800, 1200), 300 << 10},
+		{"it uploads by a form", photo(t, "evening at sea.png"), megabyte},
 		{"it uploads in parts", fixture.Text(t, "log.txt", 11*megabyte), 10 * megabyte},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
 	"github.com/postern-go/postern/e2e/internal/program"
 )
 
@@ -65,6 +66,12 @@ type object struct {
 // String leaves the bytes out, which are many.
 func (o object) String() string {
 	return fmt.Sprintf("%s %s of %d bytes", o.key, o.contentType, len(o.bytes))
+}
+
+// photo is a picture of megabytes, of whose upload there is something to see.
+func photo(t testing.TB, name string) fixture.File {
+	t.Helper()
+	return fixture.Write(t, name, append(fixture.PNG(t, name, 900, 600).Bytes, make([]byte, 3*megabyte)...))
 }
 
 // as returns a client without a browser that is signed in as a tenant.

@@ -131,7 +131,11 @@ func TestTheRulesAreThoseOfWhoeverAsks(t *testing.T) {
 		before := len(a.seen())
 		browser.Eval[bool](e.Page, `(document.querySelectorAll("postern-upload").forEach((e) => (e.headers = { "X-User": "bob" })), true)`)
 		e.Wait(`[...document.querySelectorAll("postern-upload")].every((e) => e.shadowRoot.querySelector("[part=hint]").innerText === "Only .txt · Up to 100 bytes each")`)
-		require.Equal(t, []int{304}, a.seen()[before:], "two elements ask once, and the browser has the answer")
+		want := http.StatusNotModified
+		if !browser.Has(browser.HTTPCache) {
+			want = http.StatusOK
+		}
+		require.Equal(t, []int{want}, a.seen()[before:], "two elements ask once, and the browser has the answer")
 	})
 	t.Run("and are none of somebody's who is not signed in", func(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.headers = {}, true)`)

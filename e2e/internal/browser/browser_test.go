@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +39,12 @@ func serve(t *testing.T) *httptest.Server {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, page)
+	})
+	mux.HandleFunc("GET /same", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"same"`)
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Asked", r.Header.Get("If-None-Match"))
+		http.ServeContent(w, r, "same", time.Time{}, strings.NewReader("same"))
 	})
 	mux.HandleFunc("POST /{$}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
@@ -121,6 +129,7 @@ func TestEachBrowserDoesWhatAPageAsksOfIt(t *testing.T) {
 			require.Subset(t, p.Accessible("button"), []string{"B", "Inner", "Far"})
 			for ability, expression := range map[browser.Ability]string{
 				browser.DroppedHandles: `"getAsFileSystemHandle" in DataTransferItem.prototype`,
+				browser.HTTPCache:      `fetch("/same").then((r) => r.text()).then(() => fetch("/same")).then((r) => r.headers.get("X-Asked") === '"same"')`,
 				browser.OwnFiles:       `"createWritable" in (globalThis.FileSystemFileHandle?.prototype ?? {})`,
 				browser.KeptBlobs: `new Promise((done) => {
 					const opening = indexedDB.open("blobs", 1);

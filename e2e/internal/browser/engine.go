@@ -40,6 +40,8 @@ const (
 	DropOfFolders Ability = "drop of folders"
 	// KeptBlobs is keeping Blobs, as opposed to their bytes, in IndexedDB.
 	KeptBlobs Ability = "Blobs in IndexedDB"
+	// HTTPCache is asking a server whether an answer is still good (RFC 9111 §4.3).
+	HTTPCache Ability = "HTTP cache"
 	// OwnFiles is that a page writes files of its own, which have handles.
 	OwnFiles Ability = "files of the page's own"
 	// DroppedHandles is that a dropped file comes with a handle.
@@ -59,6 +61,7 @@ var lacks = map[Name]map[Ability]string{
 	WebKit: {
 		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
 		KeptBlobs:       "what WebDriver drives is a private window, which keeps none",
+		HTTPCache:       "what WebDriver drives is a private window, which has none",
 		OwnFiles:        "it has no createWritable",
 		DroppedHandles:  "it has no getAsFileSystemHandle",
 		FilePermissions: "it gives pages no handles of files",

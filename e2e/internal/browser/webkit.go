@@ -97,8 +97,7 @@ func (w *webkit) open(ctx context.Context, arguments ...string) (err error) {
 	if err != nil {
 		return err
 	}
-	// Without a graphics card, painting in the page's own process costs a third.
-	w.driver, err = run("", []string{"DISPLAY=" + w.display, "NO_AT_BRIDGE=1", "LC_ALL=C.UTF-8", "WEBKIT_DISABLE_COMPOSITING_MODE=1"},
+	w.driver, err = run("", []string{"DISPLAY=" + w.display, "NO_AT_BRIDGE=1", "LC_ALL=C.UTF-8"},
 		executable(w.t, "webkit", "WebKitWebDriver"), "--port="+strconv.Itoa(port))
 	if err != nil {
 		return err
