@@ -87,7 +87,8 @@ func TestWhatIsSentInPartsIsSummed(t *testing.T) {
 			await upload(noise(), options);
 			const { sent } = seen;
 			await upload(noise(), options);
-			seen.sent = sent; // the second may have other parts: they follow the rate`,
+			// The second may have other parts: they follow the rate.
+			seen.sent = sent;`,
 			seen{2, 3, []string{sum, sum}}},
 		{"in the page, where Trusted Types let no worker through", `
 			policy("require-trusted-types-for 'script'; trusted-types 'none'");
