@@ -27,6 +27,10 @@ func (e *upload) waitForKept(n int) {
 	e.Wait(fmt.Sprintf(`(window.keptNow = %s.then((n) => (window.keptCount = n)), window.keptCount === %d)`, kept, n))
 }
 
+// halfway is a line in bytes a second on which the last part of a file of 11 MiB is there
+// long before the others.
+const halfway = 512 << 10
+
 // comeBack reloads the page in the middle of an upload in parts, of which so many
 // files are kept, and signs in again.
 func (e *upload) comeBack(files int) {
@@ -78,7 +82,7 @@ func TestAFileIsOpenedAgainAfterAReload(t *testing.T) {
 		e := s.open()
 		require.False(t, browser.Eval[bool](e.Page, `"showOpenFilePicker" in window`))
 		e.list()
-		e.Throttle(1 << 20)
+		e.Throttle(halfway)
 		f := fixture.Text(t, "chosen.txt", 11<<20)
 		e.Pick(f)
 		e.isChosenAgain(s, f)
@@ -100,7 +104,7 @@ func TestAFileIsOpenedAgainAfterAReload(t *testing.T) {
 			e := s.open()
 			e.list()
 			browser.Eval[bool](e.Page, fmt.Sprintf(pick, 11<<20))
-			e.Throttle(1 << 20)
+			e.Throttle(halfway)
 			e.ClickOn(e.Part("drop"))
 			e.WaitFor("own.txt", "uploading")
 			require.Equal(t, []any{map[string]any{"accept": map[string]any{"text/*": []any{}, "application/octet-stream": []any{".txt"}}}},
@@ -127,7 +131,7 @@ func TestACopyOfAFileIsKept(t *testing.T) {
 	s := serve(t, `<postern-upload multiple keep-size="12000000"></postern-upload>`)
 	e := s.open()
 	e.list()
-	e.Throttle(1 << 20)
+	e.Throttle(halfway)
 	e.Pick(fixture.Text(t, "small.txt", 8<<20))
 	e.comeBack(1)
 	e.WaitFor("small.txt", "paused")
@@ -145,7 +149,7 @@ func TestNoCopyIsKeptUnlessThePageWantsIt(t *testing.T) {
 			t.Parallel()
 			e := serve(t, `<postern-upload `+attributes+`></postern-upload>`).open()
 			browser.Eval[bool](e.Page, `import("/client/kept.js").then(() => true)`)
-			e.Throttle(1 << 20)
+			e.Throttle(halfway)
 			e.Pick(fixture.Text(t, "a.txt", 8<<20))
 			e.Wait(`Object.values(localStorage).some((v) => JSON.parse(v).done?.length)`)
 			require.Zero(t, browser.Eval[int](e.Page, kept))
@@ -186,7 +190,7 @@ func TestADroppedFileHasAHandle(t *testing.T) {
 	s := serve(t, `<postern-upload></postern-upload>`)
 	e := s.open()
 	e.list()
-	e.Throttle(1 << 20)
+	e.Throttle(halfway)
 	f := fixture.Text(t, "dropped.txt", 11<<20)
 	e.Drop(f.Path)
 	if !browser.Has(browser.DroppedHandles) {

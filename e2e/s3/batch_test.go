@@ -215,7 +215,7 @@ func TestRulesTellOfPartsAndCompletion(t *testing.T) {
 	a := serve(t, s, "GET", "/uploads/rules", nil)
 	require.Equal(t, http.StatusOK, a.Status)
 	require.JSONEq(t, `{"types":["text/plain"],"min_size":1,"max_size":1073741824,"max_files":100,
-		"modes":["post","multipart"],"multipart_above":104857600,"complete":true}`, string(a.Body))
+		"modes":["post","multipart"],"multipart_above":104857600,"complete":true,"origin":"`+srv.Endpoint+`"}`, string(a.Body))
 	require.Equal(t, http.StatusNotModified, serve(t, s, "GET", "/uploads/rules", nil, "If-None-Match", a.Header.Get("ETag")).Status)
 }
 
