@@ -19,17 +19,7 @@ func TestAProjectUploadsByTheHookAndByTheElement(t *testing.T) {
 	for _, name := range frameworks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := begin(t, name)
-			p.script("check")
-			p.script("build")
-			html := p.rendered()
-			require.Contains(t, html, `<postern-upload multiple`)
-			require.Contains(t, html, `max-size="20000000"`)
-			require.Contains(t, html, `<output id="uploading">false</output>`)
-
-			s := p.serve(html)
-			page := browser.Open(t, s.URL)
-			page.Wait(`document.querySelector("[data-mounted=true]") && customElements.get("postern-upload")`)
+			s, page := mounted(t, name, `<output id="uploading">false</output>`)
 			byTheElement(t, s, page)
 			byTheHook(t, s, page)
 			inParts(t, s, page)
@@ -37,6 +27,23 @@ func TestAProjectUploadsByTheHookAndByTheElement(t *testing.T) {
 			unmounted(t, s, page)
 		})
 	}
+}
+
+// mounted checks and builds a project, renders its page, which has the element and what
+// else is named, and returns it once the browser has taken it over.
+func mounted(t *testing.T, name string, has ...string) (*site, *browser.Page) {
+	t.Helper()
+	p := begin(t, name)
+	p.script("check")
+	p.script("build")
+	html := p.rendered()
+	for _, part := range append([]string{`<postern-upload multiple`, `max-size="20000000"`}, has...) {
+		require.Contains(t, html, part)
+	}
+	s := p.serve(html)
+	page := browser.Open(t, s.URL)
+	page.Wait(`document.querySelector("[data-mounted=true]") && customElements.get("postern-upload")`)
+	return s, page
 }
 
 // row is a file's in the list of the hook, for JavaScript.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
 )
 
@@ -16,16 +15,7 @@ func TestAProjectOfTheOldestVersionUploads(t *testing.T) {
 	for _, name := range oldest {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := begin(t, name)
-			p.script("check")
-			p.script("build")
-			html := p.rendered()
-			require.Contains(t, html, `<postern-upload multiple`)
-			require.Contains(t, html, `max-size="20000000"`)
-
-			s := p.serve(html)
-			page := browser.Open(t, s.URL)
-			page.Wait(`document.querySelector("[data-mounted=true]") && customElements.get("postern-upload")`)
+			s, page := mounted(t, name)
 			byTheElement(t, s, page)
 			file := fixture.Text(t, "hook.txt", 1000)
 			page.Choose("#files", file.Path)
