@@ -97,23 +97,23 @@ func (p *place) beginMultipart(ctx context.Context, config *config, c *claim.Cla
 	return nil
 }
 
+const mib = 1 << 20 // in which sizes of parts are chosen
+
 // partSizeAt returns the size of parts for a rate in bytes per second: what it carries in
 // two thirds of a second, in whole MiB, so that five at once are several round trips
 // each, and none is lost that took minutes.
 func partSizeAt(rate int64) int64 {
-	const unit = 1 << 20
 	if rate <= 0 {
 		return defaultPartSize
 	}
-	return min(max(rate/3*2/unit*unit, minPart), mostPart)
+	return min(max(rate/3*2/mib*mib, minPart), mostPart)
 }
 
 // partSizeFor returns the size of parts for a file: preferred, or as much as it
 // takes to have no more than count of them, in whole MiB.
 func partSizeFor(size, preferred, count int64) int64 {
-	const unit = 1 << 20
 	needed := (size + count - 1) / count
-	return max(preferred, (needed+unit-1)/unit*unit)
+	return max(preferred, (needed+mib-1)/mib*mib)
 }
 
 // PartURLs are the signed URLs of parts, made as they are written: ten thousand

@@ -11,7 +11,7 @@
  */
 
 const CONNECTIONS = 6; // of HTTP/1.1, in every browser; a bucket gives no more
-export const AT_ONCE = CONNECTIONS + 2; // that wait in the browser: a connection is not idle until the page has its turn
+export const AT_ONCE = CONNECTIONS + 2; // those wait in the browser, so that no connection waits for the page
 export const LARGE = 2 ** 20; // bytes; what is larger keeps a connection busy
 const PENALTY = 1000; // bytes that count like a ms of age
 
