@@ -212,7 +212,7 @@ func TestALargeFileAndSmallOnesShareTheConnections(t *testing.T) {
 
 func TestTheFirstPartsOfAFileAreNotAskedFor(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, siteOptions{})
+	s := openSite(t, siteOptions{more: []postern.HandlerOption{postern.WithPartSize(8 * mib)}})
 	require.Equal(t, "few.txt", run[string](s.Page, `return (await upload(file("few.txt", 48 << 20), options)).filename;`))
 	require.Zero(t, s.count("parts"), "the grant has the URLs of six")
 	require.Equal(t, "more.txt", run[string](s.Page, `return (await upload(file("more.txt", 72 << 20), options)).filename;`))
