@@ -104,6 +104,7 @@ engines:
 	@scripts/firefox
 	@scripts/webkit
 	@scripts/postgres
+	@scripts/npm client
 	@for b in $(BROWSERS); do \
 		echo "pages in $$b" && \
 		POSTERN_TEST_BROWSER=$$b go -C e2e test -count=1 -timeout 40m -p 1 $(PAGES) || exit 1; \

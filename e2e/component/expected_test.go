@@ -12,6 +12,7 @@ import (
 )
 
 func TestAFolderGoesUpWithAllThatIsInIt(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple></postern-upload>`)
 	e := s.open()
@@ -31,9 +32,12 @@ func TestAFolderGoesUpWithAllThatIsInIt(t *testing.T) {
 func TestWhatIsPastedGoesUp(t *testing.T) {
 	t.Parallel()
 	e := serve(t, `<postern-upload multiple></postern-upload>`).open()
+	// Firefox empties the clipboard of an event that a page has made.
 	browser.Eval[bool](e.Page, `((data) => {
 		data.items.add(new File(["hello"], "pasted.txt", { type: "text/plain" }));
-		`+e.Part("drop")+`.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, composed: true }));
+		const event = new ClipboardEvent("paste", { bubbles: true, composed: true });
+		Object.defineProperty(event, "clipboardData", { value: data });
+		`+e.Part("drop")+`.dispatchEvent(event);
 		return true;
 	})(new DataTransfer())`)
 	e.WaitFor("pasted.txt", "done")
@@ -42,20 +46,17 @@ func TestWhatIsPastedGoesUp(t *testing.T) {
 func TestALeaveWarningIsForUploadsAlone(t *testing.T) {
 	t.Parallel()
 	e := serve(t, `<postern-upload multiple leave-warning></postern-upload>`).open()
-	warned := func() bool {
-		return browser.Eval[bool](e.Page, `!dispatchEvent(new Event("beforeunload", { cancelable: true }))`)
-	}
-	require.False(t, warned())
+	require.False(t, e.warned())
 	e.Throttle(200 << 10)
 	e.Pick(fixture.Text(t, "slow.txt", 1<<20))
 	e.WaitFor("slow.txt", "uploading")
-	require.True(t, warned())
+	require.True(t, e.warned())
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.leaveWarning = false, true)`)
-	require.False(t, warned(), "and only where the page wants it")
+	require.False(t, e.warned(), "and only where the page wants it")
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.leaveWarning = true, true)`)
 	e.Throttle(0)
 	e.WaitFor("slow.txt", "done")
-	require.False(t, warned())
+	require.False(t, e.warned())
 }
 
 func TestImagesAreMadeSmaller(t *testing.T) {

@@ -44,6 +44,7 @@ const slowDisk = `(window.reading = false, window.released = new Promise((free) 
 
 // A browser gives a hundred entries of a folder at a time.
 func TestAFolderOfManyFilesGoesUpWhole(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple></postern-upload>`)
 	e := s.open()
@@ -56,6 +57,7 @@ func TestAFolderOfManyFilesGoesUpWhole(t *testing.T) {
 }
 
 func TestTheFormWaitsWhileAFolderIsRead(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple></postern-upload>`)
 	e := s.open()
@@ -69,6 +71,7 @@ func TestTheFormWaitsWhileAFolderIsRead(t *testing.T) {
 }
 
 func TestAFolderThatIsReadWhenTheListIsClearedIsNotAdded(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple></postern-upload>`)
 	e := s.open()
@@ -86,6 +89,7 @@ func TestAFolderThatIsReadWhenTheListIsClearedIsNotAdded(t *testing.T) {
 }
 
 func TestAFolderWithoutFilesIsSaid(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	e := serve(t, `<postern-upload multiple></postern-upload>`).open()
 	e.Drop(folderOf(t, 0))
@@ -93,6 +97,7 @@ func TestAFolderWithoutFilesIsSaid(t *testing.T) {
 }
 
 func TestWhatIsTooMuchOfAFolderIsSaid(t *testing.T) {
+	browser.Needs(t, browser.DropOfFolders)
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple accept=".html"></postern-upload>`)
 	e := s.open()

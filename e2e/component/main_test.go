@@ -224,6 +224,11 @@ type upload struct {
 // invalid is what the form would make of the element: "" for fine.
 func (e *upload) invalid() string { return browser.Eval[string](e.Page, e.JS()+`.validationMessage`) }
 
+// warned tells whether the browser would ask people who leave the page now.
+func (e *upload) warned() bool {
+	return browser.Eval[bool](e.Page, `!dispatchEvent(new Event("beforeunload", { cancelable: true }))`)
+}
+
 func (e *upload) value() []string { return browser.Eval[[]string](e.Page, e.JS()+`.value`) }
 
 // submitted presses the form's button, and returns what arrives.
