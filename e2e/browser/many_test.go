@@ -59,6 +59,7 @@ func openSite(t *testing.T, o siteOptions) *site {
 		postern.WithSizeLimit(1, 1<<30),
 		postern.WithContentTypes("text/plain"),
 		postern.WithMultipartThreshold(10 * mib),
+		postern.WithPartSize(partSize), // and not what the machine's rate makes of it
 		postern.WithPromotion("staging/"),
 		postern.WithOnComplete(func(context.Context, *postern.Receipt) error { return nil }),
 		postern.WithObserver(func(_ context.Context, d postern.Decision) {
@@ -212,7 +213,7 @@ func TestALargeFileAndSmallOnesShareTheConnections(t *testing.T) {
 
 func TestTheFirstPartsOfAFileAreNotAskedFor(t *testing.T) {
 	t.Parallel()
-	s := openSite(t, siteOptions{more: []postern.HandlerOption{postern.WithPartSize(8 * mib)}})
+	s := openSite(t, siteOptions{})
 	require.Equal(t, "few.txt", run[string](s.Page, `return (await upload(file("few.txt", 48 << 20), options)).filename;`))
 	require.Zero(t, s.count("parts"), "the grant has the URLs of six")
 	require.Equal(t, "more.txt", run[string](s.Page, `return (await upload(file("more.txt", 72 << 20), options)).filename;`))

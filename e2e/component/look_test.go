@@ -84,8 +84,8 @@ func TestEveryVariantLooksRight(t *testing.T) {
 		e.Resize(1240, 2600)
 		e.Picture("themes-" + scheme)
 	}
-	e.Resize(320, 5700)
-	require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), int64(320), "nothing sticks out")
+	width := e.Resize(320, 5700)
+	require.LessOrEqual(t, browser.Eval[int64](e.Page, `document.documentElement.scrollWidth`), width, "nothing sticks out")
 	e.Picture("themes-narrow")
 }
 
