@@ -1,4 +1,16 @@
-// Sums in base64, as S3 writes them.
+// What is read of files, and its sums in base64, as S3 writes them.
+
+import { UploadError } from "./upload-error.js";
+
+/**
+ * The bytes of a blob. A file that is gone, or has changed on disk, is told apart.
+ *
+ * @param {Blob} blob
+ */
+export const read = (blob) =>
+  blob.arrayBuffer().catch((cause) => {
+    throw new UploadError("file_unreadable", { cause });
+  });
 
 /**
  * The SHA-256 of a blob. It reads the blob into memory whole, and needs a
@@ -7,7 +19,7 @@
  * @param {Blob} blob
  */
 export async function sha256(blob) {
-  return base64(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
+  return base64(await crypto.subtle.digest("SHA-256", await read(blob)));
 }
 
 /** @type {Promise<unknown>} */

@@ -71,7 +71,7 @@ export class PosternUpload extends Attributes {
   #transfers = new Transfers({
     options: () => this.#options(),
     metadata: (file) => this.#metadataOf(file),
-    prepare: (item) => this.#prepare(item),
+    prepare: (item, signal) => this.#prepare(item, signal),
     onProgress: (item, progress) => {
       const { resumable } = item;
       item.progress(progress);
@@ -394,12 +394,12 @@ export class PosternUpload extends Attributes {
     };
   }
 
-  /** @param {UploadItem} item */
-  async #prepare(item) {
+  /** @param {UploadItem} item @param {AbortSignal} signal */
+  async #prepare(item, signal) {
     const { file } = item;
     const wish = this.#wish;
     if (!(file instanceof File) || !redrawable(file, wish)) return;
-    const made = await redrawn(file, wish);
+    const made = await redrawn(file, wish, signal);
     const before = this.#list.find(idOf(made)); // which was cut off
     if (before?.leftOver) this.#remove(before, { keep: true });
     item.replace(made);

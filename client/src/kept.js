@@ -175,7 +175,7 @@ export async function sweep() {
 const nameOf = ({ endpoint, scope = "" }, file) => slotName({ endpoint, scope }, file);
 
 /** @param {string} name */
-const isWanted = (name) => Boolean(local()?.getItem(name));
+const isWanted = (name) => Boolean(local().getItem?.(name));
 
 /**
  * Does something with what is kept, and resolves to whether it is done.

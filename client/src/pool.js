@@ -124,7 +124,7 @@ export class Pace {
   rate = 0;
   lanes = START;
   #moved = 0;
-  #from = 0;
+  #from = -Infinity;
   /** The rate before it was narrowed. */
   #wide = 0;
   #fixed = false;

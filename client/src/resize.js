@@ -4,7 +4,8 @@
 const WRITTEN = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp" };
 const STILL = /^image\/(?!gif|svg)/;
 const QUALITY = 0.9; // of JPEG and WebP, which lose some
-const HEAD = 4096; // bytes in which an animation says that it is one
+const HEAD = 2 ** 20; // bytes in which an animation says that it is one, behind its profile and the like
+const AT_ONCE = 3; // images that are in memory
 
 /**
  * What becomes of an image.
@@ -31,20 +32,31 @@ export function fitted({ width, height }, most) {
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
+/** The last of each row of those that wait. @type {Promise<unknown>[]} */
+const rows = Array.from({ length: AT_ONCE }, () => Promise.resolve());
+let next = 0;
+
 /**
  * The image as it is wished for, of the same time, turned upright, or the file itself where
- * there is nothing to do, or it moves, or this browser cannot.
+ * there is nothing to do, or it moves, or this browser cannot. Many images take turns.
  *
  * @param {File} file
  * @param {Wish} wish
+ * @param {AbortSignal} signal says that it is not wished for any more
+ * @returns {Promise<File>}
  */
-export async function redrawn(file, wish) {
-  try {
-    if (!redrawable(file, wish) || (await isAnimated(file))) return file;
-    return (await drawn(file, wish)) ?? file;
-  } catch {
-    return file; // which is no image, or too large for this browser
-  }
+export function redrawn(file, wish, signal) {
+  const row = next++ % AT_ONCE;
+  const made = rows[row].then(async () => {
+    try {
+      if (signal.aborted || !redrawable(file, wish) || (await moves(file))) return file;
+      return (await drawn(file, wish)) ?? file;
+    } catch {
+      return file; // which is no image, or too large for this browser
+    }
+  });
+  rows[row] = made;
+  return made;
 }
 
 /** @param {File} file @param {Wish} wish */
@@ -78,8 +90,10 @@ function written(image, { width, height }, type) {
   return canvas.convertToBlob({ type, quality: QUALITY });
 }
 
-/** @param {File} file */
-async function isAnimated(file) {
-  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
-  return /acTL|ANIM|avis/.test(String.fromCharCode(...head));
+/** Whether an image has several pictures. @param {Blob} file */
+export async function moves(file) {
+  const head = new TextDecoder("latin1").decode(await file.slice(0, HEAD).arrayBuffer());
+  // Until the first picture, or what says that there are several.
+  const found = /^(.PNG.*?(IDAT|acTL)|RIFF.*?(VP8[ L]|ANIM)|.{4}ftyp.*?(meta|avis))/s.exec(head)?.[0] ?? "";
+  return ["acTL", "ANIM", "avis"].includes(found.slice(-4));
 }

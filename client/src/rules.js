@@ -53,7 +53,7 @@ export class ServerRules {
     try {
       answer = whole(await askTogether(this.#options()));
     } catch (error) {
-      if (!(error instanceof UploadError && error.status)) answer = this.#rules; // nobody has said anything
+      if (!(error instanceof UploadError && error.status)) return; // nobody has said anything
     }
     if (turn !== this.#turn) return;
     const changed = JSON.stringify(answer) !== JSON.stringify(this.#rules);

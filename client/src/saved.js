@@ -44,7 +44,8 @@ export function slotName({ endpoint, scope }, { name, size, lastModified, type }
 }
 
 /**
- * What a slot's name says, or null where it is not one: a page has its own entries.
+ * What a slot's name says of its file, or null where it is not one: a page has its own
+ * entries.
  *
  * @param {string} slot
  */
@@ -52,17 +53,8 @@ function parseName(slot) {
   if (!slot.startsWith(`${PREFIX}[`)) return null;
   const parsed = parse(slot.slice(PREFIX.length));
   if (!Array.isArray(parsed) || parsed.map((value) => typeof value).join() !== TYPES) return null;
-  const [endpoint, scope, name, size, lastModified, type] = parsed;
-  return { endpoint, scope, name, size, lastModified, type };
-}
-
-/** @param {string | null | undefined} text @returns {any} what it says in JSON, or null */
-function parse(text) {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return null;
-  }
+  const [, , name, size, lastModified, type] = parsed;
+  return { name, size, lastModified, type };
 }
 
 /**
@@ -104,6 +96,21 @@ function tried(use) {
   }
 }
 
+/** @param {string | null | undefined} text @returns {any} what it says in JSON, or null */
+export const parse = (text) => tried(() => JSON.parse(text ?? "null"));
+
+/** What a Storage has no room for, or is forbidden: it ends with the page. @type {Map<string, string>} */
+const unkept = new Map();
+
+/** @param {Storage | null} store @param {string} slot */
+const get = (store, slot) => parse(unkept.get(slot) ?? tried(() => store?.getItem(slot)));
+
+/** @param {Storage | null} store @param {string} slot */
+function remove(store, slot) {
+  unkept.delete(slot);
+  tried(() => store?.removeItem(slot));
+}
+
 /** One file's place in a Storage, or in none. */
 export class Slot {
   #store;
@@ -124,17 +131,19 @@ export class Slot {
    * @returns {Saved | null}
    */
   load(now) {
-    const saved = parse(tried(() => this.#store?.getItem(this.#name)));
+    const saved = get(this.#store, this.#name);
     return isSaved(saved, this.#size) && saved.expires > now ? saved : null;
   }
 
-  /** Where it cannot be kept, the upload ends with the page. @param {Saved} saved */
+  /** @param {Saved} saved */
   save(saved) {
-    tried(() => this.#store?.setItem(this.#name, JSON.stringify(saved)));
+    const text = JSON.stringify(saved);
+    unkept.delete(this.#name);
+    if (tried(() => this.#store?.setItem(this.#name, text)) === null) unkept.set(this.#name, text);
   }
 
   clear() {
-    tried(() => this.#store?.removeItem(this.#name));
+    remove(this.#store, this.#name);
   }
 }
 
@@ -150,14 +159,13 @@ export class Slot {
  */
 export function unfinishedIn(store, place, now, busy = new Set()) {
   const found = [];
-  for (const slot of namesIn(store)) {
+  for (const slot of new Set([...unkept.keys(), ...namesIn(store)])) {
     const file = parseName(slot);
     if (!file || busy.has(slot)) continue;
-    const { endpoint, scope, ...kept } = file;
-    const saved = parse(tried(() => store?.getItem(slot)));
-    if (expired(saved, now)) tried(() => store?.removeItem(slot));
-    else if (isOf(place, { endpoint, scope }) && isSaved(saved, kept.size)) {
-      found.push({ ...kept, expires: saved.expires, loaded: saved.sent ? kept.size : bytesDone(saved, kept.size) });
+    const saved = get(store, slot);
+    if (expired(saved, now)) remove(store, slot);
+    else if (slot === slotName(place, file) && isSaved(saved, file.size)) {
+      found.push({ ...file, expires: saved.expires, loaded: saved.sent ? file.size : bytesDone(saved, file.size) });
     }
   }
   return found.sort((a, b) => a.expires - b.expires);
@@ -165,9 +173,6 @@ export function unfinishedIn(store, place, now, busy = new Set()) {
 
 /** @param {any} saved @param {number} now */
 const expired = (saved, now) => typeof saved?.expires === "number" && saved.expires < now;
-
-/** @param {Place} place @param {Place} other */
-const isOf = (place, other) => other.endpoint === place.endpoint && other.scope === place.scope;
 
 /** @param {Storage | null} store @returns {string[]} */
 const namesIn = (store) => tried(() => store && Array.from({ length: store.length }, (_, i) => store.key(i) ?? "")) ?? [];
@@ -213,11 +218,8 @@ export function addShare(summed, number, share) {
  */
 export const wholeSum = ({ crc64, parts }) => (crc64 && crc64.parts.length === parts ? BigInt(crc64.sum) : null);
 
-/** The browser's own Storage, or null where it is forbidden. */
-export function local() {
-  try {
-    return globalThis.localStorage;
-  } catch {
-    return null;
-  }
-}
+/** A Storage that takes nothing. */
+const FORBIDDEN = /** @type {Storage} */ ({});
+
+/** The browser's own Storage. */
+export const local = () => tried(() => globalThis.localStorage) ?? FORBIDDEN;

@@ -12,7 +12,7 @@ import { idOf } from "./upload-item.js";
  * @typedef {object} Owner
  * @property {() => Options} options
  * @property {(file: UploadItem["file"]) => Options["metadata"] | Promise<Options["metadata"]>} metadata
- * @property {(item: UploadItem) => Promise<void>} prepare makes of a file what goes up
+ * @property {(item: UploadItem, signal: AbortSignal) => Promise<void>} prepare makes of a file what goes up
  * @property {(item: UploadItem, progress: Progress) => void} onProgress
  * @property {(item: UploadItem, state: State) => void} [onState] is told of what people wait for
  * @property {(item: UploadItem, receipt: Stored) => void} onComplete
@@ -74,7 +74,7 @@ export class Transfers {
 
   /** @param {UploadItem} item @param {AbortSignal} signal */
   async #run(item, signal) {
-    await this.#owner.prepare(item);
+    await this.#owner.prepare(item, signal);
     const { file, path } = item;
     if (!file || signal.aborted) return;
     const options = {

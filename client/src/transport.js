@@ -1,10 +1,12 @@
 // One request to the server, or to the bucket. Whatever goes wrong is an
 // UploadError that says with whom.
 
+import { read } from "./checksum.js";
 import { now } from "./clock.js";
 import { lineTo } from "./pool.js";
 import { forbidden } from "./policy.js";
 import { Results } from "./results.js";
+import { parse } from "./saved.js";
 import { UploadError } from "./upload-error.js";
 
 /** @import { Moment } from "./clock.js" */
@@ -41,7 +43,7 @@ export async function ask(request) {
   let text = "";
   const { status, ok, headers } = await fetchFrom(request, (piece) => (text += piece));
   const retryAfter = Number(headers.get("Retry-After")) || 0;
-  const answer = parse(text || "{}");
+  const answer = parse(text || "{}"); // null for a proxy's page
   if (ok && answer) return { body: answer, status, retryAfter, asked };
   throw problem(answer, status, retryAfter);
 }
@@ -104,15 +106,6 @@ function json(given, body) {
   return { method: "POST", headers, body: JSON.stringify(body) };
 }
 
-/** @param {string} text */
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // a proxy's page
-  }
-}
-
 /**
  * A request to the bucket. The file is what the body is made of.
  *
@@ -150,7 +143,10 @@ export async function send(sending) {
     line.answered = true;
   } catch (error) {
     if (error instanceof UploadError && error.code === "network" && !signal.aborted) {
-      throw (await forbidden(url)) ?? (await unreadable(file)) ?? error;
+      const why = await forbidden(url);
+      if (why) throw why;
+      await read(file.slice(0, 1));
+      throw error;
     }
     line.answered ||= !signal.aborted;
     throw error;
@@ -159,16 +155,6 @@ export async function send(sending) {
 
 /** How many bytes are sent before anybody misses the progress. @param {number} rate in bytes in a ms */
 const unseen = (rate) => Math.min(UNSEEN[1], Math.max(UNSEEN[0], rate * BLINK));
-
-/** @param {Blob} file */
-async function unreadable(file) {
-  try {
-    await file.slice(0, 1).arrayBuffer();
-    return null;
-  } catch (cause) {
-    return new UploadError("file_unreadable", { cause });
-  }
-}
 
 /**
  * By XMLHttpRequest: fetch could not tell how many bytes have left, and costs Chromium a

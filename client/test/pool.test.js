@@ -165,3 +165,12 @@ test("small files say nothing of how many large ones a line is worth", () => {
   move(pace, 0, 5, 100, 50 * KIB);
   assert.equal(pace.lanes, 4);
 });
+
+test("the time before the first bytes says nothing", () => {
+  const pace = new Pace();
+  pace.moved(65_536, 4000, 8 * MIB);
+  assert.equal(pace.rate, 0);
+  assert.equal(pace.lanes, 4);
+  move(pace, 4100, 2, 12_500);
+  assert.ok(pace.rate > 12_000 && pace.rate < 14_000, String(pace.rate));
+});

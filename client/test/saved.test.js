@@ -68,6 +68,30 @@ test("without a store nothing is kept", () => {
   assert.deepEqual(unfinishedIn(null, place, NOW), []);
 });
 
+test("what a store has no room for is kept as long as the page", () => {
+  const full = new Memory();
+  const { setItem } = full;
+  full.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+  for (const store of [full, /** @type {Memory} */ ({})]) {
+    const slot = new Slot(store, place, file);
+    slot.save(saved);
+    assert.deepEqual(new Slot(store, place, file).load(NOW), saved);
+    assert.deepEqual(unfinishedIn(store, place, NOW).map(({ name }) => name), [file.name]);
+    slot.clear();
+    assert.equal(slot.load(NOW), null);
+    assert.deepEqual(unfinishedIn(store, place, NOW), []);
+  }
+  const slot = new Slot(full, place, file);
+  slot.save(saved);
+  full.setItem = setItem;
+  slot.save({ ...saved, done: [1] });
+  assert.equal(full.length, 1);
+  assert.deepEqual(slot.load(NOW)?.done, [1]);
+  slot.save({ ...saved, expires: NOW - 1 });
+  assert.deepEqual(unfinishedIn(full, place, NOW), []);
+  assert.equal(full.length, 0);
+});
+
 test("what can go on is listed, the oldest first, with what has arrived", () => {
   const store = new Memory();
   store.setItem("posternal", "a page's own");

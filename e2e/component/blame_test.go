@@ -2,6 +2,7 @@ package component_test
 
 import (
 	"net/http"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -124,4 +125,30 @@ func TestASecondTabLeavesTheFirstAlone(t *testing.T) {
 	require.True(t, browser.Eval[bool](e.Page, e.JS()+`.value[0] === `+second+`.value[0]`))
 	require.Equal(t, s.keys(), e.value())
 	require.Equal(t, 1, s.asked(postern.ActionSign), "it went up once")
+}
+
+func TestAFileThatIsGoneIsToBeChosenAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, attributes string
+		size             int
+	}{
+		{"a form", "", 1000},
+		{"a form with its sum", "checksum", 1000},
+		{"parts with their sums", "checksum", 11 << 20},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, `<postern-upload `+c.attributes+`></postern-upload>`)
+			e := s.open()
+			e.AllowErrors()
+			browser.Eval[bool](e.Page, `(`+e.JS()+`.metadata = () => new Promise((go) => (window.go = () => go({}))), true)`)
+			f := fixture.Text(t, "gone.txt", c.size)
+			e.Pick(f)
+			e.Wait(`window.go`)
+			require.NoError(t, os.Remove(f.Path))
+			browser.Eval[bool](e.Page, `(go(), true)`)
+			require.Equal(t, "The file is gone, or has changed. Choose it again.", e.Failure(f.Name))
+		})
+	}
 }

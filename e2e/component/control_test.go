@@ -293,3 +293,31 @@ func TestAFileThatIsGivenUpCanBeAddedAgainAtOnce(t *testing.T) {
 	e.WaitFor("a.txt", "done")
 	require.Zero(t, s.unfinished())
 }
+
+func TestAPauseKeepsWhatWasSentWhereTheStorageIsFull(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, before string }{
+		{"by the page's own", `for (let size = 2 ** 23; size >= 1; size /= 2) {
+			for (let i = 0; ; i++) try { localStorage.setItem(["own", size, i], "x".repeat(size)); } catch { break; }
+		}`},
+		{"or forbidden", `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } });`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, `<postern-upload></postern-upload>`)
+			e := s.open()
+			browser.Eval[bool](e.Page, `(() => { `+c.before+` return true; })()`)
+			e.Throttle(1 << 20)
+			f := fixture.PDF(t, "large.pdf", "Large", 11<<20)
+			e.Pick(f)
+			e.Wait(e.In(f.Name, "bar") + `?.ariaValueNow > 15`)
+			e.Push(f.Name, "pause")
+			e.WaitFor(f.Name, "paused")
+			e.Throttle(0)
+			e.Push(f.Name, "resume")
+			e.WaitFor(f.Name, "done")
+			require.Equal(t, 1, s.asked(postern.ActionSign), "it was not begun again")
+			require.Zero(t, s.unfinished())
+		})
+	}
+}

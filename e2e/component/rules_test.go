@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +142,33 @@ func TestTheRulesAreThoseOfWhoeverAsks(t *testing.T) {
 		browser.Eval[bool](e.Page, `(`+e.JS()+`.headers = {}, true)`)
 		e.Wait(e.hint() + ` === "Only .txt"`)
 	})
+}
+
+func TestNobodyIsJudgedByTheRulesOfAnother(t *testing.T) {
+	t.Parallel()
+	var cut atomic.Int32 // questions for rules that were not answered, once it is not 0
+	s := serve(t, `<postern-upload multiple></postern-upload>`, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/rules") && cut.Load() > 0 {
+				cut.Add(1)
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	s.limit(1000)
+	e := s.open()
+	e.AllowErrors()
+	e.Wait(e.hint() + `.includes("1 kB")`)
+	s.limit(0)
+	cut.Store(1)
+	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, { headers: { "X-User": "bob" } }), true)`)
+	require.Eventually(t, func() bool { return cut.Load() > 1 }, browser.Patience, pause)
+	for range 2 { // who asks later hears later that there is no answer
+		browser.Eval[bool](e.Page, `import("/client/postern.js").then(({ rules }) => rules({ endpoint: "/uploads", headers: { "X-User": "bob" } }).catch(() => true))`)
+	}
+	e.put("a.txt", "text/plain", 5000)
+	e.WaitFor("a.txt", "done")
 }
 
 func TestAServerNeedsNoRules(t *testing.T) {
