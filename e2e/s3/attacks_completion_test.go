@@ -17,6 +17,7 @@ import (
 )
 
 func TestReplayAfterTheReceiptChangesNothing(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	other := bytes.ToUpper(content)
 	for name, s := range map[string]*site{
@@ -59,6 +60,7 @@ func uploadID(t testing.TB, h http.Handler, g grant) (key, id string) {
 }
 
 func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, inParts...)
 	large := big(5<<20 + 7)
@@ -130,6 +132,7 @@ func TestOnlyTheWholeUploadIsCompleted(t *testing.T) {
 }
 
 func TestKeyThatSomeoneElseTookIsAConflict(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	for _, tc := range []struct {
 		name      string
@@ -277,6 +280,7 @@ func TestFinalKeyUnderTheStagingPrefixIsRefused(t *testing.T) {
 }
 
 func TestBytesOfAnotherTypeAreRefused(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	svg := []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`)
 	zip := []byte("PK\x03\x04\x14\x00\x00\x00\x00\x00aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")

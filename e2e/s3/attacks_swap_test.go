@@ -93,6 +93,7 @@ func TestSwapUnderAnEqualETagAgainstASignedChecksum(t *testing.T) {
 // The moments at which a replayed grant may swap a picture for a page of the same
 // length. A receipt is of a picture that is there, or there is none.
 func TestSwapAtAnyMomentNeverEarnsAReceipt(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	page := htmlFile(len(pngFile()))
 	for _, moment := range []string{
@@ -199,6 +200,7 @@ func TestLateRefusalDoesNotDeleteWhatHasAReceipt(t *testing.T) {
 // Replicas complete one upload at the same time, while its grant is replayed with
 // pictures and pages. There is one picture in the end, or nothing.
 func TestParallelCompletionsAmongSwapsAgree(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	for range 6 {
 		s := newSite(t, srv, true, postern.WithSniffing())

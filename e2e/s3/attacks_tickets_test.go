@@ -185,6 +185,7 @@ func (c *chunks) Write(b []byte) (int, error) {
 }
 
 func TestTenThousandPartsAreSignedInOneStream(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 5<<40), postern.WithPartSize(5<<20))
 	g := ask(t, h, map[string]any{"filename": "movie.bin", "size": int64(10_000)*(5<<20) - 1})

@@ -62,6 +62,7 @@ func receiptOf(t testing.TB, a answer) (r receipt) {
 func other(content []byte, n byte) []byte { return append(append([]byte{}, content...), n) }
 
 func TestUploadsReplaceTheObjectThatTheyNameAtEveryProviderThatCan(t *testing.T) {
+	t.Parallel()
 	for _, p := range only(t, replacing) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -99,6 +100,7 @@ func TestUploadsReplaceTheObjectThatTheyNameAtEveryProviderThatCan(t *testing.T)
 }
 
 func TestOneOfManyReplacesAnObjectAtEveryProviderThatCan(t *testing.T) {
+	t.Parallel()
 	for _, p := range only(t, replacing) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -127,6 +129,7 @@ func TestOneOfManyReplacesAnObjectAtEveryProviderThatCan(t *testing.T) {
 
 // What is replaced stays until the new one is there, whenever the process dies.
 func TestReplacingSurvivesACrashAtEveryProviderThatCan(t *testing.T) {
+	t.Parallel()
 	for _, p := range only(t, replacing) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -155,6 +158,7 @@ func TestReplacingSurvivesACrashAtEveryProviderThatCan(t *testing.T) {
 
 // A bucket with Object Lock, where the server has it.
 func TestPromotionSetsLocksAndTheLanguageAtEveryProviderThatCan(t *testing.T) {
+	t.Parallel()
 	until := time.Now().AddDate(0, 0, 3).UTC().Truncate(time.Second)
 	attributes := postern.Attributes{
 		ContentLanguage: "de, en",

@@ -64,6 +64,7 @@ func (l *ledger) take(t *testing.T, schema *jsonschema.Schema) (lines []map[stri
 }
 
 func TestAuditLineOfEveryVerdictIsAsItsSchemaSays(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	schema, out := auditSchema(t), &ledger{}
 	log := audit.New(out, audit.WithDetails(func(context.Context) map[string]string { return map[string]string{"host": "web-1"} }))

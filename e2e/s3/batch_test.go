@@ -96,6 +96,7 @@ func TestHundredFilesTakeTwoRequests(t *testing.T) {
 
 // Forms, PUTs and parts, with the lists that each has.
 func TestBatchOfEveryMode(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	large := big(12 << 20)
 	for _, mode := range []postern.Mode{postern.ModePost, postern.ModePut} {
@@ -201,6 +202,7 @@ func TestCompletionOfABatchThatTakesLongIsPending(t *testing.T) {
 }
 
 func TestBrokenS3RefusesTheFilesThatNeedIt(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, postern.WithSizeLimit(1, 1<<30), postern.WithMultipartThreshold(6<<20))
 	s.proxy.on("CreateMultipartUpload staging", func(x *exchange) { x.say(503, "SlowDown") })

@@ -139,6 +139,7 @@ func (s *site) worksInEveryMode(t testing.TB) {
 // What a front end does to headers that S3 need not trust is no reason to refuse a
 // call.
 func TestBetweenUsAndS3HeadersMayBeRewritten(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(http.Header){
 		"as Google's front end does": func(h http.Header) {
 			h.Set("Accept-Encoding", "gzip, gzip(gfe)")
@@ -264,6 +265,7 @@ func TestBetweenUsAndS3HeadersMayBeWrittenOtherwise(t *testing.T) {
 }
 
 func TestBetweenUsAndS3BodiesMayBeBuffered(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]func(*http.Response) error{
 		"whole": func(res *http.Response) error { return replaceBody(res, func(body []byte) []byte { return body }) },
 		"and sent on in chunks": func(res *http.Response) error {
@@ -311,6 +313,7 @@ func keepAlive(body []byte, afterDeclaration bool) []byte {
 }
 
 func TestBetweenUsAndS3AnswersMayBeChanged(t *testing.T) {
+	t.Parallel()
 	spaced := func(after bool) func(*http.Response) error {
 		return func(res *http.Response) error {
 			if !slices.Contains(slow, operation(res.Request)) || res.StatusCode != http.StatusOK {
@@ -384,6 +387,7 @@ func TestBetweenUsAndS3NamesOfAnswersMayBeInLowerCase(t *testing.T) {
 
 // Where S3 has begun a 200 before it failed, the error is in the document.
 func TestBetweenUsAndS3AnErrorAfterWhiteSpaceIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	for _, call := range slow {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
@@ -460,6 +464,7 @@ func TestBetweenUsAndS3HTTP2MayBeSpoken(t *testing.T) {
 
 // Each call is reset once. Nobody can ask again for the rest of an object.
 func TestBetweenUsAndS3HTTP2StreamsThatAreResetAreTriedAgain(t *testing.T) {
+	t.Parallel()
 	for name, reset := range map[string]func(next http.Handler, w http.ResponseWriter, r *http.Request){
 		"before the answer": func(http.Handler, http.ResponseWriter, *http.Request) {},
 		"in the middle of the answer": func(next http.Handler, w http.ResponseWriter, r *http.Request) {

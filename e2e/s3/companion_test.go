@@ -108,6 +108,7 @@ func film(size int) []byte {
 }
 
 func TestUppyUploadsInParts(t *testing.T) {
+	t.Parallel()
 	for name, option := range map[string]postern.HandlerOption{
 		"without completion": postern.WithSniffing(),
 		"with promotion":     postern.WithPromotion("staging/"),
@@ -158,6 +159,7 @@ func TestUppyUploadsInParts(t *testing.T) {
 }
 
 func TestUppyAsksForManyPartsAtOnce(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	h, _ := newCompanion(t, srv)
 	content := film(3 * chunk)
@@ -355,6 +357,7 @@ func TestUppyRetriesACompletionThatFailed(t *testing.T) {
 }
 
 func TestUppyWaitsForALongCompletion(t *testing.T) {
+	t.Parallel()
 	for name, result := range map[string]error{"succeeds": nil, "fails": errors.New("the database is down")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

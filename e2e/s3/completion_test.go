@@ -20,9 +20,13 @@ import (
 )
 
 func big(size int) []byte {
+	const period = 3 * 256 // of the bytes below
 	b := make([]byte, size)
-	for i := range b {
+	for i := range min(period, size) {
 		b[i] = byte(i * 7 / 3)
+	}
+	for n := period; n < size; n *= 2 { // byte by byte is slow under the race detector
+		copy(b[n:], b[:n])
 	}
 	return b
 }
@@ -39,6 +43,7 @@ func withSum(request map[string]any, content []byte) map[string]any {
 
 // Every mode, with promotion and without, ends in the same kind of receipt.
 func TestCompletionOfEveryMode(t *testing.T) {
+	t.Parallel()
 	large := big(12 << 20)
 	for _, tc := range []struct {
 		name    string
@@ -172,6 +177,7 @@ func TestPartsAreAsLargeAsTheLineIsFast(t *testing.T) {
 }
 
 func TestAGrantHasTheURLsOfTheFirstParts(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	h := newReplica(t, twoIdentities(t, srv, ""), postern.WithSizeLimit(1, 1<<30), postern.WithPartSize(5<<20), postern.WithMultipartThreshold(5<<20))
 	type first struct {

@@ -52,6 +52,7 @@ func sdkSignature(t testing.TB, creds sigv4.Credentials, now time.Time, region s
 }
 
 func TestPresignedURLsHaveTheSDKsSignature(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	alphabet := []rune("abcXYZ019-._~ +&%'\"$\\/=?#;,:@!*()[]{}<>|^`éß日本語😀")
 	text := func(longest int) string {

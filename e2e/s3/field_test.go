@@ -41,6 +41,7 @@ var modes = []struct {
 // which is a signed header of a PUT, of the beginning of an upload in parts, and of
 // the call that freezes.
 func TestNamesThatBrokeSignaturesAtEveryProvider(t *testing.T) {
+	t.Parallel()
 	for _, p := range these([]postern.Provider{postern.VersityGW}) {
 		srv := at(t, p)
 		for _, tc := range []struct{ source, name string }{
@@ -75,6 +76,7 @@ func TestNamesThatBrokeSignaturesAtEveryProvider(t *testing.T) {
 
 // Metadata whose spaces were signed otherwise than they were sent.
 func TestMetadataThatBrokeSignaturesAtEveryProvider(t *testing.T) {
+	t.Parallel()
 	for _, p := range these([]postern.Provider{postern.VersityGW}) {
 		srv := at(t, p)
 		for _, tc := range []struct{ source, value string }{
@@ -164,6 +166,7 @@ func TestCredentialsWithSpecialCharactersSign(t *testing.T) {
 // Types that a browser does not know, or that have a plus, are signed as they are
 // sent and stored.
 func TestTypesThatBrokeSignaturesAreStored(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	for _, tc := range []struct{ source, name, declared, want string }{
 		{"transloadit/uppy issue 1233", "scene.blend", "", "application/octet-stream"},
@@ -223,6 +226,7 @@ func partsOf(t testing.TB, h http.Handler, g grant, content []byte) (parts []map
 
 // Lists of parts that S3 or a server refused, though all parts were there.
 func TestListsOfPartsThatWereRefusedElsewhereComplete(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	content := big(10<<20 + 1)
 	for _, tc := range []struct {
@@ -263,6 +267,7 @@ func TestListsOfPartsThatWereRefusedElsewhereComplete(t *testing.T) {
 // A file whose size is a multiple of the parts' size has no empty part behind them
 // (transloadit/uppy pull request 2451, tus/tus-java-client issue 69).
 func TestFilesOfWholePartsHaveNoEmptyPart(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	for _, parts := range []int{2, 3} {
 		t.Run(fmt.Sprint(parts), func(t *testing.T) {
@@ -322,6 +327,7 @@ func TestMoreThanAThousandPartsAreListed(t *testing.T) {
 // An error of S3 under the status 200 is an error: of CompleteMultipartUpload
 // (apache/arrow-rs issue 4965) and of a copy (aws/aws-sdk-cpp pull request 2057).
 func TestAnErrorUnderStatus200IsAnError(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	large := big(5<<20 + 1)
 	for _, target := range []string{"CompleteMultipartUpload staging", "UploadPartCopy final", "CompleteMultipartUpload final"} {
@@ -394,6 +400,7 @@ func TestFilesThatWereMistakenElsewhereAreVerified(t *testing.T) {
 // sign its parts (TTLabs/EvaporateJS issue 76), and others complete it (boto/botocore
 // issue 228).
 func TestCredentialsMayChangeBetweenTheParts(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	s := newSite(t, srv, true, inParts...)
 	content := big(10<<20 + 1)

@@ -415,6 +415,7 @@ func shortened(content []byte) string {
 
 // What completions are simulated at answers as servers do.
 func TestS3InMemoryAnswersAsServersDo(t *testing.T) {
+	t.Parallel()
 	const groups, sequences, steps = 8, 30, 20
 	srv := foreign.Start(t)
 	require.Contains(t, profiles, srv.Name)

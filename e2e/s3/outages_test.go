@@ -143,6 +143,7 @@ func (f *fading) Retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 func TestCredentialsThatEndInTheMiddle(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	bucket := twoIdentities(t, srv, "")
 	clock := &movedClock{}

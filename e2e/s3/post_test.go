@@ -61,6 +61,7 @@ func TestGrantUploadsOneObjectWithEveryAttribute(t *testing.T) {
 }
 
 func TestOddKeysAreAcceptedAndReadBack(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	bucket := bucketOf(t, srv)
 	bucket.Credentials = srv.Credentials()

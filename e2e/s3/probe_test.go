@@ -12,6 +12,7 @@ import (
 
 // What a probe finds is what the server was made to do.
 func TestProbeFindsWhatAServerDoes(t *testing.T) {
+	t.Parallel()
 	strict := postern.Abilities{PostForms: true, RejectsUnsigned: true, PartSums: true}
 	for _, tc := range []struct {
 		like  postern.Provider
@@ -55,6 +56,7 @@ func TestProbeFindsWhatAServerDoes(t *testing.T) {
 
 // What a probe finds at a server of others is what the table says of it.
 func TestProbeAtServersOfOthers(t *testing.T) {
+	t.Parallel()
 	want := map[string]postern.Abilities{
 		foreign.VersityGW: {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, CopyPartSums: true, PartSums: true, DeleteIfMatch: true, CompleteSize: true, RejectsUnsigned: true},
 		foreign.MinIO:     {PostForms: true, PutIfAbsent: true, CompleteIfAbsent: true, CompleteIfMatch: true, CopyPartIfMatch: true, PartSums: true},
@@ -76,6 +78,7 @@ func with(a postern.Abilities, change func(*postern.Abilities)) postern.Abilitie
 }
 
 func TestProbeSaysWhatCannotBeUsedAtAll(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t, s3test.WithCORSOrigins())
 	b := twoIdentities(t, srv, "")
 	found, err := postern.Probe(t.Context(), b, "staging/", "https://app.example.com")

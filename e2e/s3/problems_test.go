@@ -25,6 +25,7 @@ func completing(t testing.TB, h http.Handler, g grant) (p problem) {
 }
 
 func TestProblemTellsWhetherTheUploadHasEnded(t *testing.T) {
+	t.Parallel()
 	srv := foreign.Embedded(t)
 	large := big(5<<20 + 1)
 

@@ -95,6 +95,7 @@ func (s *site) left(t testing.TB) []string {
 
 // Every provider that can store an object earns a true receipt, in every mode.
 func TestReceiptsAtEveryProvider(t *testing.T) {
+	t.Parallel()
 	large := big(6<<20 + 1)
 	for _, p := range these(likeEach) {
 		t.Run(string(p), func(t *testing.T) {
@@ -137,6 +138,7 @@ func TestReceiptsAtEveryProvider(t *testing.T) {
 // Whatever the moment, a swap earns no receipt for what was not verified, and
 // changes nothing after one.
 func TestSwapsAtEveryWayToFreeze(t *testing.T) {
+	t.Parallel()
 	page := htmlFile(len(pngFile()))
 	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
@@ -177,6 +179,7 @@ func TestSwapsAtEveryWayToFreeze(t *testing.T) {
 
 // A process that dies between any two calls, and a replica that goes on.
 func TestCrashAtEveryCallOfEveryWayToFreeze(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		for _, acted := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, and S3 has acted %t", p, acted), func(t *testing.T) {
@@ -237,6 +240,7 @@ func (s *site) meet(n int) {
 
 // Three replicas complete one upload at the same time, while its bytes are swapped.
 func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -273,6 +277,7 @@ func TestParallelCompletionsAtEveryWayToFreeze(t *testing.T) {
 
 // Two uploads with one key: one of them gets it.
 func TestOneKeyIsOneUploadsAtEveryWayToFreeze(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()

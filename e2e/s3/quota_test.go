@@ -48,6 +48,7 @@ func (c *counted) uses(t *testing.T, bytes, files, reserved, uploads int64) {
 func (c *counted) account() string { return postern.SubjectAccount("acme", "ada") }
 
 func TestReceiptsSettleWhatGrantsReserved(t *testing.T) {
+	t.Parallel()
 	for name, file := range map[string][]byte{"a form": content, "parts": big(9 << 20)} {
 		t.Run(name, func(t *testing.T) {
 			c := newCounted(t)
@@ -81,6 +82,7 @@ func TestAHookThatFailsDoesNotCountTwice(t *testing.T) {
 // Whoever gives an upload up, and sends it nevertheless, has nothing: else one quota would
 // be as many as one likes.
 func TestWhatWasGivenUpIsFreeAndCannotBeCompleted(t *testing.T) {
+	t.Parallel()
 	for name, file := range map[string][]byte{"a form": content, "parts": big(9 << 20)} {
 		t.Run(name, func(t *testing.T) {
 			c := newCounted(t)
@@ -136,6 +138,7 @@ func TestDuplicatesCountOnce(t *testing.T) {
 }
 
 func TestTheReconcilerSettlesAndGivesBack(t *testing.T) {
+	t.Parallel()
 	c := newCounted(t)
 	g := ask(t, c, fileOf(content))
 	upload(t, c, g, content)

@@ -60,6 +60,7 @@ var uploadKinds = map[string]struct {
 
 // A page that is closed after the last byte loses nothing.
 func TestUploadWhoseBrowserHasGoneIsCompleted(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -284,6 +285,7 @@ func TestReconcilerLeavesTheUploadsOfOtherHandlers(t *testing.T) {
 }
 
 func TestReconcilersTogetherCompleteEachUploadOnce(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
@@ -374,6 +376,7 @@ func TestReconcilerRemovesWhatACrashHasLeft(t *testing.T) {
 
 // A process dies before and after every call of a completion, and its browser with it.
 func TestReconcilerEndsWhatACrashHasBegun(t *testing.T) {
+	t.Parallel()
 	for _, p := range these(byMethod) {
 		for name, kind := range uploadKinds {
 			if name != "a form" && name != "parts" {
