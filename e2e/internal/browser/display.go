@@ -39,7 +39,7 @@ func startDisplay(width, height int) (*display, error) {
 		}
 	}
 	server.Stop()
-	return nil, errors.New("Xvfb does not start")
+	return nil, errors.New("no display starts with Xvfb")
 }
 
 // environment has a program show itself there, and not on the desktop of whoever runs tests.
