@@ -18,6 +18,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
 	github.com/jackc/pgx/v5 v5.13.0
+	github.com/jezek/xgb v1.1.1
 	github.com/nats-io/nats.go v1.55.0
 	github.com/postern-go/postern v0.0.0
 	github.com/postern-go/postern/events/nats v0.0.0

@@ -4,7 +4,7 @@ import { patternsOf, refusalOf } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf, preconnect } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
-import { MOST, dropped, filesIn } from "./folders.js";
+import { MOST, dropped, filesIn, mayHoldFiles } from "./folders.js";
 import { cleanName } from "./names.js";
 import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
@@ -178,12 +178,18 @@ export class PosternUpload extends Attributes {
   /** @param {DataTransfer | Iterable<File>} source */
   add(source) {
     if (this.#disabled) return;
-    if (!(source instanceof DataTransfer)) {
-      this.#add([...source]);
+    if (source instanceof DataTransfer) this.#addDropped(source);
+    else this.#add([...source]);
+  }
+
+  /** @param {DataTransfer} transfer */
+  #addDropped(transfer) {
+    const { files, directories } = dropped(transfer, this.unfinished ? this.#keeper?.noteDropped : undefined);
+    const folders = directories.length > 0;
+    if (!files.length && !folders) {
+      this.#drop.notify(this.#words.text("no_files"));
       return;
     }
-    const { files, directories } = dropped(source, this.unfinished ? this.#keeper?.noteDropped : undefined);
-    const folders = directories.length > 0;
     if (files.length || !this.multiple) this.#add(files, { folders: folders && !this.multiple });
     if (folders && this.multiple) this.#addInside(directories);
   }
@@ -279,8 +285,8 @@ export class PosternUpload extends Attributes {
   /** @param {DragEvent} event */
   #onDrag(event) {
     const { dataTransfer, type } = event;
-    if (!dataTransfer?.types.includes("Files")) return;
-    event.preventDefault(); // else the browser opens the file
+    if (!dataTransfer || !mayHoldFiles(dataTransfer)) return;
+    event.preventDefault(); // else the browser opens it, and the page is gone
     dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
     if (type === "dragover" && !this.#internals.states.has("over")) this.#connect();
     this.#setState("over", type === "dragover" && !this.#disabled);

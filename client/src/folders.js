@@ -13,6 +13,14 @@ export function pathOf(file) {
 }
 
 /**
+ * Whether files may be among what is dragged. WebKitGTK says of files what others do of
+ * links, and hands none over (CVE-2025-13947).
+ *
+ * @param {DataTransfer} transfer
+ */
+export const mayHoldFiles = ({ types }) => types.includes("Files") || types.includes("text/uri-list");
+
+/**
  * What was dropped or pasted, which must be asked at once: it is gone after the event.
  *
  * @param {DataTransfer} transfer

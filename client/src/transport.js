@@ -15,6 +15,7 @@ const PATIENCE = 60_000; // ms without an answer, or without progress
 const SLOWEST = 4; // bytes in a ms of what goes up unseen
 const UNSEEN = [2 ** 17, 2 ** 20]; // bytes; what is as small goes up unseen: at any rate, and at most
 const BLINK = 300; // ms in which nobody misses progress
+const GLANCE = 2000; // ms between two looks whether a file is still there
 
 /**
  * What the server has answered, and when it was asked. The body is as the protocol has it.
@@ -136,9 +137,12 @@ export async function send(sending) {
     before = loaded;
     sending.onLoaded(loaded);
   };
+  // Firefox and WebKit send nothing of a file that is gone, and wait for more.
+  const gone = new AbortController();
+  const look = setInterval(() => read(file.slice(0, 1)).catch(() => gone.abort()), GLANCE);
   try {
     const quick = body instanceof FormData && file.size <= unseen(line.pace.rate);
-    await transmit({ ...sending, onLoaded: quick ? null : onLoaded });
+    await transmit({ ...sending, signal: AbortSignal.any([signal, gone.signal]), onLoaded: quick ? null : onLoaded });
     line.moved(Math.max(0, file.size - before), file.size);
     line.answered = true;
   } catch (error) {
@@ -150,6 +154,8 @@ export async function send(sending) {
     }
     line.answered ||= !signal.aborted;
     throw error;
+  } finally {
+    clearInterval(look);
   }
 }
 

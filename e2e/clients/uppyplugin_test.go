@@ -107,7 +107,7 @@ func TestAFileIsRemovedWhileTheUppyPluginUploads(t *testing.T) {
 func TestTheUppyPluginGoesOnAfterAReload(t *testing.T) {
 	for name, c := range map[string]struct{ size, rate int }{
 		"with Golden Retriever":         {6 * megabyte, megabyte / 2},
-		"when the file is chosen again": {22 * megabyte, 2 * megabyte},
+		"when the file is chosen again": {22 * megabyte, megabyte},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, page := openPlugin(t, "")

@@ -135,6 +135,7 @@ func TestAFileThatIsGoneIsToBeChosenAgain(t *testing.T) {
 	}{
 		{"a form", "", 1000},
 		{"a form with its sum", "checksum", 1000},
+		{"parts", "", 11 << 20},
 		{"parts with their sums", "checksum", 11 << 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
+	"github.com/postern-go/postern/e2e/internal/fixture"
 )
 
 // folderOf makes a folder of small files.
@@ -111,4 +112,29 @@ func TestWhatIsTooMuchOfAFolderIsSaid(t *testing.T) {
 	e.Wait(e.Part("notice") + `.innerText === "Too many files: the limit is 10,000. Left out: 10000.txt and 10001.txt."`)
 	e.Wait(e.Part("count") + `.innerText === "0 of 10,000 uploaded, 10,000 failed"`)
 	require.Zero(t, s.asked(postern.ActionSign))
+}
+
+// A link has no file, and WebKitGTK hands over none of what a file manager drags.
+func TestADropWithoutFilesIsSaidAndLeavesThePageAsItIs(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple></postern-upload>`).open()
+	f := fixture.Text(t, "before.txt", 10)
+	e.Pick(f)
+	e.WaitFor(f.Name, "done")
+	says := func(dropped string) {
+		t.Helper()
+		browser.Eval[bool](e.Page, `(`+e.Part("notice")+`.textContent = "", true)`)
+		at := browser.Eval[[]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
+		e.DropAddresses(at[0], at[1], dropped)
+		e.Wait(e.Part("notice") + `.innerText === "The browser passed on no files. Choose them instead of dropping them."`)
+		require.Len(t, e.value(), 1)
+		require.False(t, browser.Eval[bool](e.Page, e.JS()+`.matches(":state(over)")`))
+	}
+	if browser.Selected() != browser.Firefox { // a link that is dragged there from another program was not seen to work
+		says("https://example.org/")
+	}
+	if !browser.Has(browser.DropOfFolders) {
+		says("file://" + folderOf(t, 1))
+	}
+	e.Picture("component-no-files")
 }

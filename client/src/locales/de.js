@@ -52,6 +52,7 @@ export default {
   twice: "Schon in der Liste: {names}.",
   folder: "Ordner lassen sich nicht hochladen. Legen Sie stattdessen die Dateien daraus ab.",
   folder_empty: "In diesem Ordner wurden keine Dateien gefunden.",
+  no_files: "Der Browser hat keine Dateien übergeben. Wählen Sie sie aus, statt sie abzulegen.",
   size_too_large: "Zu groß: Diese Datei hat {size}, erlaubt sind {max}.",
   size_just_over: "Zu groß: knapp über der Grenze von {max}.",
   size_too_small: "Zu klein: Eine Datei muss mindestens {min} haben.",

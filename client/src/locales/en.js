@@ -53,6 +53,7 @@ export default {
   twice: "Already in the list: {names}.",
   folder: "Folders can’t be uploaded. Drop the files inside instead.",
   folder_empty: "No files were found in this folder.",
+  no_files: "The browser passed on no files. Choose them instead of dropping them.",
   size_too_large: "Too large: this file has {size}, and the limit is {max}.",
   size_just_over: "Too large: just above the limit of {max}.",
   size_too_small: "Too small: a file must have at least {min}.",

@@ -56,6 +56,7 @@ export default {
   twice: "Ya están en la lista: {names}.",
   folder: "Las carpetas no se pueden subir. Suelta los archivos que contienen.",
   folder_empty: "No se han encontrado archivos en esta carpeta.",
+  no_files: "El navegador no ha pasado ningún archivo. Elígelos en vez de soltarlos.",
   size_too_large: "Demasiado grande: este archivo tiene {size} y el límite es {max}.",
   size_just_over: "Demasiado grande: supera por poco el límite de {max}.",
   size_too_small: "Demasiado pequeño: un archivo debe tener al menos {min}.",

@@ -56,6 +56,7 @@ export default {
   twice: "Déjà dans la liste : {names}.",
   folder: "Les dossiers ne peuvent pas être envoyés. Déposez plutôt les fichiers qu’ils contiennent.",
   folder_empty: "Aucun fichier n’a été trouvé dans ce dossier.",
+  no_files: "Le navigateur n’a transmis aucun fichier. Choisissez-les au lieu de les déposer.",
   size_too_large: "Trop volumineux : ce fichier fait {size} et la limite est de {max}.",
   size_just_over: "Trop volumineux : juste au-dessus de la limite de {max}.",
   size_too_small: "Trop petit : un fichier doit faire au moins {min}.",

@@ -56,6 +56,7 @@ export default {
   twice: "Già nell’elenco: {names}.",
   folder: "Le cartelle non si possono caricare. Trascina i file che contengono.",
   folder_empty: "Nessun file trovato in questa cartella.",
+  no_files: "Il browser non ha passato alcun file. Sceglili invece di trascinarli.",
   size_too_large: "Troppo grande: questo file ha {size} e il limite è {max}.",
   size_just_over: "Troppo grande: di poco oltre il limite di {max}.",
   size_too_small: "Troppo piccolo: un file deve avere almeno {min}.",

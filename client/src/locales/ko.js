@@ -48,6 +48,7 @@ export default {
   twice: "이미 목록에 있습니다: {names}.",
   folder: "폴더는 업로드할 수 없습니다. 안에 있는 파일을 놓으세요.",
   folder_empty: "이 폴더에서 파일을 찾을 수 없습니다.",
+  no_files: "브라우저가 파일을 전달하지 않았습니다. 놓는 대신 선택하세요.",
   size_too_large: "너무 큽니다. 이 파일은 {size}이고 한도는 {max}입니다.",
   size_just_over: "너무 큽니다. 한도 {max}를 조금 넘었습니다.",
   size_too_small: "너무 작습니다. 파일은 {min} 이상이어야 합니다.",

@@ -52,6 +52,7 @@ export default {
   twice: "Staat al in de lijst: {names}.",
   folder: "Mappen kunnen niet worden geüpload. Zet in plaats daarvan de bestanden eruit neer.",
   folder_empty: "Er zijn geen bestanden gevonden in deze map.",
+  no_files: "De browser heeft geen bestanden doorgegeven. Kies ze in plaats van ze neer te zetten.",
   size_too_large: "Te groot: dit bestand is {size} en de limiet is {max}.",
   size_just_over: "Te groot: net boven de limiet van {max}.",
   size_too_small: "Te klein: een bestand moet minstens {min} zijn.",

@@ -60,6 +60,7 @@ export default {
   twice: "Już na liście: {names}.",
   folder: "Folderów nie można przesłać. Upuść zamiast tego pliki z ich wnętrza.",
   folder_empty: "W tym folderze nie znaleziono plików.",
+  no_files: "Przeglądarka nie przekazała żadnych plików. Wybierz je, zamiast je upuszczać.",
   size_too_large: "Za duży: ten plik ma {size}, a limit to {max}.",
   size_just_over: "Za duży: nieco ponad limit {max}.",
   size_too_small: "Za mały: plik musi mieć co najmniej {min}.",

@@ -56,6 +56,7 @@ export default {
   twice: "Já estão na lista: {names}.",
   folder: "Não é possível enviar pastas. Solte os arquivos que estão dentro delas.",
   folder_empty: "Nenhum arquivo foi encontrado nesta pasta.",
+  no_files: "O navegador não passou nenhum arquivo. Escolha-os em vez de soltá-los.",
   size_too_large: "Grande demais: este arquivo tem {size} e o limite é {max}.",
   size_just_over: "Grande demais: pouco acima do limite de {max}.",
   size_too_small: "Pequeno demais: um arquivo deve ter pelo menos {min}.",

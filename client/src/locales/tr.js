@@ -52,6 +52,7 @@ export default {
   twice: "Zaten listede: {names}.",
   folder: "Klasörler yüklenemez. Onun yerine içindeki dosyaları bırakın.",
   folder_empty: "Bu klasörde dosya bulunamadı.",
+  no_files: "Tarayıcı hiçbir dosya iletmedi. Dosyaları bırakmak yerine seçin.",
   size_too_large: "Çok büyük: bu dosya {size}, sınır ise {max}.",
   size_just_over: "Çok büyük: {max} sınırının biraz üzerinde.",
   size_too_small: "Çok küçük: bir dosya en az {min} olmalı.",

@@ -48,6 +48,7 @@ export default {
   twice: "已在列表中：{names}。",
   folder: "无法上传文件夹。请拖放其中的文件。",
   folder_empty: "此文件夹中没有找到文件。",
+  no_files: "浏览器没有传来任何文件。请不要拖放，改为选择文件。",
   size_too_large: "文件过大：此文件为 {size}，上限为 {max}。",
   size_just_over: "文件过大：略超过 {max} 的上限。",
   size_too_small: "文件过小：至少需要 {min}。",

@@ -248,6 +248,14 @@ func (p *Page) Drop(x, y float64, paths ...string) {
 	p.do("drop", func(ctx context.Context) error { return p.engine.drop(ctx, x, y, paths) })
 }
 
+// DropAddresses drags what is at addresses from another program over a point of the
+// window, and drops it: files and folders, if they begin with "file:", and links. The
+// browser alone decides what of it the page gets. In WebKit, Drop does without it.
+func (p *Page) DropAddresses(x, y float64, addresses ...string) {
+	p.t.Helper()
+	p.do("drop addresses", func(ctx context.Context) error { return p.engine.dropAddresses(ctx, x, y, addresses) })
+}
+
 // Press presses a key: Tab and its like, or a character.
 func (p *Page) Press(key string) {
 	p.t.Helper()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,11 @@ addEventListener("online", () => say("online"));
 shadow.attachShadow({ mode: "open" }).innerHTML = "<input type=file><button>Inner</button>";
 addEventListener("dragover", (event) => { event.preventDefault(); say(event.type + event.dataTransfer.types.join()); });
 addEventListener("drop", (event) => { event.preventDefault(); say([...event.dataTransfer.files].map((f) => f.name + f.size)); });
+addEventListener("drop", async ({ dataTransfer: { items } }) => {
+	const folder = [...items].map((item) => item.webkitGetAsEntry()).find((entry) => entry?.isDirectory);
+	const inside = folder && await new Promise((done, failed) => folder.createReader().readEntries(done, failed));
+	say(folder ? "folder:" + folder.name + "/" + inside.map(({ name }) => name) : "no folder");
+});
 </script>`
 
 func serve(t *testing.T) *httptest.Server {
@@ -95,6 +101,13 @@ func TestEachBrowserDoesWhatAPageAsksOfIt(t *testing.T) {
 			p.DropAt(20, 20, a, b)
 			says("dragoverFiles")
 			says("a.txt1,ä b.txt2")
+			p.DropAddresses(20, 20, (&url.URL{Scheme: "file", Path: folder}).String())
+			if browser.HasIn(name, browser.DropOfFolders) {
+				says("folder:" + filepath.Base(folder) + "/")
+			} else {
+				says("dragovertext/uri-list")
+				p.Wait(`said.textContent.endsWith("no folder ")`)
+			}
 
 			require.EqualValues(t, 400, p.Resize(400, 500))
 			p.Prefer("prefers-color-scheme", "dark")

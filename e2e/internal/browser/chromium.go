@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"testing"
@@ -131,22 +132,34 @@ func (c chromium) choose(ctx context.Context, element string, paths []string) er
 }
 
 func (c chromium) drag(ctx context.Context, x, y float64, paths []string) error {
-	if err := c.carry(ctx, input.DispatchDragEventTypeDragEnter, x, y, paths); err != nil {
-		return err
-	}
-	return c.carry(ctx, input.DispatchDragEventTypeDragOver, x, y, paths)
+	return c.carry(ctx, x, y, &input.DragData{Items: []*input.DragDataItem{}, Files: paths},
+		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver)
 }
 
 func (c chromium) drop(ctx context.Context, x, y float64, paths []string) error {
-	return c.carry(ctx, input.DispatchDragEventTypeDrop, x, y, paths)
+	return c.carry(ctx, x, y, &input.DragData{Items: []*input.DragDataItem{}, Files: paths}, input.DispatchDragEventTypeDrop)
 }
 
-func (c chromium) carry(ctx context.Context, step input.DispatchDragEventType, x, y float64, paths []string) error {
-	_, err := call(ctx, c, input.DispatchDragEvent, input.DispatchDragEventParams{
-		Type: step, X: x, Y: y,
-		Data: &input.DragData{Items: []*input.DragDataItem{}, Files: paths, DragOperationsMask: 1},
-	})
-	return err
+func (c chromium) dropAddresses(ctx context.Context, x, y float64, addresses []string) error {
+	data := &input.DragData{Items: []*input.DragDataItem{}}
+	for _, address := range addresses {
+		if at, err := url.Parse(address); err == nil && at.Scheme == "file" {
+			data.Files = append(data.Files, at.Path)
+		} else {
+			data.Items = append(data.Items, &input.DragDataItem{MimeType: "text/uri-list", Data: address})
+		}
+	}
+	return c.carry(ctx, x, y, data, input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop)
+}
+
+func (c chromium) carry(ctx context.Context, x, y float64, data *input.DragData, steps ...input.DispatchDragEventType) error {
+	data.DragOperationsMask = 1 // a copy
+	for _, step := range steps {
+		if _, err := call(ctx, c, input.DispatchDragEvent, input.DispatchDragEventParams{Type: step, X: x, Y: y, Data: data}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c chromium) press(ctx context.Context, key string) error {

@@ -54,12 +54,11 @@ const (
 // less or other things there than in each.
 var lacks = map[Name]map[Ability]string{
 	Firefox: {
-		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
 		DroppedHandles:  "it has no getAsFileSystemHandle",
 		FilePermissions: "it gives pages no handles of files",
 	},
 	WebKit: {
-		DropOfFolders:   "WebDriver cannot drag from outside; what a page drags itself has no folders",
+		DropOfFolders:   "since 2.50.3, WebKitGTK gives pages nothing of dropped files (CVE-2025-13947)",
 		KeptBlobs:       "what WebDriver drives is a private window, which keeps none",
 		HTTPCache:       "what WebDriver drives is a private window, which has none",
 		OwnFiles:        "it has no createWritable",
@@ -104,6 +103,7 @@ type engine interface {
 	choose(ctx context.Context, element string, paths []string) error
 	drag(ctx context.Context, x, y float64, paths []string) error
 	drop(ctx context.Context, x, y float64, paths []string) error
+	dropAddresses(ctx context.Context, x, y float64, addresses []string) error
 	press(ctx context.Context, key string) error
 	resize(ctx context.Context, width, height int64) error
 	prefer(ctx context.Context, feature, value string) error

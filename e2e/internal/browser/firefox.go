@@ -27,6 +27,7 @@ type firefox struct {
 	line *line
 	// user has cookies and storage of its own, as a profile would.
 	user, window string
+	dragging     bool
 }
 
 // preferences are those that BiDi doesn't set by itself.
@@ -80,22 +81,26 @@ func launchFirefox() (*bidi, error) {
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preferences), 0o600); err != nil {
 		return nil, err
 	}
-	p, err := run(profile, []string{"HOME=" + profile, "MOZ_CRASHREPORTER_DISABLE=1"},
-		path, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "--remote-allow-system-access")
+	// Headless, it knows of no drag.
+	d, err := startDisplay(1400, 1200)
 	if err != nil {
 		return nil, err
 	}
-	address, err := listening(bufio.NewScanner(p.Output))
+	b := &bidi{display: d}
+	b.process, err = run(profile, append(d.environment(), "HOME="+profile, "MOZ_CRASHREPORTER_DISABLE=1"),
+		path, "--width", "1300", "--height", "1100", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "--remote-allow-system-access")
 	if err != nil {
-		p.Stop()
+		d.server.Stop()
 		return nil, err
 	}
-	b, err := dial(address)
+	address, err := listening(bufio.NewScanner(b.process.Output))
+	if err == nil {
+		err = b.dial(address)
+	}
 	if err != nil {
-		p.Stop()
+		b.stop()
 		return nil, err
 	}
-	b.process = p
 	return b, nil
 }
 
@@ -134,7 +139,7 @@ func startFirefox(t testing.TB, fault func(string)) engine {
 		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
 		if err := b.call(ctx, "browser.removeUserContext", object{"userContext": f.user}, nil); err != nil {
-			b.process.Stop() // whatever ails it
+			b.stop() // whatever ails it
 			return
 		}
 		giveBack()
@@ -142,6 +147,11 @@ func startFirefox(t testing.TB, fault func(string)) engine {
 	require.NoError(t, b.call(ctx, "browsingContext.create", object{"type": "window", "userContext": f.user}, &made))
 	f.window = made.Context
 	t.Cleanup(b.listen(f.window, fault))
+	t.Cleanup(func() {
+		if f.dragging {
+			b.display.outside.leave()
+		}
+	})
 	require.NoError(t, f.resize(ctx, 1000, 800))
 	return f
 }
@@ -202,11 +212,32 @@ func (f *firefox) choose(ctx context.Context, element string, paths []string) er
 }
 
 func (f *firefox) drag(ctx context.Context, x, y float64, paths []string) error {
-	return dragByScript(ctx, f, x, y, paths)
+	return f.dragAddresses(ctx, x, y, addressesOf(paths))
 }
 
-func (f *firefox) drop(ctx context.Context, x, y float64, _ []string) error {
-	return dropByScript(ctx, f, x, y)
+func (f *firefox) dragAddresses(ctx context.Context, x, y float64, addresses []string) error {
+	text, err := f.evaluate(ctx, `[mozInnerScreenX, mozInnerScreenY]`)
+	var at [2]float64
+	if err == nil {
+		err = json.Unmarshal(text, &at)
+	}
+	if err == nil {
+		err = f.display.outside.drag(ctx, at[0]+x, at[1]+y, addresses)
+	}
+	f.dragging = err == nil
+	return err
+}
+
+func (f *firefox) drop(ctx context.Context, _, _ float64, _ []string) error {
+	f.dragging = false
+	return f.display.outside.drop(ctx)
+}
+
+func (f *firefox) dropAddresses(ctx context.Context, x, y float64, addresses []string) error {
+	if err := f.dragAddresses(ctx, x, y, addresses); err != nil {
+		return err
+	}
+	return f.drop(ctx, x, y, nil)
 }
 
 func (f *firefox) resize(ctx context.Context, width, height int64) error {
@@ -291,6 +322,7 @@ func (f *firefox) picture(ctx context.Context) ([]byte, error) {
 type bidi struct {
 	conn    *websocket.Conn
 	process *process // which ends when nobody holds it
+	display *display
 	// own is the browser's own window.
 	own string
 
@@ -310,15 +342,21 @@ type message struct {
 	Params         json.RawMessage
 }
 
-func dial(address string) (*bidi, error) {
+// stop ends the browser.
+func (b *bidi) stop() {
+	b.process.Stop()
+	b.display.server.Stop()
+}
+
+func (b *bidi) dial(address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, address+"/session", nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	conn.SetReadLimit(-1)
-	b := &bidi{conn: conn, waiting: map[int]chan message{}, faults: map[string]func(string){}}
+	b.conn, b.waiting, b.faults = conn, map[int]chan message{}, map[string]func(string){}
 	go b.read()
 	var tree struct{ Contexts []struct{ Context string } }
 	for _, step := range []struct {
@@ -331,11 +369,11 @@ func dial(address string) (*bidi, error) {
 		{"browsingContext.getTree", object{"moz:scope": "chrome"}, &tree},
 	} {
 		if err := b.call(ctx, step.method, step.params, step.result); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	b.own = tree.Contexts[0].Context
-	return b, nil
+	return nil
 }
 
 func (b *bidi) read() {

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -27,7 +26,7 @@ type webkit struct {
 	t       testing.TB
 	fault   func(string)
 	line    *line
-	display string
+	display *display
 	// settings are of the desktop; the program that tells them reads them anew by SIGHUP.
 	settings string
 	desktop  *process
@@ -57,9 +56,13 @@ func startWebKit(t testing.TB, fault func(string)) engine {
 	w.settings = filepath.Join(folder, "xsettings")
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	w.startDisplay()
+	// The screen is so small that its middle is under every window.
+	screen, err := startDisplay(200, 200)
+	require.NoError(t, err)
+	t.Cleanup(screen.server.Stop)
+	w.display = screen
 	require.NoError(t, w.scheme("light"))
-	desktop, err := run("", []string{"DISPLAY=" + w.display}, executable(t, "webkit", "xsettingsd"), "-c", w.settings)
+	desktop, err := run("", w.display.environment(), executable(t, "webkit", "xsettingsd"), "-c", w.settings)
 	require.NoError(t, err)
 	t.Cleanup(desktop.Stop)
 	w.desktop = desktop
@@ -67,23 +70,6 @@ func startWebKit(t testing.TB, fault func(string)) engine {
 	require.NoError(t, w.open(ctx))
 	t.Cleanup(w.close)
 	return w
-}
-
-// startDisplay starts an X server. Its screen is so small that the pointer, in the
-// middle, is above every window, which has the focus by that.
-func (w *webkit) startDisplay() {
-	w.t.Helper()
-	x, err := run("", nil, executable(w.t, "webkit", "Xvfb"), "-displayfd", "1", "-screen", "0", "200x200x24", "-nolisten", "tcp", "-noreset")
-	require.NoError(w.t, err)
-	w.t.Cleanup(x.Stop)
-	lines := bufio.NewScanner(x.Output)
-	for w.display == "" && lines.Scan() { // it tells of displays that are taken, too
-		if _, err := strconv.Atoi(lines.Text()); err == nil {
-			w.display = ":" + lines.Text()
-		}
-	}
-	require.NotEmpty(w.t, w.display, "Xvfb does not start")
-	go func() { _, _ = io.Copy(io.Discard, x.Output) }()
 }
 
 // open starts the driver and the browser, and has a window without tools, which can be
@@ -97,7 +83,7 @@ func (w *webkit) open(ctx context.Context, arguments ...string) (err error) {
 	if err != nil {
 		return err
 	}
-	w.driver, err = run("", []string{"DISPLAY=" + w.display, "NO_AT_BRIDGE=1", "LC_ALL=C.UTF-8"},
+	w.driver, err = run("", append(w.display.environment(), "LC_ALL=C.UTF-8"),
 		executable(w.t, "webkit", "WebKitWebDriver"), "--port="+strconv.Itoa(port))
 	if err != nil {
 		return err
@@ -293,12 +279,64 @@ func (w *webkit) choose(ctx context.Context, element string, paths []string) err
 	return w.call(ctx, http.MethodPost, "/element/"+node+"/value", object{"text": text.String()}, nil)
 }
 
+// carried is the input with the files that are being dragged: pages get them from
+// there, since WebKitGTK, unlike Safari, gives them none. Its events stay in a shadow tree.
+const carried = `window[Symbol.for("carried")]`
+
 func (w *webkit) drag(ctx context.Context, x, y float64, paths []string) error {
-	return dragByScript(ctx, w, x, y, paths)
+	_, err := w.evaluate(ctx, `(() => {
+		const input = Object.assign(document.createElement("input"), { type: "file", multiple: true });
+		input.addEventListener("input", (event) => event.stopPropagation());
+		const host = document.documentElement.appendChild(document.createElement("div"));
+		host.hidden = true;
+		host.attachShadow({ mode: "open" }).append(input);
+		`+carried+` = input;
+		return true;
+	})()`)
+	if err != nil {
+		return err
+	}
+	if err := w.choose(ctx, carried, paths); err != nil {
+		return err
+	}
+	return w.dispatch(ctx, x, y, `["dragenter", "dragover"]`)
 }
 
 func (w *webkit) drop(ctx context.Context, x, y float64, _ []string) error {
-	return dropByScript(ctx, w, x, y)
+	if err := w.dispatch(ctx, x, y, `["drop"]`); err != nil {
+		return err
+	}
+	_, err := w.evaluate(ctx, `(`+carried+`.getRootNode().host.remove(), delete `+carried+`)`)
+	return err
+}
+
+func (w *webkit) dispatch(ctx context.Context, x, y float64, types string) error {
+	_, err := w.evaluate(ctx, `((x, y) => {
+		let at = document.elementFromPoint(x, y) ?? document.documentElement;
+		for (let inner; (inner = at.shadowRoot?.elementFromPoint(x, y)) && inner !== at; ) at = inner;
+		const dataTransfer = new DataTransfer();
+		for (const file of `+carried+`.files) dataTransfer.items.add(file);
+		for (const type of `+types+`) {
+			at.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, composed: true, clientX: x, clientY: y }));
+		}
+		return true;
+	})(`+number(x)+`, `+number(y)+`)`)
+	return err
+}
+
+func (w *webkit) dropAddresses(ctx context.Context, x, y float64, addresses []string) error {
+	text, err := w.evaluate(ctx, `[screenX + outerWidth - innerWidth, screenY + outerHeight - innerHeight]`)
+	var at [2]float64
+	if err == nil {
+		err = json.Unmarshal(text, &at)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.display.outside.drag(ctx, at[0]+x, at[1]+y, addresses); err != nil {
+		return err
+	}
+	return w.display.outside.drop(ctx)
 }
 
 func (w *webkit) press(ctx context.Context, key string) error {
