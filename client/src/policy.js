@@ -15,17 +15,16 @@ globalThis.document?.addEventListener("securitypolicyviolation", ({ disposition,
 });
 
 /**
- * Why a request could not be sent, if the page forbids it.
+ * Fails if the page forbids what could not be sent.
  *
  * @param {string} url of a request that has failed
- * @returns {Promise<UploadError | null>}
  */
-export async function forbidden(url) {
-  if (!globalThis.document) return null;
+export async function permit(url) {
+  if (!globalThis.document) return;
   await new Promise((soon) => setTimeout(soon, SOON));
   const { href, origin } = new URL(url, location.href);
-  if (!blocked.has(plain(href)) && !blocked.has(origin)) return null;
-  return new UploadError("blocked_by_policy", {
+  if (!blocked.has(plain(href)) && !blocked.has(origin)) return;
+  throw new UploadError("blocked_by_policy", {
     detail: `The connect-src of the page's Content-Security-Policy lacks ${origin}.`,
   });
 }

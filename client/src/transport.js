@@ -4,7 +4,7 @@
 import { read } from "./checksum.js";
 import { now } from "./clock.js";
 import { lineTo } from "./pool.js";
-import { forbidden } from "./policy.js";
+import { permit } from "./policy.js";
 import { Results } from "./results.js";
 import { parse } from "./saved.js";
 import { UploadError } from "./upload-error.js";
@@ -93,7 +93,8 @@ async function fetchFrom({ url, body, signal, ...more }, onText) {
     for (let read; (read = await reader?.read()) && !read.done; wait()) onText(read.value, response.ok);
     return response;
   } catch (cause) {
-    throw (!signal.aborted && (await forbidden(url))) || new UploadError("network", { from: "server", cause });
+    if (!signal.aborted) await permit(url);
+    throw new UploadError("network", { from: "server", cause });
   } finally {
     clearTimeout(timer);
   }
@@ -121,8 +122,8 @@ function json(given, body) {
  */
 
 /**
- * Sends bytes to the bucket. A file that has changed on disk fails as if the
- * network did: it is told apart.
+ * Sends bytes to the bucket. A file that is gone fails as if the network did, or with what
+ * the bucket says of none: it is told apart.
  *
  * @param {Sending} sending
  */
@@ -137,27 +138,22 @@ export async function send(sending) {
     before = loaded;
     sending.onLoaded(loaded);
   };
-  // Firefox and WebKit send nothing of a file that is gone, and wait for more.
-  const gone = new AbortController();
-  const look = setInterval(() => read(file.slice(0, 1)).catch(() => gone.abort()), GLANCE);
   try {
     const quick = body instanceof FormData && file.size <= unseen(line.pace.rate);
-    await transmit({ ...sending, signal: AbortSignal.any([signal, gone.signal]), onLoaded: quick ? null : onLoaded });
+    await transmit({ ...sending, onLoaded: quick ? null : onLoaded });
     line.moved(Math.max(0, file.size - before), file.size);
     line.answered = true;
   } catch (error) {
-    if (error instanceof UploadError && error.code === "network" && !signal.aborted) {
-      const why = await forbidden(url);
-      if (why) throw why;
-      await read(file.slice(0, 1));
-      throw error;
-    }
-    line.answered ||= !signal.aborted;
+    if (signal.aborted) throw error;
+    if (/** @type {UploadError} */ (error).code !== "network") line.answered = true;
+    else await permit(url);
+    await glance(file);
     throw error;
-  } finally {
-    clearInterval(look);
   }
 }
+
+/** Fails if a file is gone. @param {Blob} file */
+const glance = (file) => read(file.slice(0, 1));
 
 /** How many bytes are sent before anybody misses the progress. @param {number} rate in bytes in a ms */
 const unseen = (rate) => Math.min(UNSEEN[1], Math.max(UNSEEN[0], rate * BLINK));
@@ -176,6 +172,8 @@ function transmit({ method, url, headers = {}, body, file, signal, onLoaded }) {
     const cut = () => request.abort();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer; // not while it waits for a connection
+    // Firefox and WebKit send nothing of a file that is gone, and wait for more.
+    const look = setInterval(() => glance(file).catch(cut), GLANCE);
     if (onLoaded) {
       request.upload.onprogress = ({ loaded }) => {
         clearTimeout(timer);
@@ -187,6 +185,7 @@ function transmit({ method, url, headers = {}, body, file, signal, onLoaded }) {
     }
     request.onloadend = () => {
       clearTimeout(timer);
+      clearInterval(look);
       signal.removeEventListener("abort", cut);
       const { status, responseText } = request;
       // A header that is not exposed cannot be asked for without a warning.
