@@ -3,12 +3,10 @@ package s3_test
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"image"
 	"image/png"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,16 +23,13 @@ import (
 )
 
 // TestMain also runs the servers that crash tests kill, and shortens what faults
-// must wait for. Tests that wait leave the processors to others: as many as there are
-// processors would be too few at once.
+// must wait for.
 func TestMain(m *testing.M) {
 	store.Limits.Attempt, store.Limits.Call, store.Limits.Copy = 3*time.Second, 10*time.Second, 10*time.Second
 	store.Limits.Road = 11 * time.Second
 	if os.Getenv(victimEnv) != "" {
 		os.Exit(runVictim())
 	}
-	_ = flag.Set("test.parallel", fmt.Sprint(2*runtime.GOMAXPROCS(0)))
-	flag.Parse() // a number that was asked for is taken
 	os.Exit(m.Run())
 }
 
