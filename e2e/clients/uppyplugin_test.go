@@ -105,15 +105,15 @@ func TestAFileIsRemovedWhileTheUppyPluginUploads(t *testing.T) {
 }
 
 func TestTheUppyPluginGoesOnAfterAReload(t *testing.T) {
-	for name, c := range map[string]struct{ size, rate int }{
-		"with Golden Retriever":         {6 * megabyte, megabyte / 2},
-		"when the file is chosen again": {22 * megabyte, megabyte},
+	for name, size := range map[string]int{
+		"with Golden Retriever":         6 * megabyte,
+		"when the file is chosen again": 22 * megabyte,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, page := openPlugin(t, "")
-			f := fixture.Text(t, "log.txt", c.size)
+			f := fixture.Text(t, "log.txt", size)
 			chooseInUppy(page, f)
-			page.Throttle(float64(c.rate)) // the last part, which is small, is there long before the others
+			page.Throttle(megabyte / 2) // the last part, which is small, is there long before the others
 			page.Click(uppyUpload)
 			page.Wait(`Object.entries(localStorage).some(([name, saved]) => name.startsWith("postern[") && JSON.parse(saved).done.length > 0)`)
 			comeBackToUppy(page, f)
