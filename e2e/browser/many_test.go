@@ -341,7 +341,7 @@ func TestAPauseWaitsForAPartThatIsNearlyThere(t *testing.T) {
 	}{{"at 80 % of it", 0.8, 2}, {"but not at a third", 0.34, 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			s := openSite(t, siteOptions{})
-			s.Throttle(6 * mib)
+			s.Throttle(2 * mib)
 			got := run[[]any](s.Page, fmt.Sprintf(`
 				const PART = 8 << 20, large = file("large.txt", 4 * PART), stop = new AbortController();
 				let sent = 0;
