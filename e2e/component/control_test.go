@@ -15,12 +15,7 @@ func TestAnUploadInPartsIsPausedAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := serve(t, `<postern-upload></postern-upload>`)
 	e := s.open()
-	e.Throttle(1 << 20)
-	f := fixture.PDF(t, "large.pdf", "Large", 11<<20)
-	e.Pick(f)
-	e.Wait(e.In(f.Name, "bar") + `?.ariaValueNow > 15`)
-	e.Push(f.Name, "pause")
-	e.WaitFor(f.Name, "paused")
+	f := e.pausedInTheMiddle(t)
 	require.Regexp(t, `^Paused at \d+ %$`, browser.Eval[string](e.Page, e.In(f.Name, "message")+`.innerText`))
 	require.Equal(t, 1, s.unfinished())
 
@@ -30,6 +25,18 @@ func TestAnUploadInPartsIsPausedAndGoesOn(t *testing.T) {
 	require.Equal(t, 1, s.asked(postern.ActionSign), "it was not begun again")
 	require.Equal(t, e.value(), s.keys())
 	require.Zero(t, s.unfinished())
+}
+
+// pausedInTheMiddle is a file in parts that was paused on a slow line, which stays slow.
+func (e *upload) pausedInTheMiddle(t *testing.T) fixture.File {
+	t.Helper()
+	e.Throttle(1 << 20)
+	f := fixture.PDF(t, "large.pdf", "Large", 11<<20)
+	e.Pick(f)
+	e.Wait(e.In(f.Name, "bar") + `?.ariaValueNow > 15`)
+	e.Push(f.Name, "pause")
+	e.WaitFor(f.Name, "paused")
+	return f
 }
 
 func TestCancelLeavesNothing(t *testing.T) {
@@ -307,12 +314,7 @@ func TestAPauseKeepsWhatWasSentWhereTheStorageIsFull(t *testing.T) {
 			s := serve(t, `<postern-upload></postern-upload>`)
 			e := s.open()
 			browser.Eval[bool](e.Page, `(() => { `+c.before+` return true; })()`)
-			e.Throttle(1 << 20)
-			f := fixture.PDF(t, "large.pdf", "Large", 11<<20)
-			e.Pick(f)
-			e.Wait(e.In(f.Name, "bar") + `?.ariaValueNow > 15`)
-			e.Push(f.Name, "pause")
-			e.WaitFor(f.Name, "paused")
+			f := e.pausedInTheMiddle(t)
 			e.Throttle(0)
 			e.Push(f.Name, "resume")
 			e.WaitFor(f.Name, "done")

@@ -124,8 +124,7 @@ func TestADropWithoutFilesIsSaidAndLeavesThePageAsItIs(t *testing.T) {
 	says := func(dropped string) {
 		t.Helper()
 		browser.Eval[bool](e.Page, `(`+e.Part("notice")+`.textContent = "", true)`)
-		at := browser.Eval[[]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
-		e.DropAddresses(at[0], at[1], dropped)
+		e.DropAddresses(dropped)
 		e.Wait(e.Part("notice") + `.innerText === "The browser passed on no files. Choose them instead of dropping them."`)
 		require.Len(t, e.value(), 1)
 		require.False(t, browser.Eval[bool](e.Page, e.JS()+`.matches(":state(over)")`))

@@ -2,6 +2,8 @@ package browser
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,4 +47,18 @@ func startDisplay(width, height int) (*display, error) {
 // environment has a program show itself there, and not on the desktop of whoever runs tests.
 func (d *display) environment() []string {
 	return []string{"DISPLAY=" + d.name, "GDK_BACKEND=x11", "NO_AT_BRIDGE=1"}
+}
+
+// dragOver drags what is at addresses from another program over a point of a page. Where
+// the page begins on the screen, in both directions, a JavaScript expression says.
+func (d *display) dragOver(ctx context.Context, e engine, origin string, x, y float64, addresses []string) error {
+	text, err := e.evaluate(ctx, origin)
+	if err != nil {
+		return err
+	}
+	var from [2]float64
+	if err := json.Unmarshal(text, &from); err != nil {
+		return err
+	}
+	return d.outside.drag(ctx, from[0]+x, from[1]+y, addresses)
 }

@@ -226,14 +226,7 @@ func (f *firefox) drag(ctx context.Context, x, y float64, paths []string) error 
 }
 
 func (f *firefox) dragAddresses(ctx context.Context, x, y float64, addresses []string) error {
-	text, err := f.evaluate(ctx, `[mozInnerScreenX, mozInnerScreenY]`)
-	var at [2]float64
-	if err == nil {
-		err = json.Unmarshal(text, &at)
-	}
-	if err == nil {
-		err = f.display.outside.drag(ctx, at[0]+x, at[1]+y, addresses)
-	}
+	err := f.display.dragOver(ctx, f, `[mozInnerScreenX, mozInnerScreenY]`, x, y, addresses)
 	f.dragging = err == nil
 	return err
 }

@@ -325,15 +325,8 @@ func (w *webkit) dispatch(ctx context.Context, x, y float64, types string) error
 }
 
 func (w *webkit) dropAddresses(ctx context.Context, x, y float64, addresses []string) error {
-	text, err := w.evaluate(ctx, `[screenX + outerWidth - innerWidth, screenY + outerHeight - innerHeight]`)
-	var at [2]float64
-	if err == nil {
-		err = json.Unmarshal(text, &at)
-	}
-	if err != nil {
-		return err
-	}
-	if err := w.display.outside.drag(ctx, at[0]+x, at[1]+y, addresses); err != nil {
+	origin := `[screenX + outerWidth - innerWidth, screenY + outerHeight - innerHeight]`
+	if err := w.display.dragOver(ctx, w, origin, x, y, addresses); err != nil {
 		return err
 	}
 	return w.display.outside.drop(ctx)

@@ -43,10 +43,22 @@ func (e *Element) Pick(files ...fixture.File) {
 
 // Drop drags files over the element, and drops them.
 func (e *Element) Drop(paths ...string) {
-	at := browser.Eval[[]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
-	e.Page.Drag(at[0], at[1], paths...)
+	x, y := e.zone()
+	e.Page.Drag(x, y, paths...)
 	e.Wait(e.JS() + `.matches(":state(over)")`)
-	e.Page.Drop(at[0], at[1], paths...)
+	e.Page.Drop(x, y, paths...)
+}
+
+// DropAddresses drags what is at addresses over the element, and drops it.
+func (e *Element) DropAddresses(addresses ...string) {
+	x, y := e.zone()
+	e.Page.DropAddresses(x, y, addresses...)
+}
+
+// zone is where things are dropped.
+func (e *Element) zone() (x, y float64) {
+	at := browser.Eval[[2]float64](e.Page, `(({ x, y, width }) => [x + width / 2, y + 20])(`+e.JS()+`.getBoundingClientRect())`)
+	return at[0], at[1]
 }
 
 // Push clicks on a button of a file's row: pause, resume, retry, choose, cancel or
