@@ -199,15 +199,59 @@ func (p *Page) Click(selector string) {
 }
 
 // ClickOn clicks on the element that is the value of a JavaScript expression, once it
-// is there.
+// is there and stands still. If the page moved all the same, and something else got the
+// click, it clicks again.
 func (p *Page) ClickOn(element string) {
 	p.t.Helper()
 	p.do("click on "+element, func(ctx context.Context) error {
-		if err := p.wait(ctx, `(`+element+`)?.checkVisibility()`); err != nil {
-			return err
+		for {
+			if err := p.wait(ctx, `(`+element+`)?.checkVisibility()`); err != nil {
+				return err
+			}
+			if p.still {
+				return p.engine.click(ctx, element)
+			}
+			if _, err := p.engine.evaluate(ctx, `(`+aim+`)(`+element+`)`); err != nil {
+				return err
+			}
+			if err := p.engine.click(ctx, element); err != nil {
+				return err
+			}
+			if !p.missed(ctx) {
+				return nil
+			}
 		}
-		return p.engine.click(ctx, element)
 	})
+}
+
+// aim waits until an element stands still, and then looks who gets the next click. One
+// that is no longer on the page has been replaced, mostly by its like.
+const aim = `async (element) => {
+	element.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+	for (let before, now; ; before = now) {
+		now = JSON.stringify(element.getBoundingClientRect());
+		if (now === before) break;
+		await new Promise((soon) => setTimeout(soon, 150));
+	}
+	const seen = window[Symbol.for("aim")] = { hit: false, missed: false, end: new AbortController() };
+	addEventListener("click", (event) => {
+		const hit = event.composedPath().includes(element);
+		seen[hit || !element.isConnected ? "hit" : "missed"] = true;
+	}, { capture: true, signal: seen.end.signal });
+	return true;
+}`
+
+// missed tells whether only others got the click. A page that has made room for another
+// one does not say so.
+func (p *Page) missed(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	value, err := p.engine.evaluate(ctx, `(() => {
+		const seen = window[Symbol.for("aim")];
+		seen?.end.abort();
+		return Boolean(seen && seen.missed && !seen.hit);
+	})()`)
+	return err == nil && string(value) == "true"
 }
 
 // Choose picks files in the file input of a CSS selector, as a person does in the

@@ -22,11 +22,13 @@ import (
 const page = `<!doctype html><html lang="en"><title>Page</title><link rel="icon" href="data:,">
 <style>:root { color-scheme: light dark } body { margin: 0; background: light-dark(#fff, #000) } #far { margin-top: 3000px }</style>
 <form><input id="field"><input type="file" id="files" multiple> <button id="button" type="button">B</button></form><pre id="said"></pre>
-<p id="shadow"></p><button id="far">Far</button>
+<p id="shadow"></p><p><button id="shy">Shy</button></p><button id="far">Far</button>
 <script>
 const say = (what) => (said.textContent += what + " ");
 button.onclick = () => say("clicked");
 far.onclick = () => say("far");
+shy.onpointerover = () => { shy.onpointerover = null; shy.style.marginLeft = "300px"; };
+shy.onclick = () => say("caught");
 field.onkeydown = (event) => say(event.key);
 addEventListener("offline", () => say("offline"));
 addEventListener("online", () => say("online"));
@@ -81,6 +83,8 @@ func TestEachBrowserDoesWhatAPageAsksOfIt(t *testing.T) {
 			require.Equal(t, map[string]any{"a": []any{1.0, nil}}, browser.Eval[map[string]any](p, `Promise.resolve({ a: [1, null] })`))
 			p.Click("#button")
 			says("clicked")
+			p.Click("#shy")
+			says("caught")
 			p.Click("#far")
 			says("far")
 			browser.Eval[bool](p, `(scrollTo(0, 0), true)`)
@@ -139,7 +143,7 @@ func TestEachBrowserDoesWhatAPageAsksOfIt(t *testing.T) {
 			says("online")
 			require.Equal(t, "passed", browser.Eval[string](p, `fetch("/").then(() => "passed", () => "failed")`))
 
-			require.Subset(t, p.Accessible("button"), []string{"B", "Inner", "Far"})
+			require.Subset(t, p.Accessible("button"), []string{"B", "Inner", "Shy", "Far"})
 			for ability, expression := range map[browser.Ability]string{
 				browser.DroppedHandles: `"getAsFileSystemHandle" in DataTransferItem.prototype`,
 				browser.HTTPCache:      `fetch("/same").then((r) => r.text()).then(() => fetch("/same")).then((r) => r.headers.get("X-Asked") === '"same"')`,

@@ -181,20 +181,7 @@ func (f *firefox) reload(ctx context.Context) error {
 	return f.call(ctx, "browsingContext.reload", object{"context": f.window, "wait": "complete"}, nil)
 }
 
-// click waits until an element stands still: the pointer goes there first, and is pressed
-// a while later.
 func (f *firefox) click(ctx context.Context, element string) error {
-	_, err := f.evaluate(ctx, `(async (element) => {
-		element.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
-		for (let before, now; ; before = now) {
-			now = JSON.stringify(element.getBoundingClientRect());
-			if (now === before) return true;
-			await new Promise((soon) => setTimeout(soon, 150));
-		}
-	})(`+element+`)`)
-	if err != nil {
-		return err
-	}
 	node, err := f.node(ctx, element)
 	if err != nil {
 		return err
