@@ -100,6 +100,7 @@ export class UploadList {
     this.#items.set(keyOf(item), item);
     this.#count();
     if (this.#rows.size < this.#limit) this.#list.append(this.#rowOf(item).element);
+    else if (this.#folds.hidden) this.#fold();
     this.#lookSoon();
   }
 
@@ -112,9 +113,12 @@ export class UploadList {
     this.#lookSoon();
   }
 
+  // What is under the list moves when a file comes or goes, and not a while later.
   #count() {
+    const many = this.#items.size > FEW;
     this.#list.hidden = !this.#items.size;
-    this.#list.classList.toggle("many", this.#items.size > FEW); // nothing moves by itself
+    this.#list.classList.toggle("many", many); // nothing moves by itself
+    if (this.#summary.element.hidden === many) this.#summarize();
   }
 
   /** Shows the state that an item has come to, of many files soon. @param {UploadItem} item */

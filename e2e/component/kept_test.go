@@ -2,6 +2,7 @@ package component_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/tap"
 )
 
 // kept resolves to how many files the page's database has.
@@ -27,19 +29,26 @@ func (e *upload) waitForKept(n int) {
 	e.Wait(fmt.Sprintf(`(window.keptNow = %s.then((n) => (window.keptCount = n)), window.keptCount === %d)`, kept, n))
 }
 
-// halfway is a line in bytes a second on which the last part of a file of 11 MiB is there
-// long before the others.
-const halfway = 512 << 10
+// serveHalfway is serve with a bucket that takes the first part of an upload, and keeps
+// the others waiting until it is let go.
+func serveHalfway(t testing.TB, content string) *site {
+	t.Helper()
+	s := serveWith(t, content, setup{tapped: true})
+	s.tap.Hold(func(r *http.Request) bool { return tap.PartOf(r) > 1 })
+	return s
+}
+
+// halfway is an upload of which the first part is there.
+const halfway = `Object.values(localStorage).some((v) => JSON.parse(v).done?.length)`
 
 // comeBack reloads the page in the middle of an upload in parts, of which so many
 // files are kept, and signs in again.
-func (e *upload) comeBack(files int) {
+func (e *upload) comeBack(s *site, files int) {
 	e.t.Helper()
-	e.Wait(`Object.values(localStorage).some((v) => JSON.parse(v).done?.length)`)
-	e.Throttle(10 << 10) // it must not be done before
+	e.Wait(halfway)
 	e.waitForKept(files)
 	e.Reload()
-	e.Throttle(0)
+	s.tap.Release()
 	e.Wait(`customElements.get("postern-upload")`)
 	browser.Eval[bool](e.Page, `(Object.assign(`+e.JS()+`, { headers: { "X-User": "ada" }, unfinished: true }), true)`)
 }
@@ -53,7 +62,7 @@ func (e *upload) list() {
 // isChosenAgain is how an upload goes on after a reload where nothing opens its file.
 func (e *upload) isChosenAgain(s *site, f fixture.File) {
 	e.t.Helper()
-	e.comeBack(0)
+	e.comeBack(s, 0)
 	e.WaitFor(f.Name, "unfinished")
 	require.Equal(e.t, "Choose the file again to continue", e.Says(f.Name))
 	e.Pick(f)
@@ -78,11 +87,10 @@ const pick = `navigator.storage.getDirectory().then(async (folder) => {
 func TestAFileIsOpenedAgainAfterAReload(t *testing.T) {
 	t.Parallel()
 	if !browser.Has(browser.OwnFiles) {
-		s := serve(t, `<postern-upload></postern-upload>`)
+		s := serveHalfway(t, `<postern-upload></postern-upload>`)
 		e := s.open()
 		require.False(t, browser.Eval[bool](e.Page, `"showOpenFilePicker" in window`))
 		e.list()
-		e.Throttle(halfway)
 		f := fixture.Text(t, "chosen.txt", 11<<20)
 		e.Pick(f)
 		e.isChosenAgain(s, f)
@@ -100,16 +108,15 @@ func TestAFileIsOpenedAgainAfterAReload(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, `<postern-upload accept="text/*,.txt"></postern-upload>`)
+			s := serveHalfway(t, `<postern-upload accept="text/*,.txt"></postern-upload>`)
 			e := s.open()
 			e.list()
 			browser.Eval[bool](e.Page, fmt.Sprintf(pick, 11<<20))
-			e.Throttle(halfway)
 			e.ClickOn(e.Part("drop"))
 			e.WaitFor("own.txt", "uploading")
 			require.Equal(t, []any{map[string]any{"accept": map[string]any{"text/*": []any{}, "application/octet-stream": []any{".txt"}}}},
 				browser.Eval[map[string]any](e.Page, `wanted`)["types"])
-			e.comeBack(1)
+			e.comeBack(s, 1)
 			e.WaitFor("own.txt", "paused")
 			require.Equal(t, "Resume own.txt", browser.Eval[string](e.Page, e.In("own.txt", "resume")+`.title`))
 			require.NotZero(t, browser.Eval[int](e.Page, e.Percent("own.txt")))
@@ -128,12 +135,11 @@ func TestAFileIsOpenedAgainAfterAReload(t *testing.T) {
 
 func TestACopyOfAFileIsKept(t *testing.T) {
 	t.Parallel()
-	s := serve(t, `<postern-upload multiple keep-size="12000000"></postern-upload>`)
+	s := serveHalfway(t, `<postern-upload multiple keep-size="12000000"></postern-upload>`)
 	e := s.open()
 	e.list()
-	e.Throttle(halfway)
 	e.Pick(fixture.Text(t, "small.txt", 8<<20))
-	e.comeBack(1)
+	e.comeBack(s, 1)
 	e.WaitFor("small.txt", "paused")
 	require.Regexp(t, `^Paused at \d+ %$`, e.Says("small.txt"))
 	browser.Eval[bool](e.Page, `(`+e.JS()+`.resume(), true)`)
@@ -147,13 +153,13 @@ func TestNoCopyIsKeptUnlessThePageWantsIt(t *testing.T) {
 	for _, attributes := range []string{`unfinished`, `unfinished keep-size="7000000"`, `keep-size="12000000"`} {
 		t.Run(attributes, func(t *testing.T) {
 			t.Parallel()
-			e := serve(t, `<postern-upload `+attributes+`></postern-upload>`).open()
+			s := serveHalfway(t, `<postern-upload `+attributes+`></postern-upload>`)
+			e := s.open()
 			browser.Eval[bool](e.Page, `import("/client/kept.js").then(() => true)`)
-			e.Throttle(halfway)
 			e.Pick(fixture.Text(t, "a.txt", 8<<20))
-			e.Wait(`Object.values(localStorage).some((v) => JSON.parse(v).done?.length)`)
+			e.Wait(halfway)
 			require.Zero(t, browser.Eval[int](e.Page, kept))
-			e.Throttle(0)
+			s.tap.Release()
 			e.WaitFor("a.txt", "done")
 		})
 	}
@@ -187,17 +193,16 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 // file system: after a reload nobody has agreed to its being read.
 func TestADroppedFileHasAHandle(t *testing.T) {
 	t.Parallel()
-	s := serve(t, `<postern-upload></postern-upload>`)
+	s := serveHalfway(t, `<postern-upload></postern-upload>`)
 	e := s.open()
 	e.list()
-	e.Throttle(halfway)
 	f := fixture.Text(t, "dropped.txt", 11<<20)
 	e.Drop(f.Path)
 	if !browser.Has(browser.DroppedHandles) {
 		e.isChosenAgain(s, f)
 		return
 	}
-	e.comeBack(1)
+	e.comeBack(s, 1)
 	e.WaitFor(f.Name, "paused")
 	require.Equal(t, "prompt", browser.Eval[string](e.Page, `new Promise((done) => {
 		const opening = indexedDB.open("postern", 1);

@@ -145,6 +145,29 @@ func TestManyFilesCostNoMoreThanAFew(t *testing.T) {
 	t.Logf("tasks above 50 ms: %v", browser.Eval[[]int](e.Page, `tasks`))
 }
 
+func TestNothingMovesAWhileAfterFilesHaveCome(t *testing.T) {
+	t.Parallel()
+	e := serve(t, `<postern-upload multiple></postern-upload><button id="send">Send</button>`).open()
+	e.Wait(e.hint() + ` !== ""`)
+	e.Throttle(64 << 10)
+	places := browser.Eval[[][3]int](e.Page, `(async (element) => {
+		const place = () => Math.round(send.getBoundingClientRect().top);
+		const files = Array.from({ length: 30 }, (_, i) => new File(["x".repeat(1e6)], i + ".txt", { type: "text/plain" }));
+		const places = [];
+		for (const count of [3, 1, 4, 1, 21]) {
+			element.add(files.splice(0, count));
+			const at = place();
+			await new Promise((later) => setTimeout(later, 400)); // the list is looked at every 250 ms
+			places.push([30 - files.length, at, place()]);
+		}
+		return places;
+	})(`+e.JS()+`)`)
+	for _, place := range places {
+		require.Equal(t, place[1], place[2], "with %d files", place[0])
+	}
+	require.Len(t, places, 5)
+}
+
 func TestManyFilesAreAddedSomeAtATime(t *testing.T) {
 	t.Parallel()
 	s := serve(t, `<postern-upload multiple accept=".txt"></postern-upload>`)

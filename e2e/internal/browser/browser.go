@@ -99,7 +99,7 @@ func (p *Page) giveUp(err error, what string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	text := "?"
-	if value, err := p.engine.evaluate(ctx, `document.body.innerText`); err == nil {
+	if value, err := p.engine.evaluate(ctx, shown); err == nil {
 		_ = json.Unmarshal(value, &text)
 	}
 	if len(what) > 2000 {
@@ -107,6 +107,10 @@ func (p *Page) giveUp(err error, what string) {
 	}
 	p.t.Fatalf("%s: %v\nthe page shows:\n%s", what, err, text)
 }
+
+// shown is the text of the page, and of its shadow trees.
+const shown = `[document.body, ...[...document.querySelectorAll("*")].flatMap(({ shadowRoot }) =>
+	[...(shadowRoot?.children ?? [])])].map(({ innerText }) => innerText).filter(Boolean).join("\n")`
 
 // Eval returns the value of a JavaScript expression, promises included.
 func Eval[T any](p *Page, expression string) T {
