@@ -1,6 +1,7 @@
 package component_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,6 +9,7 @@ import (
 	"github.com/postern-go/postern"
 	"github.com/postern-go/postern/e2e/internal/browser"
 	"github.com/postern-go/postern/e2e/internal/fixture"
+	"github.com/postern-go/postern/e2e/internal/tap"
 )
 
 // permission resolves to whether the page may read the file that is kept.
@@ -42,6 +44,22 @@ func TestADroppedFileGoesOnOnceThePersonAllowsIt(t *testing.T) {
 	s, e, dialogs, f := dropAndComeBack(t)
 	e.Push(f.Name, "resume")
 	dialogs.Press("Allow this time")
+	e.WaitFor(f.Name, "done")
+	require.Equal(t, 1, s.asked(postern.ActionSign), "it was not begun again")
+	e.waitForKept(0)
+}
+
+func TestADroppedFileGoesOnWithoutAnotherQuestion(t *testing.T) {
+	t.Parallel()
+	s, e, dialogs, f := dropAndComeBack(t)
+	s.tap.Hold(func(r *http.Request) bool { return tap.PartOf(r) > 0 })
+	e.Push(f.Name, "resume")
+	dialogs.Press("Allow on every visit")
+	e.WaitFor(f.Name, "uploading")
+	e.comeBack(s, 1)
+	e.WaitFor(f.Name, "paused")
+	require.Equal(t, "granted", browser.Eval[string](e.Page, permission))
+	e.Push(f.Name, "resume")
 	e.WaitFor(f.Name, "done")
 	require.Equal(t, 1, s.asked(postern.ActionSign), "it was not begun again")
 	e.waitForKept(0)

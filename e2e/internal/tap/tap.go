@@ -49,7 +49,7 @@ type Tap struct {
 	passed []Request
 	faults func(r *http.Request) *Fault
 	held   func(r *http.Request) bool
-	free   chan struct{} // closed by Release
+	free   chan struct{} // of what is held; closed by Release
 }
 
 // Start puts a proxy before a server until the test ends.
@@ -109,8 +109,11 @@ func (t *Tap) Hold(held func(r *http.Request) bool) {
 
 // Release lets all go that is held, and holds nothing any more.
 func (t *Tap) Release() {
-	t.Hold(func(*http.Request) bool { return false })
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held = func(*http.Request) bool { return false }
 	close(t.free)
+	t.free = make(chan struct{})
 }
 
 // Cut ends all connections.
@@ -119,7 +122,7 @@ func (t *Tap) Cut() { t.server.CloseClientConnections() }
 // wait reports whether a request may go on.
 func (t *Tap) wait(r *http.Request) bool {
 	t.mu.Lock()
-	held := fromBrowser(r) && t.held(r)
+	held, free := fromBrowser(r) && t.held(r), t.free
 	t.mu.Unlock()
 	if !held {
 		return true
@@ -131,7 +134,7 @@ func (t *Tap) wait(r *http.Request) bool {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	select {
-	case <-t.free:
+	case <-free:
 		return true
 	case <-r.Context().Done():
 		return false
