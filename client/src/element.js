@@ -4,7 +4,7 @@ import { patternsOf, refusalOf } from "./accept.js";
 import { Attributes, takeOver } from "./attributes.js";
 import { languageOf, preconnect } from "./dom.js";
 import { DropZone } from "./drop-zone.js";
-import { MOST, dropped, filesIn, mayHoldFiles } from "./folders.js";
+import { MOST, dropped, filesIn, isOpened } from "./folders.js";
 import { cleanName } from "./names.js";
 import { UploadError, unfinished } from "./postern.js";
 import { nextOf } from "./queue.js";
@@ -285,7 +285,7 @@ export class PosternUpload extends Attributes {
   /** @param {DragEvent} event */
   #onDrag(event) {
     const { dataTransfer, type } = event;
-    if (!dataTransfer || !mayHoldFiles(dataTransfer)) return;
+    if (!dataTransfer || !isOpened(dataTransfer)) return;
     event.preventDefault(); // else the browser opens it, and the page is gone
     dataTransfer.dropEffect = this.#disabled ? "none" : "copy";
     if (type === "dragover" && !this.#internals.states.has("over")) this.#connect();

@@ -12,13 +12,12 @@ export function pathOf(file) {
   return folders.get(file) ?? path.split("/").slice(0, -1).join("/");
 }
 
-/**
- * Whether files may be among what is dragged. WebKitGTK says of files what others do of
- * links, and hands none over (CVE-2025-13947).
- *
- * @param {DataTransfer} transfer
- */
-export const mayHoldFiles = ({ types }) => types.includes("Files") || types.includes("text/uri-list");
+// What a browser opens in place of the page: files, and links, which have a name of their
+// own in Firefox. WebKitGTK says links of files, and hands none over (CVE-2025-13947).
+const OPENED = ["Files", "text/uri-list", "text/x-moz-url"];
+
+/** Whether what is dragged must not be the browser's to open. @param {DataTransfer} transfer */
+export const isOpened = ({ types }) => types.some((type) => OPENED.includes(type));
 
 /**
  * What was dropped or pasted, which must be asked at once: it is gone after the event.
