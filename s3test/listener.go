@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// linger is how long a connection that the gateway has closed reads on.
+const linger = 30 * time.Second
+
 // listener remembers the connections it accepted, so that Close can end them
 // all: the gateway's own shutdown waits for clients that keep theirs open.
 type listener struct {
@@ -63,8 +66,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close reads on until the client has closed, too (RFC 9112 §9.6): the gateway answers
+// what it refuses before it has read the body, and whoever is still sending would get a
+// reset connection in the place of the answer.
 func (c *conn) Close() error {
 	defer c.released()
+	if tcp, ok := c.Conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil && tcp.SetReadDeadline(time.Now().Add(linger)) == nil {
+		_, _ = io.Copy(io.Discard, tcp)
+	}
 	return c.Conn.Close()
 }
 

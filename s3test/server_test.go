@@ -1,8 +1,10 @@
 package s3test_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -209,4 +211,24 @@ func origins(t *testing.T, srv *s3test.Server) []string {
 	require.NoError(t, err)
 	require.Len(t, out.CORSRules, 1)
 	return out.CORSRules[0].AllowedOrigins
+}
+
+// Browsers send all of a body before they read.
+func TestARefusalReachesWhoeverIsStillSending(t *testing.T) {
+	srv := s3test.Start(t)
+	address := strings.TrimPrefix(srv.Endpoint, "http://")
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	body := bytes.Repeat([]byte("x"), 1<<20)
+	const times = 64
+	_, err = fmt.Fprintf(conn, "PUT /%s/large.txt HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", srv.Bucket, address, times*len(body))
+	require.NoError(t, err)
+	for range times {
+		_, err := conn.Write(body)
+		require.NoError(t, err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, answer.StatusCode)
 }
