@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -630,6 +631,39 @@ func TestPartThatComesLateHidesNoObject(t *testing.T) {
 			require.Empty(t, s.left(t))
 		})
 	}
+}
+
+// Nor does it keep what is left of an upload that has its receipt: a crash has left the
+// ticket.
+func TestPartThatComesAfterTheReceiptIsRemoved(t *testing.T) {
+	t.Parallel()
+	srv := foreign.Embedded(t)
+	s := newSite(t, srv, true, inParts...)
+	file := big(6 << 20)
+	g := ask(t, s, fileOf(file))
+	upload(t, s, g, file)
+	list, err := srv.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &srv.Bucket, Prefix: aws.String(s.staging + "tickets/")})
+	require.NoError(t, err)
+	require.Len(t, list.Contents, 1)
+	ticket := list.Contents[0].Key
+	r := complete(t, s, g.Ticket)
+	_, err = srv.Client().PutObject(t.Context(), &s3.PutObjectInput{Bucket: &srv.Bucket, Key: ticket, Body: strings.NewReader(g.Ticket)})
+	require.NoError(t, err)
+	var ended atomic.Bool
+	s.proxy.on("ListParts staging", func(x *exchange) {
+		if ended.Swap(true) {
+			x.pass()
+			return
+		}
+		x.answer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}, []byte(
+			`<ListPartsResult><Bucket>uploads</Bucket><UploadId>u</UploadId><IsTruncated>false</IsTruncated></ListPartsResult>`), nil)
+	})
+	replica := newReplica(t, s.bucket, s.options(append(slices.Clone(inParts), inDays(2))...)...)
+	report := reconcile(t, replica)
+	require.Equal(t, postern.ReconcileReport{Removed: 1, Why: map[string]int{"old": 1}}, report)
+	require.Empty(t, s.left(t))
+	s.isRight(t, r, file)
+	require.Equal(t, 1, s.got.count())
 }
 
 // assemble puts the only upload in parts under a prefix together.

@@ -355,13 +355,28 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// giveUp aborts an upload in parts.
+// giveUp aborts an upload in parts. For one that stands at its final key it is too late: a
+// part that came late has brought it back, beside what a crash has left of it in staging.
 func (p *pass) giveUp(ctx context.Context, c *claim.Claim, why error) {
-	if err := p.Abort(ctx, c); err != nil {
-		p.Tell(Left, c.StagingKey, err)
-		return
+	err := p.Abort(ctx, c)
+	frozen := false
+	if err == nil {
+		frozen, err = p.isFrozen(ctx, c)
 	}
-	p.Tell(Aborted, c.StagingKey, why)
+	if frozen {
+		err = p.Staging.Abort(ctx, c.WriteKey(), c.UploadID)
+	}
+	if frozen && err == nil {
+		err = p.emptyStaging(ctx, c)
+	}
+	switch {
+	case err != nil:
+		p.Tell(Left, c.StagingKey, err)
+	case frozen:
+		p.Tell(Removed, c.StagingKey, ErrOld)
+	default:
+		p.Tell(Aborted, c.StagingKey, why)
+	}
 }
 
 // attempt deals with a copy on its way to a final key. While its upload stands in
