@@ -623,8 +623,7 @@ func TestPartThatComesLateHidesNoObject(t *testing.T) {
 			upload(t, s, g, file)
 			assemble(t, srv, s.staging)
 			s.proxy.on("ListParts staging", func(x *exchange) {
-				x.answer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}, []byte(
-					`<ListPartsResult><Bucket>uploads</Bucket><UploadId>u</UploadId><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><Size>5242880</Size><ETag>"0"</ETag></Part></ListPartsResult>`), nil)
+				listsParts(x, `<Part><PartNumber>1</PartNumber><Size>5242880</Size><ETag>"0"</ETag></Part>`)
 			})
 			require.Equal(t, 1, end(s, g))
 			require.Equal(t, 1, s.got.count())
@@ -655,8 +654,7 @@ func TestPartThatComesAfterTheReceiptIsRemoved(t *testing.T) {
 			x.pass()
 			return
 		}
-		x.answer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}, []byte(
-			`<ListPartsResult><Bucket>uploads</Bucket><UploadId>u</UploadId><IsTruncated>false</IsTruncated></ListPartsResult>`), nil)
+		listsParts(x, "")
 	})
 	replica := newReplica(t, s.bucket, s.options(append(slices.Clone(inParts), inDays(2))...)...)
 	report := reconcile(t, replica)
@@ -664,6 +662,12 @@ func TestPartThatComesAfterTheReceiptIsRemoved(t *testing.T) {
 	require.Empty(t, s.left(t))
 	s.isRight(t, r, file)
 	require.Equal(t, 1, s.got.count())
+}
+
+// listsParts answers for S3 that an upload is there, with some parts.
+func listsParts(x *exchange, parts string) {
+	x.answer(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}}}, []byte(
+		`<ListPartsResult><Bucket>uploads</Bucket><UploadId>u</UploadId><IsTruncated>false</IsTruncated>`+parts+`</ListPartsResult>`), nil)
 }
 
 // assemble puts the only upload in parts under a prefix together.
